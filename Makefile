@@ -1,0 +1,86 @@
+# Two commands do everything on a fresh machine: make demo, make test. `make help` lists the others.
+# All paths are relative and quoted nowhere by need: the folder's own path may have spaces.
+
+MODEL  ?= cells
+TOOL   ?= vitis
+PYTHON ?= python3
+PY     := .venv/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check install --quiet
+RUN    := $(PY) -m bitsmith
+BUILD  := build/$(MODEL)
+
+MODEL_cells  := models/cells/student2.h5
+CONFIG_cells := models/cells/config.yaml
+IMAGES_cells := models/cells/test_images.npy
+SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/*)
+
+.PHONY: help demo test golden sim synth lint bench train lock wheel clean model
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+	@echo "MODEL=$(MODEL) (cells; fli and lic come later), TOOL=$(TOOL) (vitis, vivado_hls, yosys, ecp5)"
+
+demo: $(BUILD)/bitsmith.json ## build the trained model, prove it at the levels hls and rtl on real images, report
+	$(RUN) verify $(BUILD) --level hls --level rtl --inputs $(IMAGES_$(MODEL)) --vectors 1000
+	$(RUN) estimate $(BUILD)
+	$(RUN) report $(BUILD)
+
+test: .venv/.test ## run the tests (installs TensorFlow for those that train)
+	$(PY) -m pytest -n 2 $(TESTS)
+
+golden: $(BUILD)/bitsmith.json ## the reference's inputs and outputs, as raw integers
+	@ls -l $(BUILD)/vectors
+
+sim: $(BUILD)/bitsmith.json ## simulate the Verilog against the reference
+	$(RUN) verify $(BUILD) --level rtl --inputs $(IMAGES_$(MODEL)) --vectors 1000
+
+synth: $(BUILD)/bitsmith.json ## synthesize with TOOL
+	$(RUN) synth $(BUILD) --tool $(TOOL)
+
+lint: .venv/.test ## ruff, mypy and clang-format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy -p bitsmith
+	$(PY) -m mypy tests
+	.venv/bin/clang-format --dry-run --Werror $(wildcard hw/hls/*.hpp)
+
+bench: .venv/.test ## measure against other tools in one run; writes build/bench.json
+	$(PY) -m bitsmith.gen.bench
+
+train: .venv/.test model ## train the network again
+	$(RUN) train $(MODEL)
+
+lock: ## resolve the pinned requirements again (needs uv)
+	uv pip compile $(LOCK) --extra train --extra dev --extra build pyproject.toml -o requirements-test.txt
+	uv pip compile $(LOCK) --extra build -c requirements-test.txt pyproject.toml -o requirements.txt
+
+wheel: .venv/.test ## build/dist/*.whl
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/dist .
+
+clean: ## remove what was made, the environment too
+	rm -rf build .venv
+
+LOCK := --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet
+
+model: # one line for a model that is not there
+	@test -n "$(MODEL_$(MODEL))" || { echo "error: MODEL=$(MODEL) is not there yet; this version has cells" >&2; exit 2; }
+
+$(BUILD)/bitsmith.json: .venv/.demo $(MODEL_$(MODEL)) $(CONFIG_$(MODEL)) $(SOURCES) | model
+	$(RUN) build $(MODEL_$(MODEL)) --config $(CONFIG_$(MODEL)) --output $(BUILD)
+
+# The environment. A stamp says which requirements are in it; both stamps share one folder.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "error: $(PYTHON) is older than 3.10; name a newer one: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "error: no virtual environment; install python3-venv (Debian, Ubuntu: apt install python3-venv)" >&2; exit 2; }
+
+.venv/.demo: requirements.txt pyproject.toml | .venv/bin/python
+	$(PIP) -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.test: requirements-test.txt .venv/.demo
+	$(PIP) -r requirements-test.txt
+	@touch $@

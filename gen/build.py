@@ -1,0 +1,165 @@
+"""From a model file to a build folder, and the predictors of what was built."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, is_dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import ArrayLike
+
+from ..sim.errors import BitsmithError
+from ..sim.fixed import IntArray
+from . import config as configuration
+from .config import Config
+from .folder import MARK, check_target, replacing, write_json
+from .ir import Graph
+
+if TYPE_CHECKING:
+    from ..sim.predict import Reference
+
+DEFAULT_VECTORS = 64
+
+
+class Predictor(Protocol):
+    """Integers out: one array for each output of the graph, for one array for each input, batch first."""
+
+    def predict(self, *x_float: ArrayLike) -> tuple[IntArray, ...]: ...
+
+    def predict_raw(self, *raw: ArrayLike) -> tuple[IntArray, ...]: ...
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build folder and its three predictors, which give the same integers. HLS and RTL compile at their first use."""
+
+    folder: Path
+    graph: Graph
+
+    @cached_property
+    def reference(self) -> Reference:
+        """The fixed-point reference in numpy."""
+        from ..sim.predict import Reference
+
+        return Reference(self.graph)
+
+    @cached_property
+    def hls(self) -> Predictor:
+        """hls4ml's C simulation (needs g++)."""
+        from .hls import HlsModel
+
+        return HlsModel(self.folder)
+
+    @cached_property
+    def rtl(self) -> Predictor:
+        """The Verilog under Verilator (needs g++ and Verilator)."""
+        from .verify import RtlModel
+
+        return RtlModel(self.folder)
+
+
+def read_config(config: str | Path | dict[str, Any] | Config | None) -> Config:
+    """A checked configuration from a file's path, from plain data, or the default for None."""
+    if isinstance(config, Config):
+        return config
+    if config is None or isinstance(config, dict):
+        return configuration.parse_config(config)
+    return configuration.load_config(Path(config))
+
+
+def load(model: Any, config: str | Path | dict[str, Any] | Config | None = None) -> Graph:
+    """The graph of integers of a trained model: the path of an .h5 or .keras file, or a live Keras model.
+
+    BitsmithError names the file, the layer and the attribute where something is not supported.
+    """
+    from .read import read_model
+
+    return read_model(Path(model) if isinstance(model, (str, Path)) else model, read_config(config))
+
+
+def build(
+    graph: Graph,
+    config: str | Path | dict[str, Any] | Config | None,
+    folder: str | Path,
+    seed: int = 1,
+    vectors: int = DEFAULT_VECTORS,
+) -> Build:
+    """Make the HLS project, the Verilog and ``vectors`` test vectors in ``folder``, which is new, empty or ours.
+
+    Everything is written beside and renamed when it is whole; on an error what was there is left as it was.
+    """
+    _write(graph, read_config(config), Path(folder), {"seed": seed, "vectors": vectors}, ())
+    return Build(Path(folder), graph)
+
+
+def build_project(
+    model: str | Path,
+    config: str | Path | None,
+    folder: str | Path,
+    seed: int = 1,
+    vectors: int = DEFAULT_VECTORS,
+) -> dict[str, Any]:
+    """``load`` and ``build`` in one, for the command line; returns what bitsmith.json says."""
+    sources = [Path(path) for path in (model, config) if path is not None]
+    check_target(folder, sources)  # before minutes of work, not after
+    settings = read_config(config)
+    graph = load(model, settings)
+    origin = {"file": Path(model).name, "sha256": hashlib.sha256(Path(model).read_bytes()).hexdigest()}
+    return _write(graph, settings, Path(folder), {**origin, "seed": seed, "vectors": vectors}, sources)
+
+
+def _write(graph: Graph, config: Config, folder: Path, origin: dict[str, Any], sources: Any) -> dict[str, Any]:
+    from .. import __version__
+
+    if origin["vectors"] < 1:
+        raise BitsmithError(f"{origin['vectors']} test vectors prove nothing; ask for 1 or more")
+    mark = {"made_by": "bitsmith", "version": __version__, "model": graph.name, "file": None, "sha256": None, **origin}
+    mark |= {"config": config.model_dump(mode="json", by_alias=True, exclude_unset=True), "layers": layers(graph)}
+    with replacing(folder, sources) as fresh:
+        graph.save(fresh / "graph.json")
+        _write_vectors(graph, fresh / "vectors", origin["seed"], origin["vectors"])
+        _emit(graph, config, fresh)
+        write_json(fresh / MARK, mark)
+        _write_estimate(fresh)
+    return mark
+
+
+def _write_vectors(graph: Graph, folder: Path, seed: int, count: int) -> None:
+    from ..sim.predict import Reference
+    from .verify import vectors
+
+    inputs = vectors.make(graph.inputs, count, seed)
+    outputs = Reference(graph).predict_raw(*(inputs[name] for name, _ in graph.inputs))
+    vectors.save(folder, inputs, dict(zip(graph.outputs, outputs)))
+
+
+def _emit(graph: Graph, config: Config, folder: Path) -> None:
+    from .hls import emit as emit_hls
+    from .rtl.emit import emit as emit_rtl
+
+    emit_hls(graph, config, folder, folder / "vectors")
+    emit_rtl(graph, config, folder)
+
+
+def _write_estimate(folder: Path) -> None:
+    from .estimate import estimate
+
+    result: Any = estimate(folder, "formula")
+    write_json(folder / "estimate.json", asdict(result) if is_dataclass(result) else result)
+
+
+def layers(graph: Graph) -> list[dict[str, Any]]:
+    """One row a node, for people: its name, the model's name for it, the operator, the output's shape and type."""
+    specs = graph.specs()
+    return [
+        {
+            "name": node.name,
+            "label": graph.labels.get(node.name, node.layer or node.name),
+            "operator": node.op.stem,
+            "shape": list(specs[node.name].shape),
+            "type": str(specs[node.name].type),
+        }
+        for node in graph.nodes
+    ]

@@ -1,0 +1,274 @@
+"""hls4ml's YAML configuration, checked: unknown keys and values are errors that suggest the nearest right one.
+
+What Bitsmith adds stands under the key ``Bitsmith``. YAML is loaded with the safe loader.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ..sim.errors import BitsmithError
+from ..sim.fixed import Fixed, Overflow, Rounding
+
+MAX_BYTES = 1 << 20
+Role = Literal["result", "weight", "bias", "accum", "scale", "default", "table", "maximum"]
+_ROLES = ("result", "weight", "bias", "accum", "scale", "default", "table", "maximum")
+_AUTO = "auto"
+
+
+class Precision(NamedTuple):
+    """A type and how values come to it."""
+
+    type: Fixed
+    rounding: Rounding = Rounding.TRN
+    overflow: Overflow = Overflow.WRAP
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
+
+
+def _check_precision(value: Any) -> Any:
+    """Every type in a Precision must parse; ``auto`` means that Bitsmith derives it."""
+    for role, text in value.items() if isinstance(value, dict) else [("default", value)]:
+        if role not in _ROLES:
+            raise ValueError(f"unknown kind '{role}'{suggest(role, _ROLES)}")
+        if text != _AUTO:
+            try:
+                Fixed.parse(text)
+            except BitsmithError as error:
+                raise ValueError(str(error)) from None
+    return value
+
+
+class LayerConfig(_Section):
+    """Settings of one layer, of one class of layers, or (``Model``) of all."""
+
+    precision: str | dict[str, str] | None = Field(None, alias="Precision")
+    reuse_factor: int | None = Field(None, alias="ReuseFactor", ge=1)
+    strategy: str | None = Field(None, alias="Strategy")
+    trace_output: bool = Field(False, alias="TraceOutput")
+    trace: bool = Field(False, alias="Trace")
+    table_size: int | None = Field(None, alias="TableSize", ge=2)
+    parallelization_factor: int | None = Field(None, alias="ParallelizationFactor", ge=1)
+    conv_implementation: str | None = Field(None, alias="ConvImplementation")
+    bram_factor: int | None = Field(None, alias="BramFactor", ge=0)
+
+    _types = field_validator("precision", mode="after")(_check_precision)
+
+    @field_validator("strategy", mode="before")
+    @classmethod
+    def _strategy(cls, value: Any) -> Any:
+        return None if value is None else choose("Strategy", value, STRATEGIES)
+
+    def lookup(self, role: str) -> Precision | None:
+        """The precision for a role: its own, else the default; None where there is none or it is ``auto``."""
+        table = self.precision if isinstance(self.precision, dict) else {"default": self.precision or _AUTO}
+        text = table.get(role, table.get("default", _AUTO))
+        return None if text == _AUTO else Precision(*Fixed.parse(text))
+
+    def explicit(self, role: str) -> bool:
+        return isinstance(self.precision, dict) and role in self.precision
+
+
+STRATEGIES = {
+    "latency": "latency",
+    "resource": "resource",
+    "distributed_arithmetic": "distributed_arithmetic",
+    "da": "distributed_arithmetic",
+    "unrolled": "latency",
+}
+"""Spellings, lower case, and what they mean."""
+
+
+class HLSConfig(_Section):
+    """hls4ml's HLSConfig."""
+
+    model: LayerConfig = Field(default_factory=lambda: LayerConfig(), alias="Model")
+    layer_name: dict[str, LayerConfig] = Field(default_factory=dict, alias="LayerName")
+    layer_type: dict[str, LayerConfig] = Field(default_factory=dict, alias="LayerType")
+    optimizers: list[str] | None = Field(None, alias="Optimizers")
+    skip_optimizers: list[str] | None = Field(None, alias="SkipOptimizers")
+
+
+class BitsmithConfig(_Section):
+    """What hls4ml's configuration has no word for."""
+
+    input: str | dict[str, str] | None = None
+    """Type of the input(s), e.g. ``ufixed<8,0>``, or one for each input's name."""
+    output: Literal["argmax"] | None = None
+    """``argmax`` appends the decision; a softmax before it is dropped."""
+    threshold: float | None = None
+    """Below this largest value (a logit) a decision is "rejected"."""
+    pixels_per_cycle: Literal[1, 2, 4, 8, 16] = 1
+    strategy: Literal["latency", "resource", "distributed_arithmetic"] | None = None
+    latency_cycles: int | None = Field(None, ge=1)
+    interval_cycles: int | None = Field(None, ge=1)
+    table_bits: int | None = Field(None, ge=2, le=18)
+    """Address bits of tables (sigmoid, tanh, softmax); without it tables are exact or an error, softmax's have 12."""
+    scale_bits: int | None = Field(None, ge=2, le=24)
+    """Bits of the integer multiplier for a scale that is no power of two; without it, all 24 of the float32."""
+
+    @field_validator("input", mode="after")
+    @classmethod
+    def _input_types(cls, value: Any) -> Any:
+        for text in value.values() if isinstance(value, dict) else [value] if value else []:
+            try:
+                Fixed.parse(text)
+            except BitsmithError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+
+class Config(_Section):
+    """A whole configuration file."""
+
+    backend: str = Field("Vitis", alias="Backend")
+    project_name: str = Field("myproject", alias="ProjectName")
+    output_dir: str | None = Field(None, alias="OutputDir")
+    part: str | None = Field(None, alias="Part")
+    device: str | None = Field(None, alias="Device")
+    board: str | None = Field(None, alias="Board")
+    clock_period_ns: float = Field(5.0, alias="ClockPeriod", gt=0, le=1e6)
+    clock_uncertainty: str | float | None = Field(None, alias="ClockUncertainty")
+    io_type: Literal["io_stream", "io_parallel"] = Field("io_stream", alias="IOType")
+    namespace: str | None = Field(None, alias="Namespace")
+    stamp: str | None = Field(None, alias="Stamp")
+    version: str | None = Field(None, alias="Version")
+    keras_model: Any = Field(None, alias="KerasModel")
+    keras_json: Any = Field(None, alias="KerasJson")
+    keras_h5: Any = Field(None, alias="KerasH5")
+    input_data: Any = Field(None, alias="InputData")
+    output_predictions: Any = Field(None, alias="OutputPredictions")
+    write_weights_txt: bool | None = Field(None, alias="WriteWeightsTxt")
+    write_tar: bool | None = Field(None, alias="WriteTar")
+    writer_config: dict[str, Any] | None = Field(None, alias="WriterConfig")
+    hls: HLSConfig = Field(default_factory=lambda: HLSConfig(), alias="HLSConfig")
+    bitsmith: BitsmithConfig = Field(default_factory=lambda: BitsmithConfig(), alias="Bitsmith")
+
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _backend(cls, value: Any) -> Any:
+        return choose("Backend", value, {"vitis": "Vitis", "vivado": "Vivado"})
+
+    def precision(self, name: str, class_name: str, role: str, model: bool = True) -> Precision | None:
+        """What a layer's ``role`` (result, weight, bias, scale …) is rounded to: by name, by type, for the model.
+
+        ``model=False`` leaves the model's default out. None where nothing is said, or ``auto``.
+        """
+        sections = [self.hls.layer_name.get(name), self.hls.layer_type.get(class_name)]
+        for section in [*sections, self.hls.model if model else None]:
+            found = section.lookup(role) if section is not None else None
+            if found is not None or (section is not None and section.explicit(role)):
+                return found
+        return None
+
+    def input_precision(self, name: str) -> Precision | None:
+        """``Bitsmith: input`` for this input."""
+        given = self.bitsmith.input
+        text = given.get(name) if isinstance(given, dict) else given
+        return Precision(*Fixed.parse(text)) if text else None
+
+    def check_layers(self, names: Iterable[str], classes: Iterable[str], inputs: Iterable[str] = ()) -> None:
+        """BitsmithError for a layer name or type in the configuration that the model does not have."""
+        known, types = list(names), sorted(set(classes))
+        for name in self.hls.layer_name:
+            if name not in known and not any(name.startswith(f"{k}_") and _derived(name[len(k) + 1 :]) for k in known):
+                raise BitsmithError(f"HLSConfig.LayerName: the model has no layer '{name}'{suggest(name, known)}")
+        for name in self.hls.layer_type:
+            if name not in types:
+                raise BitsmithError(f"HLSConfig.LayerType: the model has no layer of type '{name}'{suggest(name, types)}")
+        given = self.bitsmith.input
+        for name in given if isinstance(given, dict) else ():
+            if name not in inputs:
+                raise BitsmithError(f"Bitsmith.input: the model has no input '{name}'{suggest(name, list(inputs))}")
+
+
+_DERIVED = {"linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softmax", "elu",
+            "selu", "swish", "silu", "softplus", "softsign", "alpha", "scale", "bias"}  # fmt: skip
+
+
+def _derived(suffix: str) -> bool:
+    """hls4ml's names for the activation inside a layer: ``conv1_relu``, ``conv1_quantized_relu``."""
+    return suffix in _DERIVED or suffix.startswith(("quantized_", "binary", "ternary"))
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?``, or the list of what there is where nothing is near."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if not near:
+        lower = {k.lower(): k for k in names}
+        near = [lower[m] for m in difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)]
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"; did you mean '{near[0]}'?" if near else f"; there are {shown}" if names else ""
+
+
+def choose(key: str, value: Any, known: dict[str, str]) -> str:
+    """The meaning of a spelling, whatever its case; ValueError that suggests one."""
+    found = known.get(str(value).lower())
+    if found is None:
+        raise ValueError(f"{key}: '{value}' is not supported{suggest(str(value).lower(), known)}")
+    return found
+
+
+def parse_config(data: Any, where: str = "the configuration") -> Config:
+    """A configuration from plain data; BitsmithError that names the key and the nearest right one."""
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise BitsmithError(f"{where}: expected keys and values at the top, e.g. 'ClockPeriod: 5'")
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise BitsmithError(f"{where}: {_explain(error)}") from None
+    except RecursionError:
+        raise BitsmithError(f"{where}: it refers to itself; write it without anchors") from None
+
+
+def load_config(path: Path) -> Config:
+    """Read a YAML file; BitsmithError where it is missing, too large or no configuration."""
+    import yaml
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BitsmithError(f"{path} has {path.stat().st_size} bytes; a configuration has at most {MAX_BYTES}")
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BitsmithError(f"{path}: cannot be read ({error.strerror}); give a YAML file") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        line = str(error).splitlines()[0] if str(error) else "nested too deeply"
+        mark = getattr(error, "problem_mark", None)
+        at = f" in line {mark.line + 1}" if mark else ""
+        raise BitsmithError(f"{path} is no YAML{at} ({line}); check its indentation") from None
+    return parse_config(data, str(path))
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for the first error: where, what, and the nearest right key."""
+    first = error.errors(include_url=False)[0]
+    location = [str(part) for part in first["loc"]]
+    where = ".".join(location)
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{where}'{suggest(location[-1], _keys(location[:-1]))}"
+    message = first["msg"].removeprefix("Value error, ")
+    given = first.get("input")
+    shown = f" (found {given!r})" if isinstance(given, (str, int, float, bool)) and "error" not in message else ""
+    return f"{where}: {message}{shown}"
+
+
+def _keys(location: list[str]) -> list[str]:
+    """The keys that are known at a place in the file."""
+    sections: dict[str, type[BaseModel]] = {"HLSConfig": HLSConfig, "Bitsmith": BitsmithConfig, "Model": LayerConfig}
+    section: type[BaseModel] = Config
+    for part in location:
+        section = sections.get(part, LayerConfig)
+    return [field.alias or name for name, field in section.model_fields.items()]

@@ -1,0 +1,107 @@
+"""The graph of integers: typed tensors and operators, in execution order. Saved as JSON, byte for byte the same again."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..sim.errors import BitsmithError
+from ..sim.op import Operator, Spec
+from ..sim.serial import decode, encode
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator; its output tensor carries the node's name. ``layer`` is the model layer it came from."""
+
+    name: str
+    op: Operator
+    inputs: tuple[str, ...]
+    layer: str = ""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in execution order. ``labels`` maps safe names to the model's own, for people to read."""
+
+    name: str
+    inputs: tuple[tuple[str, Spec], ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def specs(self) -> dict[str, Spec]:
+        """Shape and type of every tensor, inferred in order."""
+        specs = dict(self.inputs)
+        for node in self.nodes:
+            specs[node.name] = node.op.infer(*(specs[name] for name in node.inputs))
+        return specs
+
+    def node(self, name: str) -> Node:
+        """The node of that name; BitsmithError where there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise BitsmithError(f"the graph has no node '{name}'; it has {', '.join(n.name for n in self.nodes)}")
+
+    def consumers(self, name: str) -> tuple[Node, ...]:
+        """The nodes that read a tensor."""
+        return tuple(node for node in self.nodes if name in node.inputs)
+
+    def to_json(self) -> str:
+        """Deterministic text: equal graphs give equal bytes."""
+        data = {
+            "format": FORMAT,
+            "name": self.name,
+            "inputs": encode(self.inputs),
+            "nodes": encode(self.nodes),
+            "outputs": list(self.outputs),
+            "labels": dict(sorted(self.labels.items())),
+        }
+        return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str | bytes) -> Graph:
+        """The graph of ``to_json``; BitsmithError for anything malformed."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            raise BitsmithError("the graph is no JSON; build the model again") from None
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise BitsmithError(f"the graph is not in format {FORMAT}; build the model again")
+        return Graph(
+            decode(str, data.get("name"), "name"),
+            decode(tuple[tuple[str, Spec], ...], data.get("inputs"), "inputs"),
+            decode(tuple[Node, ...], data.get("nodes"), "nodes"),
+            decode(tuple[str, ...], data.get("outputs"), "outputs"),
+            _labels(data.get("labels")),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write ``path`` whole or not at all."""
+        part = path.with_name(f".{path.name}.part")
+        part.write_text(self.to_json(), encoding="utf-8")
+        os.replace(part, path)
+
+    @staticmethod
+    def load(path: Path) -> Graph:
+        """Read what ``save`` wrote; BitsmithError where that is missing or damaged."""
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise BitsmithError(f"{path}: cannot be read ({error.strerror}); build the model again") from None
+        try:
+            return Graph.from_json(text)
+        except BitsmithError as error:
+            raise BitsmithError(f"{path}: {error}") from None
+
+
+def _labels(data: Any) -> dict[str, str]:
+    if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
+        raise BitsmithError("labels: not a dictionary of names; build the model again")
+    return {str(key): value for key, value in data.items()}

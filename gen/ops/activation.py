@@ -1,0 +1,167 @@
+"""Activations: Keras's own layers and functions, QKeras's quantizers, and both as a layer's ``activation=``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Constant, Fixed, Overflow, Rounding
+from ...sim.ops import Activation, Kind
+from ..config import Precision
+from ..quantize_activation import ONE, ZERO, activation_operators, exact_constant, plain_type, table_address
+from ..quantizers import Quantizer, is_quantizer, parse_quantizer
+from ..read.attributes import Attributes
+from ..read.build import Builder, Tensor, value_of
+from ..read.network import Layer
+from .registry import converts
+from .softmax import softmax
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A Keras function: what comes before the rounding."""
+
+    kind: Kind
+    slope: Constant = ONE
+    offset: Constant = ZERO
+    lower: Constant | None = None
+    upper: Constant | None = None
+    function: str = ""
+    flat: int = 0
+    """For tables: beyond ``2**flat`` the function is flat on both sides; 0 where it is not."""
+
+
+_TABLES = {"sigmoid": 5, "tanh": 4, "softsign": 0, "softplus": 0, "elu": 0, "selu": 0, "swish": 0, "exp": 0}
+_SPELLINGS = {"silu": "swish", "exponential": "exp", "hard_silu": "hard_swish"}
+_FUNCTIONS = ("linear", "relu", "relu6", "leaky_relu", "hard_sigmoid", "softmax", *_TABLES, *_SPELLINGS)
+
+
+def curve(name: str, layer: Layer, keras3: bool) -> Curve:
+    """The function of an activation's name; BitsmithError for an unknown one."""
+    name = _SPELLINGS.get(name, name)
+    if name in ("relu", "relu6"):
+        return Curve(Kind.RELU, upper=Constant(6) if name == "relu6" else None)
+    if name == "leaky_relu":
+        return Curve(Kind.LEAKY_RELU, slope=exact_constant(0.2))
+    if name == "hard_sigmoid":
+        slope = exact_constant(1 / 6 if keras3 else 0.2)
+        return Curve(Kind.HARD_SIGMOID, slope=slope, offset=Constant(1, 1), lower=ZERO, upper=ONE)
+    if name in _TABLES:
+        return Curve(Kind.TABLE, function=name, flat=_TABLES[name])
+    raise BitsmithError(
+        f"activation={name} on '{layer.name}' is not supported; supported: {', '.join(_FUNCTIONS)} and QKeras quantizers"
+    )
+
+
+def fused_activation(build: Builder, layer: Layer, y: Tensor, a: Attributes) -> Tensor:
+    """A layer's ``activation=`` behind its exact result; finishes the layer's attributes."""
+    activation = a.get("activation", "linear")
+    a.finish()
+    return apply_activation(build, layer, y, activation, fused=True)
+
+
+def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, fused: bool) -> Tensor:
+    """Any ``activation=``: None, a function's name, a quantizer as text or dictionary."""
+    if activation is None or value_of(activation) == "linear":
+        to = build.result(layer)
+        return x if to is None else build.round(layer, x, to, "round" if fused else "")
+    if is_quantizer(activation):
+        q = parse_quantizer(activation, f"'{layer.name}' (activation)")
+        assert q is not None
+        return quantized(build, layer, x, q, fused)
+    name, keras3 = str(value_of(activation)), _is_keras3(layer)
+    name = name.lower() if name.lower() in _FUNCTIONS else name
+    suffix = name if fused else ""
+    if fused and (own := build.config.precision(layer.name, layer.class_name, "result", False)) is not None:
+        inner = build.config.hls.layer_name.get(f"{layer.name}_{name}")
+        if inner is not None and inner.lookup("result") is not None:
+            x = build.round(layer, x, own, "round")
+    if name == "softmax":
+        return softmax(build, layer, x, suffix)
+    return emit(build, layer, x, curve(name, layer, keras3), suffix)
+
+
+def quantized(build: Builder, layer: Layer, x: Tensor, q: Quantizer, fused: bool) -> Tensor:
+    """A quantizer's operators; none where the tensor already has the quantizer's type."""
+    plain = plain_type(q)
+    if plain is not None and plain == (x.type, Overflow.SAT):
+        return x
+    suffixes = (["quantized"] if fused else [""]) + ["scale"]
+    for op, suffix in zip(activation_operators(q, x.spec, f"'{layer.name}'", build.config.bitsmith.table_bits), suffixes):
+        x = build.add(layer, op, x, suffix=suffix, shape=x.shape)
+    return x
+
+
+def emit(build: Builder, layer: Layer, x: Tensor, c: Curve, suffix: str = "") -> Tensor:
+    """The activation node of a function, rounded to the layer's configured result; exact where it can be."""
+    to = build.result(layer, required=c.kind is Kind.TABLE, inner=suffix)
+    if c.kind is Kind.TABLE:
+        assert to is not None
+        bits = build.config.bitsmith.table_bits or 12
+        address = _address(x.type, c, f"'{layer.name}'", bits)
+        op = Activation(x.type, c.kind, to.type, to.rounding, to.overflow, function=c.function, table_type=address)
+        return build.add(layer, op, x, suffix=suffix, shape=x.shape)
+    to = to or _exact(x.type, c)
+    op = Activation(x.type, c.kind, to.type, to.rounding, to.overflow, c.slope, c.offset, c.lower, c.upper)
+    return build.add(layer, op, x, suffix=suffix, shape=x.shape)
+
+
+def _address(input_type: Fixed, c: Curve, where: str, bits: int) -> Fixed:
+    if c.flat or input_type.width <= bits:
+        return table_address(input_type, c.flat or input_type.integer, where, bits)
+    signed = int(input_type.signed)
+    return Fixed(input_type.signed, input_type.integer, bits - signed - input_type.integer)
+
+
+def _exact(input_type: Fixed, c: Curve) -> Precision:
+    """The type that holds every value of the function, so that nothing is rounded."""
+    probe = Activation(input_type, c.kind, input_type, Rounding.TRN, Overflow.SAT, c.slope, c.offset, c.lower, c.upper)
+    ends = probe.exact_type
+    low = 0 if c.kind is Kind.RELU else ends.raw_min
+    high = ends.raw_max if c.upper is None else min(ends.raw_max, probe.aligned(c.upper))
+    low = low if c.lower is None else max(low, probe.aligned(c.lower))
+    return Precision(Fixed.holding(low, high, probe.exact_fraction), Rounding.TRN, Overflow.SAT)
+
+
+def _is_keras3(layer: Layer) -> bool:
+    """Keras 3 writes dtype policies as dictionaries; Keras 2's hard_sigmoid has another slope."""
+    return isinstance(layer.config.get("dtype"), dict)
+
+
+@converts("Activation", "QActivation")
+def convert_activation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    activation = a.get("activation", "linear")
+    a.finish()
+    return apply_activation(build, layer, x, activation, fused=False)
+
+
+@converts("ReLU")
+def convert_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    slope, upper = a.number("negative_slope", 0.0), a.number("max_value", None)
+    a.only("threshold", 0.0)
+    a.finish()
+    limit = None if upper is None else exact_constant(upper)
+    if slope:
+        return emit(build, layer, x, Curve(Kind.LEAKY_RELU, slope=exact_constant(slope), upper=limit))
+    return emit(build, layer, x, Curve(Kind.RELU, upper=limit))
+
+
+@converts("LeakyReLU")
+def convert_leaky_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    slope = a.number("negative_slope", None)
+    slope = a.number("alpha", 0.3) if slope is None else slope
+    a.harmless("alpha")
+    a.finish()
+    return emit(build, layer, x, Curve(Kind.LEAKY_RELU, slope=exact_constant(slope or 0.0)))
+
+
+@converts("ELU")
+def convert_elu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    a.only("alpha", 1.0)
+    a.finish()
+    return emit(build, layer, x, Curve(Kind.TABLE, function="elu"))

@@ -1,0 +1,93 @@
+"""AveragePooling, and QKeras's, which multiplies the sum by a quantized reciprocal."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Fixed, Overflow, Rounding
+from ...sim.ops import AveragePool2D, DepthwiseConv2D
+from ...sim.params import NO_PADDING, Padding, Pair
+from ..config import Precision
+from ..quantize_activation import plain_type
+from ..quantize_weights import quantize_weights
+from ..quantizers import is_quantizer, parse_quantizer
+from ..read.build import Builder, Tensor
+from ..read.network import Layer
+from .activation import fused_activation
+from .max_pool2d import pool_window
+from .registry import converts
+
+
+def mean_precision(build: Builder, layer: Layer, x: Tensor, count: int, whole: bool, activation: Any) -> Precision:
+    """What a mean of ``count`` values is rounded to.
+
+    The quantizer behind it (one rounding, as in Keras), else the configured result, else the exact type where every
+    window has a power of two of values (``whole``); BitsmithError where there is none of them.
+    """
+    behind = activation if activation is not None else _quantizer_behind(build, layer)
+    q = parse_quantizer(behind, f"'{layer.name}'") if is_quantizer(behind) else None
+    plain = plain_type(q)
+    if plain is not None:
+        return Precision(plain[0], Rounding.RND_CONV, plain[1])
+    configured = build.result(layer)
+    if configured is not None:
+        return configured
+    if whole and count & (count - 1) == 0:
+        return Precision(Fixed(x.type.signed, x.type.integer, x.type.fraction + count.bit_length() - 1))
+    found = build.result(layer, required=True)
+    assert found is not None
+    return found
+
+
+def _quantizer_behind(build: Builder, layer: Layer) -> Any:
+    """The quantizer of the only layer behind this one."""
+    behind = build.network.consumers(layer.key)
+    if len(behind) != 1 or behind[0].class_name != "QActivation" or layer.key in build.network.outputs:
+        return None
+    return behind[0].config.get("activation")
+
+
+def reciprocal(build: Builder, layer: Layer, quantizer: Any, count: int) -> tuple[int, Fixed]:
+    """QKeras's quantized ``1 / count``."""
+    where = f"'{layer.name}': average"
+    q = parse_quantizer(quantizer, f"'{layer.name}' (average_quantizer)")
+    assert q is not None
+    grid = quantize_weights(q, np.array([1.0 / count]), where)
+    if grid.scale is not None:
+        raise BitsmithError(f"{where}: a scale that is no power of two is not supported; use alpha=1")
+    return int(grid.raw[0]), grid.type
+
+
+def times_sum(
+    build: Builder, layer: Layer, x: Tensor, factor: tuple[int, Fixed], window: Pair, strides: Pair
+) -> Tensor:
+    """``factor`` times each window's sum, exactly: a depthwise convolution with a constant kernel."""
+    channels, fraction = x.shape[-1], x.type.fraction + factor[1].fraction
+    kernel = np.full((*window, channels, 1), factor[0], dtype=np.int64)
+    bias, bias_type = np.zeros(channels, dtype=np.int64), Fixed(False, 1 - fraction, fraction)
+    return build.add(layer, DepthwiseConv2D(x.type, kernel, factor[1], bias, bias_type, strides), x)
+
+
+@converts("AveragePooling2D", "AveragePooling1D", "AvgPool2D", "AvgPool1D", "QAveragePooling2D")
+def convert_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    pool, strides, padding = pool_window(a, layer, x)
+    quantizer, count = a.get("average_quantizer"), prod(pool)
+    if quantizer is not None:
+        return _quantized(build, layer, x, a, quantizer, pool, strides, padding)
+    p = mean_precision(build, layer, x, count, padding == NO_PADDING, a.get("activation"))
+    op = AveragePool2D(x.type, pool, strides, padding, p.type, p.rounding, p.overflow)
+    return fused_activation(build, layer, build.add(layer, op, x), a)
+
+
+def _quantized(
+    build: Builder, layer: Layer, x: Tensor, a: Any, quantizer: Any, pool: Pair, strides: Pair, padding: Padding
+) -> Tensor:
+    if padding != NO_PADDING:
+        a.refuse("padding", "same", "valid (with average_quantizer)")
+    y = times_sum(build, layer, x, reciprocal(build, layer, quantizer, prod(pool)), pool, strides)
+    return fused_activation(build, layer, y, a)

@@ -1,0 +1,70 @@
+"""BatchNormalization where it could not be folded into the layer before it, and QBatchNormalization."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import FloatArray
+from ...sim.ops import BatchNorm
+from ..quantize_weights import on_type, quantize_weights
+from ..quantizers import parse_quantizer
+from ..read.attributes import Attributes
+from ..read.build import Builder, Tensor
+from ..read.network import Layer
+from .registry import converts
+
+
+def normalization(
+    layer: Layer, a: Attributes, channels: int, axes: int, first: str = ""
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, float]:
+    """gamma, beta, mean, variance and epsilon of a layer with a BatchNormalization's attributes, quantized if they are."""
+    a.only("axis", -1, axes)
+    a.only("renorm", False)
+    a.only("virtual_batch_size", None)
+    a.only("adjustment", None)
+    a.harmless("momentum", "renorm_clipping", "renorm_momentum", "fused", "synchronized")
+    epsilon = a.number("epsilon", 1e-3) or 0.0
+    values, index = [], 0
+    for name, role in (("gamma", "scale"), ("beta", "center"), ("moving_mean", ""), ("moving_variance", "")):
+        if role and not a.flag(role, True):
+            values.append(np.ones(channels) if name == "gamma" else np.zeros(channels))
+            continue
+        value = layer.weight(index, (name, *((f"{first}{index}",) if first else ())), (channels,))
+        values.append(_quantized(layer, value, a, name.removeprefix("moving_")))
+        index += 1
+    if (values[3] + epsilon <= 0).any():
+        raise BitsmithError(f"'{layer.name}': a variance plus epsilon is not positive; train the model again")
+    return values[0], values[1], values[2], values[3], epsilon
+
+
+def _quantized(layer: Layer, value: FloatArray, a: Attributes, name: str) -> FloatArray:
+    where = f"'{layer.name}' ({name}_quantizer)"
+    q = parse_quantizer(a.get(f"{name}_quantizer"), where)
+    if q is None:
+        return value
+    if q.name == "quantized_relu_po2":
+        raise BitsmithError(f"{where}: quantized_relu_po2 is not supported here; use quantized_bits or None")
+    grid = quantize_weights(q, value, where)
+    return np.ldexp(grid.raw.astype(np.float64), -grid.type.fraction) * (1.0 if grid.scale is None else grid.scale)
+
+
+@converts("BatchNormalization", "QBatchNormalization")
+def convert_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    gamma, beta, mean, variance, epsilon = normalization(layer, a, x.shape[-1], len(x.shape))
+    a.finish()
+    scale = gamma / np.sqrt(variance + epsilon)
+    grids = []
+    for values, role in ((scale, "scale"), (beta - mean * scale, "bias")):
+        p = build.precision(layer, role, required=True)
+        if p is None:
+            raise BitsmithError(
+                f"'{layer.name}': its {role} is no integer; give HLSConfig.LayerName.{layer.name}.Precision.{role} "
+                "(bitsmith calibrate proposes a configuration)"
+            )
+        grids.append(on_type(values, p.type, p.rounding, p.overflow, f"'{layer.name}': {role}"))
+    op = BatchNorm(x.type, grids[0].raw, grids[0].type, grids[1].raw, grids[1].type)
+    y = build.add(layer, op, x, shape=x.shape)
+    to = build.result(layer)
+    return y if to is None else build.round(layer, y, to, "round")

@@ -1,0 +1,50 @@
+"""Dense and QDense; on anything but a vector they are 1x1 convolutions. TimeDistributed(Dense) is the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...sim.errors import BitsmithError
+from ...sim.ops import Dense
+from ..quantize_weights import WeightGrid
+from ..read.build import Builder, Tensor
+from ..read.linear import bias_grid, linear, weight_grid
+from ..read.network import Layer
+from .activation import fused_activation
+from .conv2d import convolution, per_output
+from .registry import converts
+
+
+@converts("Dense", "QDense")
+def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    units, n = a.integer("units"), x.shape[-1]
+    values = layer.weight(0, ("kernel",), (n, units))
+    kernel = weight_grid(build, layer, values, a.get("kernel_quantizer"), "kernel", "weight")
+    bias = bias_grid(build, layer, 1, units, a.flag("use_bias", True), a.get("bias_quantizer"))
+    if len(x.shape) > 1:
+        square = WeightGrid(kernel.raw.reshape(1, 1, n, units), kernel.type, kernel.scale)
+        return fused_activation(build, layer, convolution(build, layer, x, square, bias), a)
+
+    def make(k: Any, k_type: Any, b: Any, b_type: Any) -> Dense:
+        return Dense(x.type, k, k_type, b, b_type)
+
+    y = linear(build, layer, x, make, kernel, per_output(kernel.scale, units), bias, units)
+    return fused_activation(build, layer, y, a)
+
+
+@converts("TimeDistributed")
+def convert_time_distributed(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a = build.attributes(layer)
+    inner = a.get("layer")
+    class_name = inner.get("class_name") if isinstance(inner, dict) else None
+    if class_name not in ("Dense", "QDense"):
+        raise BitsmithError(f"layer={class_name} on '{layer.name}' is not supported; supported: Dense, QDense")
+    a.finish()
+    if len(inputs[0].shape) < 2:
+        raise BitsmithError(f"'{layer.name}': TimeDistributed needs a sequence; its input has shape {inputs[0].shape}")
+    weights = {key.removeprefix("layer/"): np.asarray(value) for key, value in layer.weights.items()}
+    return convert_dense(build, replace(layer, class_name=class_name, config=inner["config"], weights=weights), inputs)

@@ -1,0 +1,33 @@
+"""GlobalAveragePooling in one and two dimensions, and QKeras's."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ...sim.ops import GlobalAveragePool2D
+from ..read.build import Builder, Tensor
+from ..read.network import Layer
+from .activation import fused_activation
+from .average_pool2d import mean_precision, reciprocal, times_sum
+from .global_max_pool2d import keep_axes
+from .registry import converts
+from .window import check_rank, dimensions
+
+
+@converts("GlobalAveragePooling2D", "GlobalAveragePooling1D", "GlobalAvgPool2D", "GlobalAvgPool1D",
+          "QGlobalAveragePooling2D")  # fmt: skip
+def convert_global_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    check_rank(layer, x, dimensions(layer))
+    keep = a.flag("keepdims", False)
+    quantizer, activation = a.get("average_quantizer"), a.get("activation")
+    height, width = x.spec.shape[:2]
+    count = prod((height, width))
+    if quantizer is not None:
+        factor = reciprocal(build, layer, quantizer, count)
+        y = times_sum(build, layer, x, factor, (height, width), (1, 1))
+        y = build.reshape(layer, y, (x.shape[-1],), "vector")
+    else:
+        p = mean_precision(build, layer, x, count, True, activation)
+        y = build.add(layer, GlobalAveragePool2D(x.type, p.type, p.rounding, p.overflow), x)
+    return keep_axes(build, layer, x, fused_activation(build, layer, y, a), keep)

@@ -1,0 +1,23 @@
+"""GlobalMaxPooling in one and two dimensions."""
+
+from __future__ import annotations
+
+from ...sim.ops import GlobalMaxPool2D
+from ..read.build import Builder, Tensor
+from ..read.network import Layer
+from .registry import converts
+from .window import check_rank, dimensions
+
+
+def keep_axes(build: Builder, layer: Layer, x: Tensor, y: Tensor, keep: bool) -> Tensor:
+    """``keepdims=True``: the vector as an image of one pixel."""
+    return build.reshape(layer, y, (*(1,) * (len(x.shape) - 1), x.shape[-1]), "keepdims") if keep else y
+
+
+@converts("GlobalMaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPool2D", "GlobalMaxPool1D")
+def convert_global_max_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    check_rank(layer, x, dimensions(layer))
+    keep = a.flag("keepdims", False)
+    a.finish()
+    return keep_axes(build, layer, x, build.add(layer, GlobalMaxPool2D(x.type), x), keep)

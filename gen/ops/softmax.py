@@ -1,0 +1,47 @@
+"""Softmax, as a layer or as a function; left out where an argmax follows."""
+
+from __future__ import annotations
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Fixed
+from ...sim.ops import Softmax
+from ..read.build import Builder, Tensor
+from ..read.network import Layer
+from .registry import converts
+
+TABLE_BITS = 12
+"""Address bits of both tables unless ``Bitsmith: table_bits`` says otherwise."""
+
+
+def softmax(build: Builder, layer: Layer, x: Tensor, suffix: str = "") -> Tensor:
+    """The softmax node; its tables follow from the result's fraction bits and the table's address bits.
+
+    Differences are kept up to the point where exp is below half a step of the result; exp and the sum's reciprocal
+    have two bits more than the result.
+    """
+    if build.decision == layer.key:
+        return x
+    to = build.result(layer, required=True, inner=suffix)
+    assert to is not None
+    bits = build.config.bitsmith.table_bits or TABLE_BITS
+    fraction = max(to.type.fraction, 1) + 2
+    reach = max((fraction * 7 // 10).bit_length(), 1)  # exp(-2**reach) < 2**-fraction
+    classes = x.shape[-1]
+    whole = classes.bit_length()
+    difference = Fixed(False, reach, min(bits - reach, max(x.type.fraction, 1 - reach)))
+    try:
+        op = Softmax(
+            x.type, difference, Fixed(False, 1, fraction), Fixed(False, whole, bits - whole),
+            Fixed(False, 1, fraction), to.type, to.rounding, to.overflow,
+        )  # fmt: skip
+    except BitsmithError as error:
+        raise BitsmithError(f"'{layer.name}': {error}") from None
+    return build.add(layer, op, x, suffix=suffix, shape=x.shape)
+
+
+@converts("Softmax")
+def convert_softmax(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    a.only("axis", -1, len(x.shape))
+    a.finish()
+    return softmax(build, layer, x)

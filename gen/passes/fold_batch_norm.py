@@ -1,0 +1,95 @@
+"""Batch normalization into the weights before it, in floating point, before anything is quantized.
+
+Plain layers: exactly, in float64. QKeras's folded layers: in float32, in the order in which QKeras computes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..config import Config
+from ..ops.batch_norm import normalization
+from ..read.attributes import Attributes
+from ..read.hdf5 import FloatArray
+from ..read.network import Layer, Network
+
+_PLAIN = ("Conv2D", "Conv1D", "DepthwiseConv2D", "DepthwiseConv1D", "Dense", "Convolution2D", "Convolution1D")
+_FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
+_KERNELS = ("kernel", "depthwise_kernel")
+_NORMALIZATION = ("axis", "momentum", "epsilon", "center", "scale", "renorm", "renorm_clipping", "renorm_momentum",
+                  "fused", "virtual_batch_size", "adjustment", "synchronized")  # fmt: skip
+
+
+def fold_batch_norm(network: Network, config: Config) -> Network:
+    """The network without the batch normalizations that belong to a layer.
+
+    A BatchNormalization is folded where the one layer before it is a plain convolution or dense layer with no activation
+    that nothing else reads, unless the configuration gives it a scale of its own. BitsmithError for bad statistics.
+    """
+    layers = {layer.key: _fold_itself(layer) for layer in network.layers}
+    gone: dict[str, str] = {}
+    for norm in network.layers:
+        if norm.class_name != "BatchNormalization" or len(norm.inputs) != 1:
+            continue
+        before = layers.get(gone.get(norm.inputs[0], norm.inputs[0]))
+        if before is not None and _foldable(before, norm, network, config):
+            layers[before.key] = _fold(before, norm)
+            gone[norm.key] = before.key
+            del layers[norm.key]
+    kept = tuple(
+        replace(layer, inputs=tuple(gone.get(key, key) for key in layer.inputs)) for layer in layers.values()
+    )
+    return replace(network, layers=kept, outputs=tuple(gone.get(key, key) for key in network.outputs))
+
+
+def _foldable(layer: Layer, norm: Layer, network: Network, config: Config) -> bool:
+    section = config.hls.layer_name.get(norm.name)
+    if section is not None and section.explicit("scale") and section.lookup("scale") is not None:
+        return False
+    if layer.class_name not in _PLAIN or layer.folded or layer.config.get("activation") not in (None, "linear"):
+        return False
+    return len(network.consumers(layer.key)) == 1 and layer.key not in network.outputs
+
+
+def _kernel(layer: Layer) -> tuple[str, FloatArray]:
+    key = next((k for k in (*_KERNELS, "0") if k in layer.weights), "")
+    return key, layer.weights[key] if key else layer.weight(0, _KERNELS, ())
+
+
+def _fold(layer: Layer, norm: Layer) -> Layer:
+    """``kernel * s`` and ``(bias - mean) * s + beta`` with ``s = gamma / sqrt(variance + epsilon)``, in float64."""
+    key, kernel = _kernel(layer)
+    depthwise = "Depthwise" in layer.class_name
+    outputs = int(np.prod(kernel.shape[-2:])) if depthwise else kernel.shape[-1]
+    a = Attributes(norm.name, norm.config)
+    gamma, beta, mean, variance, epsilon = normalization(norm, a, outputs, kernel.ndim - 1)
+    a.finish()
+    bias = layer.weight(1, ("bias",), (outputs,)) if layer.config.get("use_bias", True) else np.zeros(outputs)
+    scale = gamma / np.sqrt(variance + epsilon)
+    folded = kernel * (scale.reshape(kernel.shape[-2:]) if depthwise else scale)
+    weights = {key: folded, "bias": (bias - mean) * scale + beta}
+    return replace(layer, weights=weights, config=layer.config | {"use_bias": True}, folded=norm.name)
+
+
+def _fold_itself(layer: Layer) -> Layer:
+    """QConv2DBatchnorm and its depthwise form as plain quantized layers."""
+    if layer.class_name not in _FOLDED:
+        return layer
+    key, kernel = _kernel(layer)
+    depthwise = "Depthwise" in layer.class_name
+    outputs = int(np.prod(kernel.shape[-2:])) if depthwise else kernel.shape[-1]
+    a = Attributes(layer.name, layer.config)
+    parts = normalization(layer, a, outputs, kernel.ndim - 1, first="batchnorm/")
+    gamma, beta, mean, variance = (np.float32(part) for part in parts[:4])
+    bias = layer.weight(1, ("bias",), (outputs,)) if layer.config.get("use_bias", True) else np.zeros(outputs)
+    inverse = np.float32(1) / np.sqrt(variance + np.float32(parts[4]))
+    inverse = inverse * gamma
+    folded: Any = (inverse.reshape(kernel.shape[-2:]) if depthwise else inverse) * np.float32(kernel)
+    weights = {key: folded.astype(np.float64)}
+    weights["bias"] = (inverse * (np.float32(bias) - mean) + beta).astype(np.float64)
+    dropped = (*_NORMALIZATION, "folding_mode", "ema_freeze_delay")
+    config = {name: value for name, value in layer.config.items() if name not in dropped} | {"use_bias": True}
+    return replace(layer, weights=weights, config=config)

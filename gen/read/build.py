@@ -1,0 +1,145 @@
+"""The graph while it is being read: tensors with their Keras shapes, unique names, precisions from the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Fixed
+from ...sim.op import Operator, Shape, Spec
+from ...sim.ops import Activation, Flatten, Kind
+from ...sim.params import NO_PADDING, Padding
+from ..config import Config, Precision
+from ..ir import Graph, Node
+from ..names import safe_name
+from .attributes import Attributes
+from .network import Layer, Network
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the graph with its shape in Keras (no batch axis) and zeros that the next layer must put around it."""
+
+    name: str
+    shape: Shape
+    spec: Spec
+    padding: Padding = NO_PADDING
+
+    @property
+    def type(self) -> Fixed:
+        return self.spec.type
+
+
+def graph_shape(shape: Shape, where: str) -> Shape:
+    """A Keras shape inside a graph: sequences are images of height 1; BitsmithError beyond three axes."""
+    if len(shape) == 2:
+        return (1, *shape)
+    if len(shape) in (1, 3):
+        return shape
+    raise BitsmithError(f"'{where}': a tensor of shape {shape} is not supported; supported: 1 to 3 axes and the batch")
+
+
+@dataclass
+class Builder:
+    """Collects the nodes of one graph; converters in ``gen/ops`` call it."""
+
+    network: Network
+    config: Config
+    decision: str | None = None
+    """Key of the layer behind which an argmax comes: its softmax is left out."""
+    nodes: list[Node] = field(default_factory=list)
+    inputs: list[tuple[str, Spec]] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the model brings quantizers: then results are exact unless a layer's own configuration rounds them."""
+        return any(_has_quantizer(layer) for layer in self.network.layers)
+
+    def attributes(self, layer: Layer) -> Attributes:
+        return Attributes(layer.name, layer.config)
+
+    def name(self, label: str) -> str:
+        """A new safe name; the label is kept for people to read."""
+        name = safe_name(label, self.labels)
+        self.labels[name] = label
+        return name
+
+    def input(self, layer: Layer, shape: Shape, type: Fixed) -> Tensor:
+        """A new input of the graph."""
+        spec = Spec(graph_shape(shape, layer.name), type)
+        name = self.name(layer.key)
+        self.inputs.append((name, spec))
+        return Tensor(name, shape, spec)
+
+    def add(
+        self, layer: Layer, op: Operator, *inputs: Tensor, suffix: str = "", shape: Shape | None = None
+    ) -> Tensor:
+        """A new node behind ``inputs``; errors name the layer. ``shape`` is the Keras shape where it is not plain."""
+        try:
+            spec = op.infer(*(tensor.spec for tensor in inputs))
+        except BitsmithError as error:
+            raise BitsmithError(f"'{layer.name}': {error}") from None
+        name = self.name(f"{layer.key}_{suffix}" if suffix else layer.key)
+        self.nodes.append(Node(name, op, tuple(tensor.name for tensor in inputs), layer.name))
+        sequence = shape is None and inputs and len(inputs[0].shape) == 2 and len(spec.shape) == 3
+        return Tensor(name, shape or (spec.shape[1:] if sequence else spec.shape), spec)
+
+    def plain(self, layer: Layer, tensor: Tensor) -> Tensor:
+        """The tensor, which must have no zeros pending around it."""
+        if tensor.padding != NO_PADDING:
+            raise BitsmithError(f"'{layer.name}': zero padding is only supported before a convolution; move it there")
+        return tensor
+
+    def reshape(self, layer: Layer, tensor: Tensor, shape: Shape, suffix: str = "") -> Tensor:
+        """Another Keras shape; no node where the graph's shape stays."""
+        target = graph_shape(shape, layer.name)
+        if target == tensor.spec.shape:
+            return replace(tensor, shape=shape)
+        return self.add(layer, Flatten(tensor.type, target), tensor, suffix=suffix, shape=shape)
+
+    def round(self, layer: Layer, tensor: Tensor, to: Precision, suffix: str = "") -> Tensor:
+        """The tensor rounded to a precision; no node where it has that type already."""
+        if tensor.type == to.type:
+            return tensor
+        op = Activation(tensor.type, Kind.LINEAR, to.type, to.rounding, to.overflow)
+        return self.add(layer, op, tensor, suffix=suffix)
+
+    def precision(self, layer: Layer, role: str, required: bool = False, name: str | None = None) -> Precision | None:
+        """The configured precision of a role; the model's default counts where a value needs one."""
+        model = required or not self.quantized
+        return self.config.precision(name or layer.name, layer.class_name, role, model)
+
+    def result(self, layer: Layer, required: bool = False, inner: str = "") -> Precision | None:
+        """What the layer's result is rounded to: its own entry (or that of ``<layer>_<inner>``, hls4ml's name for the
+        activation inside it), else the type's, else the model's; None leaves it exact. BitsmithError where required."""
+        own = [f"{layer.name}_{inner}"] if inner else []
+        own += [layer.folded] if layer.folded else []
+        sections = [self.config.hls.layer_name.get(name) for name in own]
+        found = next((p for s in sections if s is not None and (p := s.lookup("result")) is not None), None)
+        found = found or self.precision(layer, "result", required)
+        if found is None and required:
+            raise BitsmithError(
+                f"'{layer.name}' needs a type for its result; put a quantizer behind it or give "
+                f"HLSConfig.LayerName.{layer.name}.Precision.result"
+            )
+        return found
+
+    def graph(self, outputs: tuple[str, ...]) -> Graph:
+        """The finished graph."""
+        names = tuple(self.tensors[key].name for key in outputs)
+        used = {name: label for name, label in self.labels.items() if name != label}
+        return Graph(safe_name(self.network.name), tuple(self.inputs), tuple(self.nodes), names, used)
+
+
+def _has_quantizer(layer: Layer) -> bool:
+    return layer.class_name == "QActivation" or any(
+        key.endswith("_quantizer") and value is not None for key, value in layer.config.items()
+    )
+
+
+def value_of(data: Any) -> Any:
+    """An attribute that may be wrapped as ``{"class_name": …, "config": …}``: its class name."""
+    return data["class_name"] if isinstance(data, dict) and "class_name" in data else data

@@ -1,0 +1,95 @@
+"""Layers to a graph: each layer's converter in execution order, then the decision, then the checks."""
+
+from __future__ import annotations
+
+from ...sim.errors import BitsmithError
+from ..config import Config, suggest
+from ..ir import Graph
+from ..ops import CONVERTERS
+from ..ops.argmax import append_argmax
+from ..passes.fold_batch_norm import fold_batch_norm
+from ..spec import check_graph
+from .build import Builder, Tensor
+from .inputs import convert_input
+from .network import Layer, Network
+
+_RECURRENT = ("GRU", "LSTM", "SimpleRNN", "Bidirectional", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+
+
+def convert(network: Network, config: Config) -> Graph:
+    """The checked graph of a network; BitsmithError for what is not supported."""
+    inputs = [layer.name for layer in network.layers if layer.class_name == "InputLayer"]
+    names = [layer.name for layer in network.layers]
+    config.check_layers(names, [layer.class_name for layer in network.layers], inputs)
+    for layer in network.layers:
+        check_class(layer)
+    build = Builder(fold_batch_norm(network, config), config)
+    if config.bitsmith.output == "argmax":
+        if len(network.outputs) != 1:
+            raise BitsmithError(f"Bitsmith.output: argmax needs one output; the model has {len(network.outputs)}")
+        build.decision = _decision(network)
+    elif config.bitsmith.threshold is not None:
+        raise BitsmithError("Bitsmith.threshold has no meaning without 'output: argmax'; add it or remove the threshold")
+    for layer in build.network.layers:
+        build.tensors[layer.key] = convert_layer(build, layer)
+    return finish(build)
+
+
+def _decision(network: Network) -> str:
+    """The layer whose softmax is left out: the last that computes anything."""
+    layers = {layer.key: layer for layer in network.layers}
+    last = layers[network.outputs[0]]
+    while last.class_name == "Dropout" and last.inputs:
+        last = layers[last.inputs[0]]
+    return last.key
+
+
+def convert_layer(build: Builder, layer: Layer) -> Tensor:
+    """One layer's nodes."""
+    if layer.class_name == "InputLayer":
+        return convert_input(build, layer)
+    inputs = tuple(build.tensors[key] for key in layer.inputs)
+    if len(inputs) != 1 and layer.class_name not in ("Add", "Concatenate"):
+        raise BitsmithError(f"'{layer.name}' ({layer.class_name}) is called on {len(inputs)} tensors; it takes one")
+    try:
+        return CONVERTERS[layer.class_name](build, layer, inputs)
+    except BitsmithError as error:
+        text = str(error)
+        raise BitsmithError(text if f"'{layer.name}'" in text else f"'{layer.name}': {text}") from None
+
+
+def finish(build: Builder) -> Graph:
+    """Outputs, argmax and checks."""
+    outputs = [build.tensors[key] for key in build.network.outputs]
+    sources = {name for name, _ in build.inputs}
+    for key, tensor in zip(build.network.outputs, outputs):
+        if tensor.padding != ((0, 0), (0, 0)):
+            raise BitsmithError(f"'{key}': zero padding is only supported before a convolution; move it there")
+        if tensor.name in sources:
+            raise BitsmithError(f"output '{key}' is the input itself; nothing is computed")
+    if build.config.bitsmith.output == "argmax":
+        build.tensors["argmax"] = append_argmax(build, outputs[0])
+        graph = build.graph(("argmax",))
+    else:
+        graph = build.graph(build.network.outputs)
+    check_graph(graph)
+    return graph
+
+
+def check_class(layer: Layer) -> None:
+    """BitsmithError for a layer class that has no converter, with the reason where there is a special one."""
+    name, where = layer.class_name, f"'{layer.name}'"
+    if name in CONVERTERS or name == "InputLayer":
+        return
+    if name == "Lambda":
+        raise BitsmithError(f"{where} is a Lambda layer: it holds code, which is never run; replace it by Keras layers")
+    if name in ("QGRU", "QLSTM", "QSimpleRNN", "QBidirectional"):
+        if layer.config.get("recurrent_quantizer", 1) is None and layer.config.get("kernel_quantizer") is not None:
+            raise BitsmithError(
+                f"recurrent_quantizer=None on {where} is not supported: qkeras 0.9.0 then uses the kernel as the recurrent "
+                "kernel; give a recurrent_quantizer and train again"
+            )
+        raise BitsmithError(f"{where} is a {name}: recurrent layers are not supported yet")
+    if name in _RECURRENT:
+        raise BitsmithError(f"{where} is a {name}: recurrent layers are not supported yet")
+    raise BitsmithError(f"{where} is a {name}, which is not supported{suggest(name, sorted(CONVERTERS))}")

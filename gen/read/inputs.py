@@ -1,0 +1,71 @@
+"""Input layers: their shape, and the type that the configuration or the first quantizer gives them."""
+
+from __future__ import annotations
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Fixed
+from ...sim.op import Shape
+from ..quantize_activation import plain_type
+from ..quantizers import is_quantizer, parse_quantizer
+from .build import Builder, Tensor
+from .network import Layer
+
+MAX_VALUES = 1 << 24
+
+
+def convert_input(build: Builder, layer: Layer) -> Tensor:
+    """A graph input."""
+    a = build.attributes(layer)
+    shape = input_shape(layer)
+    a.only("sparse", False)
+    a.only("ragged", False)
+    a.harmless("optional", "batch_size")
+    a.finish()
+    return build.input(layer, shape, input_type(build, layer))
+
+
+def input_shape(layer: Layer) -> Shape:
+    """The shape without the batch axis; BitsmithError where a size is open or unreasonable."""
+    data = layer.config.get("batch_input_shape") or layer.config.get("batch_shape")
+    if not isinstance(data, (list, tuple)) or len(data) < 2:
+        raise BitsmithError(f"'{layer.name}': an input of shape {data} is not supported; give batch and 1 to 3 axes")
+    shape = tuple(data[1:])
+    total = 1
+    for n in shape:
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise BitsmithError(f"'{layer.name}': the input's shape {shape} is open; hardware needs every size but the batch")
+        total *= n
+    if total > MAX_VALUES:
+        raise BitsmithError(f"'{layer.name}': an input of shape {shape} has more than {MAX_VALUES} values; use a smaller one")
+    return shape
+
+
+def input_type(build: Builder, layer: Layer) -> Fixed:
+    """``Bitsmith: input``, the layer's own Precision, the first quantizer, the type's or the model's Precision."""
+    config = build.config
+    given = config.input_precision(layer.name)
+    section = config.hls.layer_name.get(layer.name)
+    given = given or (section.lookup("result") if section is not None else None)
+    if given is not None:
+        return given.type
+    quantized = _first_quantizer(build, layer)
+    if quantized is not None:
+        return quantized
+    given = config.precision(layer.name, layer.class_name, "result")
+    if given is not None:
+        return given.type
+    raise BitsmithError(
+        f"input '{layer.name}' has no type; give e.g. 'Bitsmith: {{input: \"ufixed<8,0>\"}}' in the configuration "
+        "or begin the model with QActivation(quantized_bits(8,0,alpha=1))"
+    )
+
+
+def _first_quantizer(build: Builder, layer: Layer) -> Fixed | None:
+    """The type of the quantizer that every layer behind the input begins with."""
+    types = set()
+    for consumer in build.network.consumers(layer.key):
+        activation = consumer.config.get("activation") if consumer.class_name == "QActivation" else None
+        q = parse_quantizer(activation, f"'{consumer.name}' (activation)") if is_quantizer(activation) else None
+        plain = plain_type(q)
+        types.add(plain[0] if plain else None)
+    return types.pop() if len(types) == 1 else None

@@ -1,0 +1,128 @@
+"""Layers that multiply by weights: the weights' grids, biases, and scales that are no power of two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Fixed, FloatArray, IntArray
+from ...sim.op import Operator
+from ...sim.ops import BatchNorm
+from ..quantize_weights import WeightGrid, on_type, quantize_weights
+from ..quantizers import Quantizer, parse_quantizer
+from .build import Builder, Tensor
+from .network import Layer
+
+Make = Callable[[IntArray, Fixed, IntArray, Fixed], Operator]
+"""Kernel, its type, bias, its type to an operator."""
+
+
+def weight_grid(
+    build: Builder, layer: Layer, values: FloatArray, quantizer: Any, attribute: str, role: str, trainable: bool = True
+) -> WeightGrid:
+    """Weights on their grid: the quantizer's, else the configured precision's; BitsmithError where there is neither.
+
+    ``trainable`` kernels with alpha=None have alpha="auto_po2": qkeras's layers set that when they are built.
+    """
+    where = f"'{layer.name}': {attribute}"
+    q = parse_quantizer(quantizer, f"'{layer.name}' ({attribute}_quantizer)")
+    if q is None:
+        precision = build.precision(layer, role, required=True)
+        if precision is None:
+            raise BitsmithError(
+                f"{where} has no quantizer; give HLSConfig.LayerName.{layer.name}.Precision.{role} "
+                "(bitsmith calibrate proposes a configuration)"
+            )
+        return on_type(values, precision.type, precision.rounding, precision.overflow, where)
+    grid = quantize_weights(_as_trained(q) if trainable else q, values, where)
+    _check_configured(build, layer, grid, role, where)
+    return grid
+
+
+def _as_trained(q: Quantizer) -> Quantizer:
+    values = dict(q.parameters)
+    if "alpha" not in values or values["alpha"] is not None:
+        return q
+    changed = {"alpha": "auto_po2"} | ({"symmetric": True} if "symmetric" in values else {})
+    return Quantizer(q.name, tuple((values | changed).items()))
+
+
+def _check_configured(build: Builder, layer: Layer, grid: WeightGrid, role: str, where: str) -> None:
+    """An explicit Precision for quantized weights must hold them exactly; it changes nothing."""
+    section = build.config.hls.layer_name.get(layer.name)
+    precision = section.lookup(role) if section is not None and section.explicit(role) else None
+    if precision is None or grid.scale is not None:
+        return
+    shift = precision.type.fraction - grid.type.fraction
+    raw = grid.raw << shift if shift >= 0 else grid.raw >> -shift
+    back = raw >> shift if shift >= 0 else raw << -shift
+    bad = np.argwhere((back != grid.raw) | (raw < precision.type.raw_min) | (raw > precision.type.raw_max))
+    if len(bad):
+        index = tuple(int(i) for i in bad[0])
+        value = float(np.ldexp(float(grid.raw[index]), -grid.type.fraction))
+        raise BitsmithError(f"{where}{list(index)} = {value:g} is not on the grid of {precision.type}; give it {grid.type}")
+
+
+def linear(
+    build: Builder, layer: Layer, x: Tensor, make: Make, kernel: WeightGrid, scale: FloatArray | None,
+    bias: WeightGrid | None, outputs: int, suffix: str = "",
+) -> Tensor:  # fmt: skip
+    """The layer's exact accumulator; a ``scale`` (one for each output) becomes a batch_norm node that adds the bias."""
+    fraction = x.type.fraction + kernel.type.fraction
+    none = (np.zeros(outputs, dtype=np.int64), Fixed(False, 1 - fraction, fraction))
+    offset = none if bias is None else _exact(bias, outputs, f"'{layer.name}': bias")
+    try:
+        if scale is None:
+            return build.add(layer, make(kernel.raw, kernel.type, *offset), x, suffix=suffix)
+        y = build.add(layer, make(kernel.raw, kernel.type, *none), x, suffix=suffix)
+        raw, type = scale_integers(scale, build.config.bitsmith.scale_bits)
+        if bias is None:
+            offset = (none[0], Fixed(False, 1, 0))
+        return build.add(layer, BatchNorm(y.type, raw, type, *offset), y, suffix="scale", shape=y.shape)
+    except BitsmithError as error:
+        text = str(error)
+        raise BitsmithError(text if text.startswith("'") else f"'{layer.name}': {text}") from None
+
+
+def _exact(grid: WeightGrid, outputs: int, where: str) -> tuple[IntArray, Fixed]:
+    """A bias as integers; a float32 scale times an integer is a dyadic number and stays exact."""
+    if grid.scale is None:
+        return grid.raw, grid.type
+    values = np.ldexp(grid.raw * np.broadcast_to(grid.scale, (outputs,)), -grid.type.fraction)
+    return dyadic(values, where)
+
+
+def dyadic(values: FloatArray, where: str) -> tuple[IntArray, Fixed]:
+    """Float values as exact integers of one type; BitsmithError where that takes more than 62 bits."""
+    mantissa, exponent = np.frexp(values)
+    whole = np.ldexp(mantissa, 53).astype(np.int64)
+    zeros = np.where(whole == 0, 64, np.log2(np.maximum(whole & -whole, 1))).astype(np.int64)
+    used = whole != 0
+    fraction = int((53 - exponent - zeros)[used].max()) if used.any() else 0
+    scaled = np.ldexp(values, fraction)
+    if np.abs(scaled).max(initial=0) >= 2.0**61:
+        raise BitsmithError(f"{where} needs more than 62 bits to be exact; use a quantizer with alpha=1")
+    raw = scaled.astype(np.int64)
+    return raw, Fixed.holding(int(raw.min(initial=0)), int(raw.max(initial=0)), fraction)
+
+
+def scale_integers(scale: FloatArray, bits: int | None) -> tuple[IntArray, Fixed]:
+    """Positive scales as integers and a shift: every bit of the float32, or the largest rounded to ``bits`` bits."""
+    if bits is None:
+        return dyadic(scale.astype(np.float32).astype(np.float64), "a scale")
+    fraction = bits - int(np.frexp(scale.max())[1])
+    raw = np.rint(np.ldexp(scale, fraction)).astype(np.int64)
+    return raw, Fixed.holding(0, int(raw.max()), fraction)
+
+
+def bias_grid(build: Builder, layer: Layer, index: int, outputs: int, use_bias: bool, quantizer: Any) -> WeightGrid | None:
+    """The layer's bias on its grid; None where it has none. A bias quantizer with alpha=None has scale 1."""
+    if not use_bias:
+        return None
+    values = layer.weight(index, ("bias",), (outputs,))
+    return weight_grid(build, layer, values, quantizer, "bias", "bias", trainable=False)
+
+

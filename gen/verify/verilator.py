@@ -1,0 +1,57 @@
+"""The Verilog compiled by Verilator: level ``rtl``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from ...hw.sim.ports import Top
+from ..tools import Tool, gxx, verilator
+from .simulation import Simulation, cached, compile_all, harness, render
+
+VERILATE = ["--cc", "--Mdir", ".", "--prefix", "Vdut", "-O3", "--no-timing", "--output-split", "20000"]
+VERILATE += ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
+FLAGS = ["-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE=0"]
+RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+
+
+def build(top: Top, folder: Path) -> Simulation:
+    """Compile ``top`` under ``folder``, once for the same sources; BitsmithError where a tool is missing or fails."""
+    tool = verilator()
+    bench = harness(top, "device.hpp", mangle)
+    sources = top.sources()
+    texts = [" ".join(tool.command), bench, *(path.read_text() for path in sources)]
+
+    def compile_in(work: Path) -> None:
+        (work / "harness.cpp").write_text(bench)
+        (work / "device.hpp").write_text(render("verilator.hpp.j2"))
+        options = [*VERILATE, "--top-module", top.name, *map(str, sources)]
+        tool.run(options, work, "Verilator")
+        flags = [*FLAGS, f"-I{tool.include}", f"-I{tool.include}/vltstd"]
+        compile_all(work, sorted(work.glob("*.cpp")), flags, _runtime(tool, flags))
+
+    return Simulation(cached(folder.resolve(), top.name, texts, compile_in) / "harness", top)
+
+
+def mangle(name: str) -> str:
+    """A port's name as Verilator's C++ member."""
+    return name.replace("__", "___05F")
+
+
+def _runtime(tool: Tool, flags: list[str]) -> list[Path]:
+    """Verilator's own runtime, compiled once per user, version and compiler."""
+    version = tool.run(["--version"], Path.cwd(), "Verilator")
+    key = hashlib.sha256(" ".join([version, *gxx().command, *flags]).encode()).hexdigest()[:16]
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bitsmith" / f"verilated-{key}"
+    objects = [home / f"{Path(name).stem}.o" for name in RUNTIME]
+    home.mkdir(parents=True, exist_ok=True)
+    assert tool.include is not None
+    for source, target in zip(RUNTIME, objects):
+        if not target.is_file():
+            with tempfile.TemporaryDirectory(dir=home) as work:
+                beside = Path(work) / target.name
+                gxx().run([*flags, "-O2", "-c", str(tool.include / source), "-o", str(beside)], Path(work), f"g++ {source}")
+                beside.replace(target)
+    return objects

@@ -1,0 +1,74 @@
+"""Streaming convolution: windows from line buffers, one constant-matrix kernel for each pixel of a beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Instance, Module, Signal, Value
+
+from ...sim.fixed import IntArray
+from ...sim.op import Spec
+from ...sim.ops.conv2d import Conv2D
+from .layout import Layout
+from .matrix import MatrixKernel, MatrixSpec, legal_reuse
+from .window import Geometry, WindowCore
+
+
+class MatrixWindowCore(WindowCore):
+    """A window core whose every lane is one constant matrix; ``order`` puts a window's values in the matrix's order."""
+
+    def __init__(self, name: str, geometry: Geometry, spec: MatrixSpec, channels: int) -> None:
+        super().__init__(name, geometry, channels, spec.y_type, spec.reuse)
+        self.kernel = MatrixKernel(spec)
+
+    @property
+    def compute_latency(self) -> int:
+        return self.kernel.latency
+
+    def kernels(self) -> dict[str, Any]:
+        return {f"{self.name}_kernel": self.kernel}
+
+    def arrange(self, window: list[list[Value]]) -> list[Value]:
+        """The kernel's inputs from ``window[tap][channel]``."""
+        return [value for tap in window for value in tap]
+
+    def compute(
+        self, m: Module, start: Value, windows: list[list[list[Value]]], masks: list[list[Value]]
+    ) -> tuple[Value, Value]:
+        valids, results = [], []
+        for lane, window in enumerate(windows):
+            valid, result = Signal(name=f"lane_{lane}_tvalid"), Signal(len(self.kernel.o), name=f"lane_{lane}_tdata")
+            m.submodules[f"lane_{lane}"] = kernel_instance(f"{self.name}_kernel", start, Cat(*self.arrange(window)), valid, result)
+            valids.append(valid)
+            results.append(result)
+        return valids[0], Cat(*results)
+
+
+def kernel_instance(module: str, start: Value, x: Value, valid: Signal, result: Signal) -> Instance:
+    from amaranth.hdl import ClockSignal, ResetSignal
+
+    ports = {"i_clk": ClockSignal(), "i_rst": ResetSignal(), "i_start": start, "i_x": x, "o_o_tvalid": valid, "o_o": result}
+    return Instance(module, **ports)
+
+
+def products(op: Conv2D) -> tuple[int, ...]:
+    """(groups, inputs, outputs) of the matrix that one window is multiplied by."""
+    kh, kw, cin, cout = op.kernel.shape
+    return 1, kh * kw * cin, cout
+
+
+def matrix(op: Conv2D) -> IntArray:
+    return op.kernel.reshape(products(op))
+
+
+def core(name: str, op: Conv2D, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> MatrixWindowCore:
+    """The core for one conv2d; the layout's lanes are the pixels that it takes in each step."""
+    accumulator = op.accumulator
+    geometry = Geometry(layouts[0], op.kernel.shape[:2], op.strides, op.padding, op.dilation)
+    bias = (op.bias << accumulator.bias_shift).reshape(1, -1)
+    spec = MatrixSpec(matrix(op), bias, accumulator.product_shift, op.input_type, accumulator.type, strategy, reuse)
+    return MatrixWindowCore(name, geometry, spec, op.kernel.shape[3])
+
+
+def reuse_factors(op: Conv2D, strategy: str) -> list[int]:
+    return legal_reuse(strategy, products(op), op.input_type)

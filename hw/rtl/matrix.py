@@ -1,0 +1,390 @@
+"""A constant matrix times a vector, in the three strategies; the heart of every convolution and dense layer.
+
+``latency``: a multiplier for each product. ``resource``: shared multipliers, each used ``reuse`` times. ``distributed_arithmetic``: a
+graph of adders; with ``reuse`` above 1 the vector goes through it in ``reuse`` digits, most significant first, so the adders are
+narrower.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Fixed, IntArray
+from .adder_graph import AdderGraph, solve
+from .core import Hardware, delay, elements, shape_of
+
+STRATEGIES = ("latency", "resource", "distributed_arithmetic")
+# Adders between two registers: what a 4 ns clock carries on UltraScale, with a margin (a 20-bit carry chain is about 0.9 ns with its routing).
+LEVELS_PER_STAGE = 3
+
+
+@dataclass(frozen=True)
+class MatrixSpec:
+    """``y = bias + (matrix.T @ x) << shift`` with x of ``x_type`` and y of ``y_type``; ``groups`` equal blocks along both axes.
+
+    ``matrix`` is (groups, inputs, outputs): group g maps its own inputs to its own outputs. ``bias`` is (groups, outputs), at y's fraction.
+    """
+
+    matrix: IntArray
+    bias: IntArray
+    shift: int
+    x_type: Fixed
+    y_type: Fixed
+    strategy: str
+    reuse: int
+
+    def __post_init__(self) -> None:
+        legal = legal_reuse(self.strategy, self.matrix.shape, self.x_type)
+        if self.reuse not in legal:
+            raise BitsmithError(f"a reuse factor of {self.reuse} is not legal for {self.strategy}; legal: {', '.join(map(str, legal))}")
+
+
+def legal_reuse(strategy: str, shape: tuple[int, ...], x_type: Fixed) -> list[int]:
+    """Every reuse factor that a (groups, inputs, outputs) matrix can have."""
+    if strategy == "latency":
+        return [1]
+    if strategy == "distributed_arithmetic":
+        return sorted({-(-x_type.width // digit) for digit in range(1, x_type.width + 1)})
+    if strategy != "resource":
+        raise BitsmithError(f"there is no strategy {strategy!r}; there are {', '.join(STRATEGIES)}")
+    products = shape[1] * shape[2]
+    return [r for r in range(1, products + 1) if products % r == 0]
+
+
+class MatrixKernel(Hardware):
+    """``start`` comes with a vector that stays for ``reuse`` cycles; ``o_tvalid`` comes with the result ``latency`` cycles after ``start``."""
+
+    def __init__(self, spec: MatrixSpec) -> None:
+        groups, inputs, outputs = spec.matrix.shape
+        self.spec = spec
+        self.start = Signal()
+        self.x = Signal(groups * inputs * spec.x_type.width)
+        self.o_tvalid = Signal()
+        self.o = Signal(groups * outputs * spec.y_type.width)
+        self._graph: AdderGraph | None = None
+
+    def ports(self) -> list[Signal]:
+        return [self.start, self.x, self.o_tvalid, self.o]
+
+    @property
+    def latency(self) -> int:
+        spec = self.spec
+        if spec.strategy == "latency":
+            return 1 + tree_stages(spec.matrix.shape[1] + 1)
+        if spec.strategy == "resource":
+            return 2 + tree_stages(spec.matrix.shape[1] // split(spec)[0]) + spec.reuse
+        return self.graph_stages() + (spec.reuse if spec.reuse > 1 else 0) + 1
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        x = elements(self.x, self.spec.x_type)
+        build = {"latency": self._latency, "resource": self._resource, "distributed_arithmetic": self._distributed}
+        build[self.spec.strategy](m, x)
+        return m
+
+    # latency -------------------------------------------------------------------------------------------------------------
+
+    def _latency(self, m: Module, x: list[Value]) -> None:
+        spec = self.spec
+        results = []
+        groups, inputs, outputs = spec.matrix.shape
+        for g in range(groups):
+            for n in range(outputs):
+                products = [self._product(m, x[g * inputs + k], g, k, n) for k in range(inputs) if spec.matrix[g, k, n]]
+                results.append(self._sum(m, products, int(spec.bias[g, n]), f"sum_{g * outputs + n}", tree_stages(inputs + 1)))
+        m.d.comb += [self.o.eq(Cat(*results)), self.o_tvalid.eq(delay(m, self.start, self.latency, "valid"))]
+
+    def _product(self, m: Module, x: Value, g: int, k: int, n: int) -> Value:
+        weight = int(self.spec.matrix[g, k, n])
+        product = Signal(shape_of_range(x, weight), name=f"product_{g}_{k}_{n}", reset_less=True)
+        m.d.sync += product.eq(x * Const(weight))
+        return product
+
+    def _sum(self, m: Module, terms: list[Value], bias: int, name: str, stages: int) -> Value:
+        """The terms, shifted, and the bias; always ``stages`` cycles, so that all outputs stay together."""
+        spec = self.spec
+        scaled = [term << spec.shift for term in terms] + ([Const(bias, signed(bias.bit_length() + 1))] if bias else [])
+        total = adder_tree(m, scaled, spec.y_type, name) if scaled else Const(0, shape_of(spec.y_type))
+        return delay(m, fit(m, total, spec.y_type, f"{name}_total"), stages - tree_stages(max(len(scaled), 1)), f"{name}_wait")
+
+    # resource ------------------------------------------------------------------------------------------------------------
+
+    def _resource(self, m: Module, x: list[Value]) -> None:
+        spec = self.spec
+        groups, inputs, outputs = spec.matrix.shape
+        rows, columns = split(spec)
+        stages = tree_stages(inputs // rows)
+        phase, busy = phases(m, self.start, spec.reuse)
+        column, row = phase_split(m, phase, rows, columns)
+        last = Signal()
+        m.d.comb += last.eq(busy & (phase == spec.reuse - 1))
+        first = delay(m, busy & (row == 0), 2 + stages, "first")
+        live = delay(m, busy, 2 + stages, "live")
+        chosen = delay(m, column, 2 + stages, "column")
+        for g in range(groups):
+            part = x[g * inputs : (g + 1) * inputs]
+            taken = take_rows(m, part, row, rows, f"x_{g}")
+            for n in range(outputs // columns):
+                products = self._products(m, taken, phase, g, n, rows, columns)
+                total = adder_tree(m, [p << spec.shift for p in products], spec.y_type, f"sum_{g}_{n}")
+                self._accumulate(m, total, first, live, chosen, g, n, columns)
+        m.d.comb += self.o_tvalid.eq(delay(m, last, 3 + stages, "valid"))
+
+    def _products(self, m: Module, taken: list[Value], phase: Value, g: int, n: int, rows: int, columns: int) -> list[Value]:
+        """One product for each input taken in this phase: column block ``n`` of the outputs."""
+        words = weight_words(self.spec.matrix[g], rows, columns)[:, :, n]
+        products = []
+        for k, value in enumerate(taken):
+            weight = rom(m, [int(w) for w in words[:, k]], phase, f"weight_{g}_{k}_{n}")
+            product = Signal(signed(len(value) + len(weight) + 1), name=f"product_{g}_{k}_{n}", reset_less=True)
+            m.d.sync += product.eq(value * weight)
+            products.append(product)
+        return products
+
+    def _accumulate(self, m: Module, total: Value, first: Value, live: Value, chosen: Value, g: int, n: int, columns: int) -> None:
+        spec = self.spec
+        outputs = spec.matrix.shape[2]
+        width = spec.y_type.width
+        for c in range(columns):
+            index = g * outputs + c * (outputs // columns) + n
+            register = Signal(shape_of(spec.y_type), name=f"y_{index}", reset_less=True)
+            start = Const(int(spec.bias[g, c * (outputs // columns) + n]), shape_of(spec.y_type))
+            with m.If(live & (chosen == c)):
+                m.d.sync += register.eq(Mux(first, start, register) + total)
+            m.d.comb += self.o[index * width : (index + 1) * width].eq(register)
+
+    # distributed arithmetic ----------------------------------------------------------------------------------------------
+
+    @property
+    def digit(self) -> int:
+        return -(-self.spec.x_type.width // self.spec.reuse)
+
+    def graph(self) -> AdderGraph:
+        if self._graph is None:
+            lo, hi = self._digit_range()
+            self._graph = solve(block_diagonal(self.spec.matrix), lo, hi)
+        return self._graph
+
+    def _digit_range(self) -> tuple[int, int]:
+        x = self.spec.x_type
+        if self.spec.reuse == 1:
+            return x.raw_min, x.raw_max
+        return (-(1 << (self.digit - 1)) if x.signed else 0), (1 << self.digit) - 1
+
+    def graph_stages(self) -> int:
+        return max(0, -(-max(self.graph().depths(), default=0) // LEVELS_PER_STAGE))
+
+    def _distributed(self, m: Module, x: list[Value]) -> None:
+        spec = self.spec
+        stages = self.graph_stages()
+        inputs = x
+        if spec.reuse > 1:
+            phase, busy = phases(m, self.start, spec.reuse)
+            inputs = [self._digits(m, value, phase, k) for k, value in enumerate(x)]
+            first = delay(m, busy & (phase == 0), stages + 1, "first")
+            live = delay(m, busy, stages + 1, "live")
+            last = Signal()
+            m.d.comb += last.eq(busy & (phase == spec.reuse - 1))
+        sums = emit_graph(m, self.graph(), inputs, self._digit_range(), stages)
+        width = spec.y_type.width
+        for k, total in enumerate(sums):
+            register = Signal(shape_of(spec.y_type), name=f"y_{k}", reset_less=True)
+            bias = Const(int(spec.bias.ravel()[k]), shape_of(spec.y_type))
+            scaled = total << spec.shift
+            if spec.reuse > 1:
+                with m.If(live):
+                    m.d.sync += register.eq(Mux(first, 0, register << self.digit) + scaled)
+            else:
+                m.d.sync += register.eq(scaled + bias)
+            out = register if spec.reuse == 1 else self._with_bias(m, register, bias, k)
+            m.d.comb += self.o[k * width : (k + 1) * width].eq(out)
+        pulse = delay(m, self.start, stages + 1, "valid") if spec.reuse == 1 else delay(m, last, stages + 2, "valid")
+        m.d.comb += self.o_tvalid.eq(pulse)
+
+    def _with_bias(self, m: Module, register: Signal, bias: Const, k: int) -> Value:
+        out = Signal(shape_of(self.spec.y_type), name=f"biased_{k}")
+        m.d.comb += out.eq(register + bias)
+        return out
+
+    def _digits(self, m: Module, value: Value, phase: Value, k: int) -> Value:
+        """Digit ``phase`` of the value, most significant first; only the first of a signed value has a sign."""
+        spec, digit = self.spec, self.digit
+        padded = Signal(signed(digit * spec.reuse) if spec.x_type.signed else digit * spec.reuse, name=f"padded_{k}")
+        m.d.comb += padded.eq(value)
+        parts = [padded[digit * r : digit * (r + 1)] for r in reversed(range(spec.reuse))]
+        signs: list[Value] = [parts[0][-1] if spec.x_type.signed else Const(0), *[Const(0)] * (spec.reuse - 1)]
+        register = Signal(signed(digit + 1) if spec.x_type.signed else digit, name=f"digit_{k}", reset_less=True)
+        choices = Array([Cat(part, sign) if spec.x_type.signed else part for part, sign in zip(parts, signs)])
+        m.d.sync += register.eq(choices[phase])
+        return register
+
+
+def block_diagonal(matrix: IntArray) -> IntArray:
+    """(groups, inputs, outputs) as one (groups*inputs, groups*outputs) matrix."""
+    groups, inputs, outputs = matrix.shape
+    whole = np.zeros((groups, inputs, groups, outputs), dtype=np.int64)
+    whole[np.arange(groups), :, np.arange(groups)] = matrix
+    return whole.reshape(groups * inputs, groups * outputs)
+
+
+def split(spec: MatrixSpec) -> tuple[int, int]:
+    """(rows, columns): in how many parts the inputs and the outputs are taken; their product is the reuse factor."""
+    columns = gcd(spec.reuse, spec.matrix.shape[2])
+    return spec.reuse // columns, columns
+
+
+def weight_words(matrix: IntArray, rows: int, columns: int) -> IntArray:
+    """(phases, inputs taken at once, outputs made at once): phase = column block * rows + row block."""
+    inputs, outputs = matrix.shape
+    blocks = matrix.reshape(rows, inputs // rows, columns, outputs // columns)
+    return blocks.transpose(2, 0, 1, 3).reshape(rows * columns, inputs // rows, outputs // columns)
+
+
+def rom(m: Module, words: list[int], address: Value, name: str) -> Value:
+    """A registered read-only table of signed integers."""
+    width = max(max((w.bit_length() for w in words)) + 1, 1)
+    register = Signal(signed(width), name=name, reset_less=True)
+    if len(set(words)) == 1:
+        m.d.comb += register.eq(words[0])
+    else:
+        m.d.sync += register.eq(Array([Const(w, signed(width)) for w in words])[address])
+    return register
+
+
+def phases(m: Module, start: Value, reuse: int) -> tuple[Value, Value]:
+    """(phase, busy): counts 0 … reuse-1, beginning in the cycle of ``start``."""
+    if reuse == 1:
+        return Const(0, 1), start
+    count = Signal(range(reuse), name="phase")
+    busy = Signal(name="busy")
+    m.d.comb += busy.eq(start | (count != 0))
+    with m.If(busy):
+        m.d.sync += count.eq(Mux(count == reuse - 1, 0, count + 1))
+    return count, busy
+
+
+def phase_split(m: Module, phase: Value, rows: int, columns: int) -> tuple[Value, Value]:
+    """(column, row) of a phase, without a divider."""
+    if rows == 1:
+        return phase, Const(0, 1)
+    if columns == 1:
+        return Const(0, 1), phase
+    column = Signal(range(columns), name="column")
+    row = Signal(range(rows), name="row")
+    table = [(p // rows, p % rows) for p in range(rows * columns)]
+    m.d.comb += [column.eq(Array([Const(c, column.shape()) for c, _ in table])[phase])]
+    m.d.comb += [row.eq(Array([Const(r, row.shape()) for _, r in table])[phase])]
+    return column, row
+
+
+def take_rows(m: Module, x: list[Value], row: Value, rows: int, name: str) -> list[Value]:
+    """The inputs taken in this phase, registered."""
+    count = len(x) // rows
+    taken = []
+    for k in range(count):
+        register = Signal(x[k].shape(), name=f"{name}_{k}", reset_less=True)
+        m.d.sync += register.eq(Array([x[r * count + k] for r in range(rows)])[row] if rows > 1 else x[k])
+        taken.append(register)
+    return taken
+
+
+def tree_stages(terms: int) -> int:
+    """Registers in an adder tree."""
+    depth = (terms - 1).bit_length()
+    return -(-depth // LEVELS_PER_STAGE)
+
+
+def reduce_tree(m: Module, terms: list[Value], combine: Any, name: str) -> Value:
+    """The terms combined two by two in ``tree_stages(len(terms))`` cycles."""
+    arity = 1 << LEVELS_PER_STAGE
+    level = 0
+    while len(terms) > 1:
+        nodes = []
+        for k in range(0, len(terms), arity):
+            node = _pairwise(terms[k : k + arity], combine)
+            register = Signal(node.shape(), name=f"{name}_l{level}_{k // arity}", reset_less=True)
+            m.d.sync += register.eq(node)
+            nodes.append(register)
+        terms, level = nodes, level + 1
+    return terms[0]
+
+
+def adder_tree(m: Module, terms: list[Value], limit: Fixed, name: str) -> Value:
+    """The sum in ``tree_stages(len(terms))`` cycles; wider than ``limit`` it wraps, which the final width makes harmless."""
+
+    def add(a: Value, b: Value) -> Value:
+        total = a + b
+        return total[: limit.width].as_signed() if len(total) > limit.width + 1 else total
+
+    return reduce_tree(m, terms, add, name)
+
+
+def _pairwise(terms: list[Value], combine: Any) -> Value:
+    while len(terms) > 1:
+        terms = [combine(*terms[k : k + 2]) if k + 1 < len(terms) else terms[k] for k in range(0, len(terms), 2)]
+    return terms[0]
+
+
+def fit(m: Module, value: Value, type_: Fixed, name: str) -> Signal:
+    """The value in exactly the type's bits."""
+    out = Signal(shape_of(type_), name=name)
+    m.d.comb += out.eq(value)
+    return out
+
+
+def shape_of_range(x: Value, weight: int) -> Any:
+    return signed(len(x) + weight.bit_length() + 1)
+
+
+def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: tuple[int, int], stages: int) -> list[Value]:
+    """The graph's outputs, ``stages`` cycles after its inputs; values that are needed later wait in registers."""
+    rows = graph.rows()
+    lows = np.minimum(rows * bounds[0], rows * bounds[1]).sum(axis=1)
+    highs = np.maximum(rows * bounds[0], rows * bounds[1]).sum(axis=1)
+    depths = graph.depths()
+    values: list[Value] = list(x)
+    waiting: dict[tuple[int, int], Value] = {}
+
+    def at(index: int, stage: int) -> Value:
+        """Value ``index`` as it can be used in pipeline stage ``stage``."""
+        own = stage_of(depths[index])
+        if stage <= own:
+            return values[index]
+        if (index, stage) not in waiting:
+            before = at(index, stage - 1)
+            register = Signal(before.shape(), name=f"v{index}_s{stage}", reset_less=True)
+            m.d.sync += register.eq(before)
+            waiting[index, stage] = register
+        return waiting[index, stage]
+
+    for k, add in enumerate(graph.adders, graph.inputs):
+        stage = stage_of(depths[k])
+        a, b = at(add.a, stage) << add.shift_a, at(add.b, stage) << add.shift_b
+        out = Signal(_range_shape(int(lows[k]), int(highs[k])), name=f"v{k}")
+        m.d.comb += out.eq(a - b if add.subtract else a + b)
+        values.append(out)
+    results = []
+    for o in graph.outputs:
+        if o.source < 0:
+            results.append(Const(0, 1))
+            continue
+        value = at(o.source, stages)
+        scaled = value << o.shift if o.shift >= 0 else value >> -o.shift
+        results.append(-scaled if o.negate else scaled)
+    return results
+
+
+def stage_of(depth: int) -> int:
+    """Adders of depth 1 … LEVELS_PER_STAGE work before the first register."""
+    return max(0, (depth - 1) // LEVELS_PER_STAGE)
+
+
+def _range_shape(lo: int, hi: int) -> Any:
+    width = max((lo + 1 if lo < 0 else lo).bit_length(), hi.bit_length())
+    return signed(width + 1) if lo < 0 else max(width, 1)

@@ -1,0 +1,134 @@
+"""What ``rtl/ports.json`` says about a top, and how integers become the bytes on its streams."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Fixed, IntArray
+from ...sim.op import Shape
+from ..rtl.layout import Layout
+
+ByteArray = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Port:
+    """One stream: ``layout`` says where each element travels, every element takes ``container`` bits."""
+
+    name: str
+    prefix: str
+    shape: Shape
+    layout: Layout
+    container: int
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> Port:
+        height, width, channels, lanes = entry["layout"]
+        type_ = Fixed(entry["signed"], entry["integer"], entry["fraction"])
+        layout = Layout(height, width, channels, lanes, type_)
+        return cls(entry["name"], entry["prefix"], tuple(entry["shape"]), layout, entry["container"])
+
+    @property
+    def type(self) -> Fixed:
+        return self.layout.type
+
+    @property
+    def beats(self) -> int:
+        """Beats in a frame."""
+        return self.layout.beats
+
+    @property
+    def elements(self) -> int:
+        """Numbers in a beat, void ones included."""
+        return self.layout.elements
+
+    @property
+    def bits(self) -> int:
+        """Width of ``tdata``."""
+        return self.elements * self.container
+
+    @property
+    def beat_bytes(self) -> int:
+        return -(-self.bits // 8)
+
+    def pack(self, raw: IntArray, garbage: np.random.Generator | None = None) -> ByteArray:
+        """(frames, *shape) integers to (frames, beats, beat_bytes); ``container`` is a whole number of bytes.
+
+        With ``garbage``, void lanes and the bits above an element's own width, which a top must ignore, are random;
+        without, void lanes are 0 and numbers are extended.
+        """
+        self._check(raw)
+        beats = self.layout.pack(raw)
+        if garbage is not None:
+            noise = garbage.integers(-(2**62), 2**62, beats.shape)
+            own = (1 << self.type.width) - 1
+            beats = np.where(self.layout.index() < 0, noise, (noise & ~own) | (beats & own))
+        octets = np.ascontiguousarray(beats.astype("<i8")).view(np.uint8).reshape(*beats.shape, 8)
+        return octets[..., : self.container // 8].reshape(len(raw), self.beats, self.beat_bytes)
+
+    def unpack(self, octets: ByteArray) -> IntArray:
+        """(frames, beats, beat_bytes) back to (frames, *shape): every element read ``container`` bits wide."""
+        if len(octets) == 0:
+            return np.zeros((0, *self.shape), dtype=np.int64)
+        bits = np.unpackbits(octets, axis=-1, bitorder="little")[..., : self.bits]
+        bits = bits.reshape(*octets.shape[:2], self.elements, self.container)
+        sign = bits[..., -1:] if self.type.signed else np.zeros_like(bits[..., -1:])
+        wide = np.concatenate([bits, np.broadcast_to(sign, (*bits.shape[:-1], 64 - self.container))], axis=-1)
+        beats = np.packbits(wide, axis=-1, bitorder="little").view("<i8")[..., 0].astype(np.int64)
+        return self.layout.unpack(beats, self.shape)
+
+    def _check(self, raw: IntArray) -> None:
+        if raw.shape[1:] != self.shape:
+            raise BitsmithError(f"input '{self.name}' has shape {raw.shape[1:]}; the hardware takes {self.shape}")
+        if raw.size and (raw.min() < self.type.raw_min or raw.max() > self.type.raw_max):
+            raise BitsmithError(
+                f"input '{self.name}' holds {raw.min()}..{raw.max()}; its raw integers are "
+                f"{self.type.raw_min}..{self.type.raw_max}"
+            )
+
+
+@dataclass(frozen=True)
+class Top:
+    """The generated Verilog: where it stands, its streams, and the twin that shows every layer's stream."""
+
+    folder: Path
+    name: str
+    files: tuple[str, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    traces: tuple[Port, ...]
+    threshold: int | None
+
+    @classmethod
+    def load(cls, rtl: Path) -> Top:
+        """Read ``rtl/ports.json``; BitsmithError where there is none."""
+        try:
+            data = json.loads((rtl / "ports.json").read_text())
+        except (OSError, ValueError) as error:
+            raise BitsmithError(f"no readable ports.json in '{rtl}': run 'bitsmith build' first") from error
+        streams = {key: tuple(Port.from_json(e) for e in data.get(key, ())) for key in ("inputs", "outputs", "traces")}
+        return cls(rtl, data["top"], tuple(data["files"]), **streams, threshold=data.get("threshold"))
+
+    def without_traces(self) -> Top:
+        return Top(self.folder, self.name, self.files, self.inputs, self.outputs, (), self.threshold)
+
+    def traced(self) -> Top:
+        """The twin top: the same layers' files, each layer's stream a port."""
+        twin = f"{self.name}_trace"
+        files = (*(f for f in self.files if f not in (f"{self.name}.v", f"{twin}.v")), f"{twin}.v")
+        return Top(self.folder, twin, files, self.inputs, self.outputs, self.traces, self.threshold)
+
+    def sources(self) -> list[Path]:
+        """The Verilog files; BitsmithError where one is missing."""
+        paths = [self.folder.resolve() / name for name in self.files]
+        for path in paths:
+            if not path.is_file():
+                raise BitsmithError(f"'{path}' is missing: run 'bitsmith build' again")
+        return paths

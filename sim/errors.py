@@ -1,0 +1,8 @@
+"""The one exception that a user is meant to read."""
+
+
+class BitsmithError(Exception):
+    """Bad input: one line that names the cause and the cure.
+
+    The command line prints it as ``error: …`` and exits with status 2; it is never shown as a traceback.
+    """

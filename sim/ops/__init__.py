@@ -1,0 +1,36 @@
+"""The operators, one file each; importing this package fills ``Operator.registry``."""
+
+from __future__ import annotations
+
+from .activation import Activation, Kind
+from .add import Add
+from .argmax import Argmax
+from .average_pool2d import AveragePool2D
+from .batch_norm import BatchNorm
+from .concatenate import Concatenate
+from .conv2d import Conv2D
+from .dense import Dense
+from .depthwise_conv2d import DepthwiseConv2D
+from .flatten import Flatten
+from .global_average_pool2d import GlobalAveragePool2D
+from .global_max_pool2d import GlobalMaxPool2D
+from .max_pool2d import MaxPool2D
+from .softmax import Softmax
+
+__all__ = [
+    "Activation",
+    "Add",
+    "Argmax",
+    "AveragePool2D",
+    "BatchNorm",
+    "Concatenate",
+    "Conv2D",
+    "Dense",
+    "DepthwiseConv2D",
+    "Flatten",
+    "GlobalAveragePool2D",
+    "GlobalMaxPool2D",
+    "Kind",
+    "MaxPool2D",
+    "Softmax",
+]

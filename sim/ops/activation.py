@@ -1,0 +1,144 @@
+"""Element-wise functions with one rounding: the operator that brings an exact accumulator to a declared type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import BitsmithError
+from ..fixed import Constant, Fixed, IntArray, Overflow, Rounding, requantize
+from ..op import Operator, Spec
+from ..params import freeze_enum
+from ..table import address, lookup, table
+
+ONE, ZERO = Constant(1), Constant(0)
+
+
+class Kind(str, Enum):
+    """What happens before the rounding."""
+
+    LINEAR = "linear"
+    RELU = "relu"
+    LEAKY_RELU = "leaky_relu"
+    HARD_SIGMOID = "hard_sigmoid"
+    HARD_TANH = "hard_tanh"
+    TABLE = "table"
+
+
+_HARD = (Kind.HARD_SIGMOID, Kind.HARD_TANH)
+
+
+@dataclass(frozen=True, eq=False)
+class Activation(Operator):
+    """``y = round(clip(g(x), lower, upper))``: the product and the limits are exact, then one rounding and overflow.
+
+    ========================== ===========================================================================
+    linear                     ``g(x) = x``: a bare requantization (QKeras quantized_bits)
+    relu                       ``g(x) = max(x, 0)``; relu6 has ``upper = 6``
+    leaky_relu                 ``g(x) = x`` where x >= 0, else ``slope * x``
+    hard_sigmoid, hard_tanh    ``g(x) = slope * x + offset`` with both limits. QKeras's hard sigmoid: slope 0.5,
+                               offset 0.5, limits 0 and 1; its hard tanh: slope 1, offset 0, limits -1 and 1.
+                               Keras 2: slope 0.2; Keras 3: slope 1/6 (both as the nearest ``Constant``)
+    table                      ``y = table(function, table_type, ...)[x rounded to table_type]``, see sim/table.py
+    ========================== ===========================================================================
+
+    Any shape; the output has the input's shape and ``output_type``.
+    """
+
+    stem: ClassVar[str] = "activation"
+
+    input_type: Fixed
+    kind: Kind
+    output_type: Fixed
+    rounding: Rounding = Rounding.RND_CONV
+    overflow: Overflow = Overflow.SAT
+    slope: Constant = ONE
+    offset: Constant = ZERO
+    lower: Constant | None = None
+    upper: Constant | None = None
+    function: str = ""
+    table_type: Fixed | None = None
+
+    def __post_init__(self) -> None:
+        freeze_enum(self, "kind", Kind)
+        freeze_enum(self, "rounding", Rounding)
+        freeze_enum(self, "overflow", Overflow)
+        self._check_fields()
+        if self.kind is Kind.TABLE:
+            self.table  # noqa: B018  a bad table is an error now, not later
+        else:
+            self.exact_type  # noqa: B018
+
+    def _check_fields(self) -> None:
+        if (self.kind is Kind.TABLE) != bool(self.function) or (self.kind is Kind.TABLE) != (
+            self.table_type is not None
+        ):
+            raise BitsmithError("activation: function and table_type belong to kind 'table' and only there; give both")
+        if self.slope != ONE and self.kind not in (*_HARD, Kind.LEAKY_RELU):
+            raise BitsmithError(f"activation: kind '{self.kind.value}' has no slope; leave it out")
+        if self.offset != ZERO and self.kind not in _HARD:
+            raise BitsmithError(f"activation: kind '{self.kind.value}' has no offset; leave it out")
+        if self.kind in _HARD and (self.lower is None or self.upper is None):
+            raise BitsmithError(f"activation: kind '{self.kind.value}' needs both limits; give lower and upper")
+        if self.lower is not None and self.upper is not None and float(self.lower) > float(self.upper):
+            raise BitsmithError("activation: the lower limit is above the upper; exchange them")
+
+    @property
+    def exact_fraction(self) -> int:
+        """Fraction bits of the value before the rounding: no product or limit loses a bit."""
+        limits = [c.fraction for c in (self.lower, self.upper) if c is not None]
+        offset = [self.offset.fraction] if self.offset != ZERO else []
+        return max(self.input_type.fraction, self.input_type.fraction + self.slope.fraction, *limits, *offset)
+
+    @cached_property
+    def exact_type(self) -> Fixed:
+        """The type that holds every value before the limits are applied (not for kind table)."""
+        ends = [self._slope_and_offset(x) for x in (self.input_type.raw_min, 0, self.input_type.raw_max)]
+        limits = [self.aligned(c) for c in (self.lower, self.upper) if c is not None]
+        return Fixed.holding(min(*ends, *limits), max(*ends, *limits), self.exact_fraction)
+
+    def aligned(self, constant: Constant) -> int:
+        """The constant as a raw integer with ``exact_fraction``."""
+        return constant.raw << (self.exact_fraction - constant.fraction)
+
+    def _slope_and_offset(self, x: int) -> int:
+        plain = x << (self.exact_fraction - self.input_type.fraction)
+        scaled = (self.slope.raw * x) << (self.exact_fraction - self.input_type.fraction - self.slope.fraction)
+        if self.kind is Kind.RELU:
+            return max(plain, 0)
+        if self.kind is Kind.LEAKY_RELU:
+            return plain if x >= 0 else scaled
+        return scaled + self.aligned(self.offset) if self.kind in _HARD else plain
+
+    def exact(self, x: IntArray) -> IntArray:
+        """The value before the rounding, raw with ``exact_fraction`` (not for kind table)."""
+        plain = x << (self.exact_fraction - self.input_type.fraction)
+        if self.kind in (Kind.LEAKY_RELU, *_HARD):
+            scaled = (x * self.slope.raw) << (self.exact_fraction - self.input_type.fraction - self.slope.fraction)
+            hard = self.kind in _HARD
+            plain = scaled + self.aligned(self.offset) if hard else np.where(x < 0, scaled, plain)
+        if self.kind is Kind.RELU:
+            plain = np.maximum(plain, 0)
+        if self.lower is not None:
+            plain = np.maximum(plain, self.aligned(self.lower))
+        return plain if self.upper is None else np.minimum(plain, self.aligned(self.upper))
+
+    @cached_property
+    def table(self) -> IntArray:
+        """The entries (kind table only), indexed by the bits of ``table_type``."""
+        assert self.table_type is not None
+        limits = {n: float(c) for n, c in (("lower", self.lower), ("upper", self.upper)) if c is not None}
+        return table(self.function, self.table_type, self.output_type, self.rounding, self.overflow, **limits)
+
+    def infer(self, *inputs: Spec) -> Spec:
+        self.expect(inputs, (self.input_type,))
+        return Spec(inputs[0].shape, self.output_type)
+
+    def compute(self, *inputs: IntArray) -> IntArray:
+        if self.table_type is not None:
+            return lookup(self.table, address(inputs[0], self.input_type.fraction, self.table_type))
+        return requantize(self.exact(inputs[0]), self.exact_fraction, self.output_type, self.rounding, self.overflow)

@@ -1,0 +1,111 @@
+"""From a graph to fast steps: which products are exact in floats, and what may be done together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+from .epilogue import FLOAT64, DType, Epilogue, carrier, magnitude
+from .op import Operator, Spec
+from .ops import Activation, Conv2D, Dense, Flatten, Kind, MaxPool2D
+from .params import NO_PADDING
+from .steps import ActivationStep, ComputeStep, MaxPoolStep, ProductStep, ReshapeStep, Step, tensor_dtype
+
+
+class NodeLike(Protocol):
+    """What a plan asks of ``gen.ir.Node``."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def op(self) -> Operator: ...
+    @property
+    def inputs(self) -> tuple[str, ...]: ...
+
+
+class GraphLike(Protocol):
+    """What the reference asks of ``gen.ir.Graph``."""
+
+    @property
+    def inputs(self) -> tuple[tuple[str, Spec], ...]: ...
+    @property
+    def nodes(self) -> Sequence[NodeLike]: ...
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+    def specs(self) -> dict[str, Spec]: ...
+
+
+def make_plan(graph: GraphLike) -> list[Step]:
+    """Steps that compute every output of the graph, in order."""
+    specs, steps, done = graph.specs(), [], set[str]()
+    for node in graph.nodes:
+        if node.name in done:
+            continue
+        chain = _chain(node, graph) if isinstance(node.op, (Conv2D, Dense)) else [node]
+        step = _product(chain, specs)
+        while step is None and len(chain) > 1:
+            chain = chain[:-1]
+            step = _product(chain, specs)
+        steps.append(step or _single(node, specs))
+        done.update(member.name for member in chain)
+    return steps
+
+
+def _chain(node: NodeLike, graph: GraphLike) -> list[NodeLike]:
+    """The node and up to two behind it that nothing else reads: an activation and a maximum, in either order."""
+    readers = Counter(name for n in graph.nodes for name in n.inputs) + Counter(graph.outputs)
+    chain, kinds = [node], {Activation, MaxPool2D}
+    while readers[chain[-1].name] == 1:
+        behind = next((n for n in graph.nodes if chain[-1].name in n.inputs), None)
+        if behind is None or type(behind.op) not in kinds:
+            break
+        kinds.remove(type(behind.op))
+        chain.append(behind)
+    return chain
+
+
+def _product(chain: list[NodeLike], specs: dict[str, Spec]) -> Step | None:
+    """One step for the whole chain, or None where floats are not exact or the order may not be changed."""
+    first, rest = chain[0], [node.op for node in chain[1:]]
+    if not isinstance(first.op, (Conv2D, Dense)):
+        return None
+    activation = next((op for op in rest if isinstance(op, Activation)), None)
+    pool = next((op for op in rest if isinstance(op, MaxPool2D)), None)
+    if activation is not None and activation.kind is Kind.TABLE:
+        return None
+    epilogue = Epilogue(activation) if activation else None
+    if pool is not None and (pool.strides != pool.pool or pool.padding != NO_PADDING):
+        return None
+    if pool is not None and epilogue is not None and rest[0] is activation and not epilogue.monotone:
+        return None
+    dtype = _product_dtype(first.op, epilogue)
+    if dtype is None:
+        return None
+    last = chain[-1].name
+    return ProductStep(first.inputs, last, specs[last], first.op, pool.pool if pool else (1, 1), epilogue, dtype)
+
+
+def _product_dtype(op: Conv2D | Dense, epilogue: Epilogue | None) -> DType | None:
+    """The float dtype that holds inputs, weights, every partial sum and the epilogue exactly, if there is one."""
+    if tensor_dtype(op.input_type).kind != "f":
+        return None
+    needs = [op.accumulator.magnitude]
+    needs += [magnitude(t.raw_min, t.raw_max) for t in (op.input_type, op.kernel_type, op.bias_type)]
+    needs += [epilogue.needs()] if epilogue else []
+    return carrier(max(needs), op.accumulator.product_shift + (epilogue.exponent if epilogue else 0))
+
+
+def _single(node: NodeLike, specs: dict[str, Spec]) -> Step:
+    spec, op = specs[node.name], node.op
+    source = tensor_dtype(specs[node.inputs[0]].type)
+    if isinstance(op, Flatten):
+        return ReshapeStep(node.inputs, node.name, spec)
+    if isinstance(op, MaxPool2D) and source.kind == "f":
+        return MaxPoolStep(node.inputs, node.name, spec, op)
+    if isinstance(op, Activation) and op.kind is not Kind.TABLE and source.kind == "f":
+        epilogue = Epilogue(op)
+        dtype = carrier(epilogue.needs(), epilogue.exponent)
+        if dtype is not None:
+            return ActivationStep(node.inputs, node.name, spec, epilogue, FLOAT64 if source == FLOAT64 else dtype)
+    return ComputeStep(node.inputs, node.name, spec, op)

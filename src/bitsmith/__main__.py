@@ -1,0 +1,5 @@
+"""``python -m bitsmith``."""
+
+from .cli import run
+
+run()

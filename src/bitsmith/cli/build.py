@@ -1,0 +1,30 @@
+"""``bitsmith build MODEL -o DIR``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Config, Json, Model, Seed
+from .outcome import Outcome, printable, table
+
+
+def build(
+    model: Model,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")],
+    config: Config = None,
+    vectors: Annotated[int, typer.Option(min=1, help="How many test vectors to put into the build.")] = 64,
+    seed: Seed = 1,
+    json: Json = False,
+) -> Outcome:
+    """Make the HLS project, the Verilog and the vectors."""
+    from ..gen.build import build_project
+
+    data = build_project(model, config, output, seed=seed, vectors=vectors)
+    rows = [(row["label"], row["operator"], "×".join(map(str, row["shape"])), row["type"]) for row in data["layers"]]
+    lines = [table(["layer", "operator", "shape", "type"], rows)]
+    lines += [f"{printable(data['model'])} is in {printable(output)}; next: bitsmith verify {shlex.quote(str(output))}"]
+    return Outcome(data, "\n".join(lines), json)

@@ -1,0 +1,37 @@
+"""``bitsmith estimate DIR``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from .options import Build, Json
+from .outcome import Outcome, table
+
+
+def estimate(
+    folder: Build,
+    resources: Annotated[
+        str, typer.Option(metavar="formula|yosys", help="Where the resource estimate comes from; yosys takes minutes.")
+    ] = "formula",
+    json: Json = False,
+) -> Outcome:
+    """Cycles, exact; resources, estimated."""
+    from ..gen.estimate import estimate as predict
+
+    data = predict(folder, resources)
+    return Outcome(data, text(data), json)
+
+
+def text(data: dict[str, Any]) -> str:
+    """One row a layer, then the whole."""
+    keys = list(dict.fromkeys(key for layer in data["layers"] for key in layer))
+    total = data["resources"]
+    lines = [table(keys, [[layer.get(key, "") for key in keys] for layer in data["layers"]])] if keys else []
+    lines += [f"latency {data['latency_cycles']} cycles, a new frame every {data['interval_cycles']} (exact)"]
+    lines += [
+        ", ".join(f"{total[key]} {key.upper()}" for key in ("lut", "ff", "dsp", "bram"))
+        + f" (estimate: {total['source']})"
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""``bitsmith verify DIR``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from .options import Build, Json
+from .outcome import DONE, FAILED, Outcome, printable, table
+
+
+def verify(
+    folder: Build,
+    level: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--level", metavar="LEVEL", help="hls, rtl, second, netlist; may be repeated [default: hls rtl]."),
+    ] = None,
+    vectors: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="How many inputs to compare [default: the build's own, or all of FILE.npy]."),
+    ] = None,
+    inputs: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE.npy", help="Inputs to take instead, batch first; floats are real values."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of random inputs and stalls.")] = 0,
+    json: Json = False,
+) -> Outcome:
+    """Compare every integer with the reference's."""
+    from ..gen.verify import verify as prove
+
+    with _progress(not json and sys.stderr.isatty()) as say:
+        data = prove(folder, level or ["hls", "rtl"], vectors, inputs, seed, say)
+    return Outcome(data, text(data), json, DONE if data["passed"] else FAILED)
+
+
+def text(data: dict[str, Any]) -> str:
+    """One row a level, what went wrong, and the first place that differs."""
+    rows = [(n, r["compared"], r["mismatches"], f"{r['seconds']:.1f}") for n, r in data["levels"].items()]
+    lines = [table(["level", "frames", "mismatches", "seconds"], rows)]
+    lines += [f"{name}: {printable(problem)}" for name, r in data["levels"].items() for problem in r["problems"]]
+    if data["cycles"]:
+        lines += ["cycles: " + _pairs(data["cycles"])]
+    if data["first_divergence"]:
+        lines += ["first divergence: " + _pairs(data["first_divergence"])]
+    verdict = "equal to the reference" if data["passed"] else "NOT PROVEN"
+    return "\n".join([*lines, f"{printable(data['model'])}, seed {data['seed']}: {verdict}"])
+
+
+def _pairs(data: dict[str, Any]) -> str:
+    return printable(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in data.items()))
+
+
+@contextmanager
+def _progress(shown: bool) -> Iterator[Callable[[str], None] | None]:
+    """A line on stderr that says what is being done and vanishes; None where nobody is watching."""
+    if not shown:
+        yield None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status("") as status:
+        yield lambda line: status.update(Text(printable(line)))

@@ -1,0 +1,80 @@
+"""Starts a bench's module on a simulator through cocotb's runner."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from xml.etree import ElementTree
+
+from ..sim.errors import BitsmithError
+
+
+def run_bench(
+    sources: Sequence[Path],
+    toplevel: str,
+    module: str,
+    folder: Path,
+    simulator: str,
+    device: Mapping[str, str],
+    tool: Mapping[str, str],
+) -> dict[str, str]:
+    """Build ``toplevel`` in ``folder`` and run every test of ``module`` (``bitsmith.tb.top``) on it.
+
+    ``simulator`` is ``verilator`` or ``icarus``; ``device`` are the variables that the module reads, ``tool`` those
+    that the simulator needs. Returns each test by name: an empty string where it passed, else its failure. BitsmithError
+    where the build fails.
+    """
+    from cocotb_tools.runner import get_runner
+
+    arguments = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-j", "2"] if simulator == "verilator" else []
+    with _environment(tool):
+        runner = get_runner(simulator)
+        try:
+            runner.build(
+                sources=list(sources),
+                hdl_toplevel=toplevel,
+                build_dir=folder,
+                build_args=arguments,
+                timescale=("1ns", "1ps"),
+                log_file=folder / "build.log",
+            )
+            results = runner.test(
+                test_module=module,
+                hdl_toplevel=toplevel,
+                test_dir=folder,
+                extra_env=dict(device),
+                log_file=folder / "test.log",
+            )
+        except (SystemExit, RuntimeError) as error:
+            raise BitsmithError(f"cocotb could not run {module} on {simulator}: {error}; see '{folder}'") from error
+    return _results(results)
+
+
+def _results(path: Path) -> dict[str, str]:
+    found = {}
+    for case in ElementTree.parse(path).iter("testcase"):
+        failure = case.find("failure")
+        if failure is None:
+            failure = case.find("error")
+        found[case.attrib["name"]] = "" if failure is None else _text(failure)
+    return found
+
+
+def _text(failure: ElementTree.Element) -> str:
+    return f"{failure.attrib.get('error_type', '')} {failure.attrib.get('error_msg', '')} {failure.text or ''}".strip()
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

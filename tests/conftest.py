@@ -1,0 +1,67 @@
+"""What every test may rely on: tools that are there or say so, and randomness that repeats."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import pytest
+from hypothesis import settings
+
+from bitsmith.gen import tools
+from bitsmith.sim.errors import BitsmithError
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # QKeras is written for Keras 2
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+settings.register_profile("bitsmith", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("bitsmith")
+
+TOOLS: dict[str, Callable[[], object]] = {
+    "g++": tools.gxx,
+    "verilator": tools.verilator,
+    "yosys": tools.yosys,
+    "iverilog": tools.iverilog,
+}
+
+
+def pytest_report_header() -> str:
+    """Which tools this run has."""
+    return "bitsmith tools: " + ", ".join(f"{name} {'missing' if missing(name) else 'yes'}" for name in TOOLS)
+
+
+def missing(tool: str) -> str:
+    """Why a tool cannot be used; empty where it can."""
+    try:
+        TOOLS[tool]()
+    except BitsmithError as error:
+        return str(error)
+    return ""
+
+
+def skip_or_fail(reason: str) -> None:
+    """A visible skip on a laptop, a failure where CI is set: there nothing may be missing."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason} (CI is set, so this is a failure)")
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def need() -> Callable[..., None]:
+    """``need("g++", "verilator")``: the test goes on only where these are there."""
+
+    def check(*names: str) -> None:
+        for name in names:
+            reason = missing(name)
+            if reason:
+                skip_or_fail(reason)
+
+    return check
+
+
+@pytest.fixture(autouse=True)
+def _training_needs_tensorflow(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("train") and find_spec("tensorflow") is None:
+        skip_or_fail("TensorFlow is not installed; pip install 'bitsmith[train]'")

@@ -1,0 +1,51 @@
+"""The hand-written design of tests/fixtures/adder as a graph and as a build folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from bitsmith.gen.ir import Graph, Node
+from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.op import Spec
+from bitsmith.sim.ops.batch_norm import BatchNorm
+
+ADDER = Path(__file__).parent / "fixtures" / "adder"
+# Two registers and six beats: the first output beat leaves two cycles after the first input beat came in.
+ADDER_CYCLES = {"latency_cycles": 8, "interval_cycles": 6}
+
+
+def affine(input_type: Fixed, scale: int, offset: int) -> BatchNorm:
+    """scale * x + offset on one channel."""
+    number = Fixed(False, 2, 0)
+    return BatchNorm(input_type, np.array([scale]), number, np.array([offset]), number)
+
+
+def adder_graph() -> Graph:
+    """(x + 3) * 2 on 5-bit integers, (2, 5, 1)."""
+    image = Spec((2, 5, 1), Fixed(True, 4, 0))
+    nodes = (
+        Node("plus_three", affine(image.type, 1, 3), ("image",), "plus_three"),
+        Node("twice", affine(Fixed(True, 5, 0), 2, 0), ("plus_three",), "twice"),
+    )
+    return Graph("adder", (("image", image),), nodes, ("twice",), {"plus_three": "Plus/Three"})
+
+
+def adder_build(folder: Path) -> Path:
+    """A build folder around the fixture, without HLS and without vectors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(ADDER, folder / "rtl")
+    (folder / "bitsmith.json").write_text("{}")
+    (folder / "estimate.json").write_text(json.dumps(ADDER_CYCLES))
+    adder_graph().save(folder / "graph.json")
+    return folder
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace ``old``, which must be there, in a file."""
+    text = path.read_text()
+    assert old in text, f"'{old}' is not in {path}"
+    path.write_text(text.replace(old, new, 1))

@@ -1,0 +1,163 @@
+"""The house: what the packaging, the Makefile and the documents promise is what is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import conftest
+import pytest
+
+from bitsmith.gen.ops import CONVERTERS
+from bitsmith.sim import ops as operators
+from bitsmith.sim.op import Operator
+
+ROOT = Path(__file__).parent.parent
+PARTS = ("sim", "hw", "gen", "models", "tb")
+ALIASES = re.compile(r"Convolution|AvgPool|MaxPool[12]D|GlobalMaxPool[12]D")  # Keras's second names for one class
+
+
+def make(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "-s", *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_stands_once_and_is_linked(part: str) -> None:
+    link = ROOT / "src" / "bitsmith" / part
+    assert link.is_symlink()
+    assert os.readlink(link) == f"../../{part}"
+    assert (link / "__init__.py").is_file()
+
+
+def test_make_help_names_every_target() -> None:
+    text = (ROOT / "Makefile").read_text()
+    phony = {name for line in re.findall(r"^\.PHONY: (.*)$", text, re.M) for name in line.split()} - {"model"}
+    listed = {line.split()[0] for line in make("help").stdout.splitlines()}
+    assert phony <= listed
+    assert {"demo", "test", "golden", "sim", "synth", "lint", "bench", "train"} <= phony
+
+
+@pytest.mark.parametrize("model", ["fli", "lic", "nonsense"])
+@pytest.mark.parametrize("target", ["demo", "golden", "sim", "synth", "train"])
+def test_a_model_that_is_not_there_is_one_line(target: str, model: str) -> None:
+    done = make(target, f"MODEL={model}")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == f"error: MODEL={model} is not there yet; this version has cells"
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
+def test_requirements_are_pinned_and_name_no_host(name: str) -> None:
+    lines = (ROOT / name).read_text().splitlines()
+    assert len(lines) > 20
+    assert not [
+        line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9a-z.]+( ; [a-z_]+ [<>=!' 0-9.*a-z]+)?", line)
+    ]
+
+
+def test_the_demo_installs_no_tensorflow_and_nothing_that_the_tests_replace() -> None:
+    demo = set((ROOT / "requirements.txt").read_text().splitlines())
+    assert not [line for line in demo if re.match("tensorflow|keras|tf-keras|qkeras", line)]
+    assert demo <= set((ROOT / "requirements-test.txt").read_text().splitlines())
+
+
+def test_every_dependency_says_why() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    block = text[text.index("dependencies = [") : text.index("[project.scripts]")]
+    lines = [line for line in block.splitlines() if re.match(r'    "(?!bitsmith)', line)]
+    assert len(lines) > 15
+    assert not [line for line in lines if not re.search(r'",\s+# \w', line)]
+
+
+def test_the_wheel_has_code_and_data(tmp_path: Path) -> None:
+    source = tmp_path / "a copy"
+    skip = shutil.ignore_patterns(
+        ".git", ".venv", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "runs"
+    )
+    shutil.copytree(ROOT, source, symlinks=True, ignore=skip)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+        ".",
+    ]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {"bitsmith/py.typed", "bitsmith/cli/main.py", "bitsmith/gen/templates/report.html.jinja"}
+    for part in PARTS:
+        files = (path for path in (source / part).rglob("*") if path.is_file())
+        wanted |= {f"bitsmith/{path.relative_to(source)}" for path in files}
+    assert wanted <= inside
+
+
+def layer_table() -> str:
+    """The README's table of layers: one row an operator, with the Keras and QKeras classes that become it."""
+    rows: dict[str, list[str]] = {}
+    for class_name, converter in CONVERTERS.items():
+        if not ALIASES.match(class_name):
+            rows.setdefault(converter.__module__.rpartition(".")[2], []).append(class_name)
+    body = [f"| {stem} | {', '.join(sorted(names))} |" for stem, names in sorted(rows.items())]
+    return "\n".join(["| operator | Keras and QKeras layers |", "|---|---|", *body])
+
+
+def test_the_readme_lists_the_layers_that_are_supported() -> None:
+    readme = (ROOT / "README.md").read_text()
+    between = readme.partition("to the code -->\n")[2].partition("<!-- /layers -->")[0]
+    assert between.strip() == layer_table(), f"paste this into README.md:\n{layer_table()}"
+
+
+def test_the_readme_names_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert "make demo" in readme
+    assert "make test" in readme
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_decisions_are_numbered_and_dated() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [page.name[:4] for page in pages] == [f"{i:04}" for i in range(1, len(pages) + 1)]
+    for page in pages:
+        head = page.read_text().splitlines()
+        assert head[0].startswith(f"# {int(page.name[:4])}. ")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", head[2])
+
+
+@pytest.mark.parametrize(
+    "stem", sorted({op.stem for op in map(operators.__dict__.get, operators.__all__) if hasattr(op, "stem")})
+)
+def test_one_operator_one_name(stem: str) -> None:
+    missing = [
+        f"{place}/{stem}.py" for place in ("sim/ops", "gen/ops", "hw/rtl") if not (ROOT / place / f"{stem}.py").exists()
+    ]
+    assert missing == [] or stem == "flatten"
+    assert stem in Operator.registry
+
+
+def test_a_missing_tool_is_a_skip_on_a_laptop_and_a_failure_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    assert "apt install g++" in conftest.missing("g++")
+    assert "apt install iverilog" in conftest.missing("iverilog")
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no tool"):
+        conftest.skip_or_fail("no tool")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no tool"):
+        conftest.skip_or_fail("no tool")

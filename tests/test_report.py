@@ -1,0 +1,117 @@
+"""The report is one page that shows what the JSON files say, loads nothing, and runs nothing from a model file."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bitsmith.gen.report import equal, render, write_report
+from bitsmith.sim.errors import BitsmithError
+
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
+
+
+def _build(label: str = "conv 1") -> dict[str, Any]:
+    layer = {"name": "conv_1", "label": label, "operator": "conv2d", "shape": [46, 46, 16], "type": "fixed<20,9>"}
+    mark = {"made_by": "bitsmith", "version": "0.1.0", "model": label, "sha256": "00" * 32, "seed": 5, "config": {}}
+    return {**mark, "layers": [layer]}
+
+
+def _estimate() -> dict[str, Any]:
+    layer = {"name": "conv_1", "latency_cycles": 1234, "lut": 777, "ff": 1, "dsp": 0, "bram": 2}
+    total = {"lut": 888, "ff": 1, "dsp": 0, "bram": 2, "source": "formula"}
+    whole = {"clock_mhz": 250.0, "latency_cycles": 2345, "interval_cycles": 2304}
+    return {**whole, "layers": [layer], "resources": total}
+
+
+def _proof(mismatches: int = 0) -> dict[str, Any]:
+    level = {"compared": 3000, "mismatches": mismatches, "seconds": 1.25}
+    return {"model": "m", "vectors": 1000, "seed": 99, "levels": {"rtl": level}, "first_divergence": None}
+
+
+class _Page(HTMLParser):
+    """Collects the tags, the attributes and the visible text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_shows_what_the_files_say() -> None:
+    text = _Page(render(_build(), _estimate(), _proof())).text
+    for figure in (
+        "46 × 46 × 16",
+        "fixed<20,9>",
+        "1,234",
+        "2,345",
+        "2,304",
+        "777",
+        "888",
+        "3,000",
+        "seed 99",
+        "estimate",
+    ):
+        assert figure in text
+    assert "Proven" in text
+
+
+def test_a_name_from_the_model_file_stays_text() -> None:
+    page = _Page(render(_build(EVIL), _estimate(), _proof()))
+    assert page.text.count(EVIL) == 3  # the page's title, its heading, the layer's row
+    assert not {"script", "img", "iframe", "link"} & set(page.tags)
+    assert not [name for name in page.attributes if name.startswith("on")]
+
+
+def test_loads_nothing_from_elsewhere() -> None:
+    page = render(_build(), _estimate(), _proof())
+    assert not {"src", "href", "srcset", "data"} & set(_Page(page).attributes)
+    assert "http" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+@pytest.mark.parametrize(
+    ("proof", "expected"), [({}, "Not proven yet"), (_proof(1), "Not equal"), (_proof(), "Proven")]
+)
+def test_verdict(proof: dict[str, Any], expected: str) -> None:
+    assert expected in _Page(render(_build(), {}, proof)).text
+
+
+def test_nothing_compared_is_no_proof() -> None:
+    assert not equal({"levels": {}})
+    assert not equal({"levels": {"rtl": {"compared": 0, "mismatches": 0}}})
+
+
+def test_written_into_the_build(tmp_path: Path) -> None:
+    (tmp_path / "bitsmith.json").write_text(json.dumps(_build()))
+    (tmp_path / "estimate.json").write_text(json.dumps(_estimate()))
+    page = write_report(tmp_path)
+    assert page == tmp_path / "report.html"
+    assert "2,345" in page.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bitsmith.json", "estimate.json", "report.html"]
+
+
+def test_refuses_a_folder_that_is_no_build(tmp_path: Path) -> None:
+    with pytest.raises(BitsmithError, match="no build folder"):
+        write_report(tmp_path)
+
+
+def test_says_which_file_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "bitsmith.json").write_text(json.dumps(_build()))
+    (tmp_path / "verify.json").write_text("{")
+    with pytest.raises(BitsmithError, match="verify.json"):
+        write_report(tmp_path)

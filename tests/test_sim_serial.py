@@ -1,0 +1,148 @@
+"""Saving and reading back: byte for byte the same, and damaged data is refused in one line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
+from bitsmith.sim.op import Operator, Spec
+from bitsmith.sim.ops import (
+    Activation,
+    Add,
+    Argmax,
+    AveragePool2D,
+    BatchNorm,
+    Concatenate,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    GlobalAveragePool2D,
+    GlobalMaxPool2D,
+    Kind,
+    MaxPool2D,
+    Softmax,
+)
+from bitsmith.sim.serial import decode, decode_operator, encode
+
+A, B = Fixed(True, 3, 4), Fixed(False, -2, 10)
+RNG = np.random.default_rng(8)
+KERNEL = RNG.integers(-128, 128, (3, 2, 4, 5))
+BIAS = RNG.integers(-128, 128, 20)
+
+OPERATORS: list[Operator] = [
+    Conv2D(A, KERNEL, A, BIAS[:5], A, (2, 1), ((1, 0), (2, 3)), (1, 2)),
+    DepthwiseConv2D(A, KERNEL, A, BIAS, A),
+    Dense(A, KERNEL[0, 0], A, BIAS[:5], A),
+    BatchNorm(A, BIAS, A, BIAS, A),
+    Activation(A, Kind.LEAKY_RELU, B, Rounding.TRN, Overflow.WRAP, slope=Constant(3, 5)),
+    Activation(A, Kind.HARD_TANH, B, lower=Constant(-1), upper=Constant(1)),
+    Activation(A, Kind.TABLE, B, function="tanh", table_type=A),
+    MaxPool2D(A, (2, 3), (1, 2), ((1, 0), (0, 2))),
+    AveragePool2D(A, (2, 3), (1, 2), ((1, 0), (0, 2)), B, Rounding.RND, Overflow.SAT_SYM),
+    GlobalMaxPool2D(A),
+    GlobalAveragePool2D(A, B),
+    Flatten(A, (3, 4)),
+    Add((A, B)),
+    Concatenate((A, A, A)),
+    Softmax(A, Fixed(False, 4, 4), Fixed(False, 1, 8), Fixed(False, 4, 4), Fixed(False, 1, 8), B),
+    Argmax(A, threshold=-3),
+]
+
+
+def test_every_operator_is_covered() -> None:
+    assert {op.stem for op in OPERATORS} >= {
+        stem for stem, kind in Operator.registry.items() if ".sim.ops." in kind.__module__
+    }
+
+
+@pytest.mark.parametrize("op", OPERATORS, ids=lambda op: op.stem)
+def test_round_trip_is_byte_for_byte(op: Operator) -> None:
+    text = json.dumps(encode(op))
+    again = decode_operator(json.loads(text))
+    assert again == op
+    assert type(again) is type(op)
+    assert json.dumps(encode(again)) == text
+
+
+def test_the_form_is_plain_and_readable() -> None:
+    assert encode(MaxPool2D(A, (2, 2), (2, 2))) == {
+        "op": "max_pool2d",
+        "input_type": "fixed<8,4>",
+        "pool": [2, 2],
+        "strides": [2, 2],
+        "padding": [[0, 0], [0, 0]],
+    }
+    assert encode(np.array([[1, -2]])) == {"dtype": "<i1", "shape": [1, 2], "data": "Af4="}
+    assert encode(np.array([300], dtype=">i4")) == {"dtype": "<i2", "shape": [1], "data": "LAE="}
+
+
+@given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1), max_size=5))
+def test_arrays_round_trip_with_their_shape(values: list[int]) -> None:
+    array = np.array(values, dtype=np.int64).reshape(-1, 1)
+    again = decode(IntArray, json.loads(json.dumps(encode(array))))
+    assert again.dtype == np.int64
+    assert_array_equal(again, array)
+    assert again.shape == array.shape
+
+
+def test_specs_and_tuples_round_trip() -> None:
+    specs = (("x", Spec((48, 48, 1), A)), ("y", Spec((3,), B)))
+    hint = tuple[tuple[str, Spec], ...]
+    assert decode(hint, json.loads(json.dumps(encode(specs)))) == specs
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    data = json.loads(json.dumps(encode(OPERATORS[0]))) | fields
+    return {key: value for key, value in data.items() if value != "remove"}
+
+
+def changed_kernel(**fields: Any) -> dict[str, Any]:
+    return changed(kernel=changed()["kernel"] | fields)
+
+
+MALFORMED: dict[str, Any] = {
+    "no dictionary": [1, 2],
+    "no operator": {"a": 1},
+    "an unknown operator": changed(op="conv3d"),
+    "a field too few": changed(strides="remove"),
+    "a field too many": changed(extra=1),
+    "a bad type": changed(input_type="fixed<8>"),
+    "a type that is a number": changed(input_type=8),
+    "strides of one": changed(strides=[1]),
+    "strides of text": changed(strides=["1", "1"]),
+    "strides of booleans": changed(strides=[True, True]),
+    "strides that are no list": changed(strides={"0": 1}),
+    "padding cut short": changed(padding=[[0, 0], [0]]),
+    "an array that is a list": changed(kernel=[1, 2]),
+    "an array without data": changed(kernel={"dtype": "<i1", "shape": [1]}),
+    "a float array": changed_kernel(dtype="<f8"),
+    "damaged base64": changed_kernel(data="A$$="),
+    "data cut short": changed_kernel(data="AAAA"),
+    "a negative shape": changed_kernel(shape=[-1, 2, 4, 5]),
+    "a shape of text": changed_kernel(shape="3"),
+    "another shape": changed_kernel(shape=[3, 2, 5, 4]),
+    "an unknown mode": json.loads(json.dumps(encode(OPERATORS[4]))) | {"rounding": "UP"},
+    "an enum that is a list": json.loads(json.dumps(encode(OPERATORS[4]))) | {"kind": []},
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed_data_is_refused_in_one_line(case: str) -> None:
+    with pytest.raises(BitsmithError) as caught:
+        decode_operator(MALFORMED[case])
+    assert "\n" not in str(caught.value)
+
+
+def test_what_has_no_plain_form_is_refused() -> None:
+    for bad in (1.5, {1, 2}, np.zeros(2), np.array([2**64 - 1], np.uint64), Fixed):
+        with pytest.raises(BitsmithError, match="cannot be saved|more than 64"):
+            encode(bad)
