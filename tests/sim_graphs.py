@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,22 @@ from bitsmith.sim.ops import (
     MaxPool2D,
     Softmax,
 )
+
+
+def ints(*values: Any) -> IntArray:
+    return np.array(values, dtype=np.int64)
+
+
+def run_one(op: Operator, *inputs: IntArray) -> IntArray:
+    """One image through ``infer`` and ``compute``; checks that shape and type promise what comes out."""
+    types = getattr(op, "input_types", None) or (op.input_type,) * len(inputs)  # type: ignore[attr-defined]
+    spec = op.infer(*(Spec(x.shape, t) for x, t in zip(inputs, types)))
+    result: IntArray = op.compute(*(x[np.newaxis] for x in inputs))[0]
+    assert result.dtype == np.int64
+    assert result.shape == spec.shape
+    assert spec.type.raw_min <= result.min()
+    assert result.max() <= spec.type.raw_max
+    return result
 
 
 class GraphMaker:

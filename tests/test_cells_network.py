@@ -168,3 +168,23 @@ def test_an_interrupted_stage_goes_on_as_if_nothing_had_happened(tmp_path: Path)
     assert stages.run(stage, resumed, some_split(), 6, tmp_path / "parts", silent).epochs == 2
     for expected, found in zip(whole.get_weights(), resumed.get_weights()):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_teacher_of_three_classes_gives_the_students_two_logits() -> None:
+    model = network.teacher("resnet10", classes=3)
+    images = np.random.default_rng(4).random((2, 48, 48, 1)).astype(np.float32)
+    chosen = network.only_logits(model, [2, 0])
+    np.testing.assert_array_equal(chosen(images).numpy(), model(images).numpy()[:, [2, 0]])
+
+
+def test_the_same_weights_make_the_same_file(tmp_path: Path) -> None:
+    """Byte for byte, so that a committed model changes only when the network does; and no optimizer inside."""
+    weights = network.quantized_student().get_weights()
+    for name in ("a.h5", "b.h5"):
+        model = network.quantized_student()
+        model.set_weights(weights)
+        network.save(model, tmp_path / name)
+    first = (tmp_path / "a.h5").read_bytes()
+    assert first == (tmp_path / "b.h5").read_bytes()
+    assert b"optimizer" not in first
+    assert len(first) < 100_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,12 +13,11 @@ import conftest
 import pytest
 
 from bitsmith.gen.ops import CONVERTERS
-from bitsmith.sim import ops as operators
 from bitsmith.sim.op import Operator
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("sim", "hw", "gen", "models", "tb")
-ALIASES = re.compile(r"Convolution|AvgPool|MaxPool[12]D|GlobalMaxPool[12]D")  # Keras's second names for one class
+ALIASES = re.compile(r"(Separable)?Convolution|(Global)?(Avg|Max)Pool[12]D")  # Keras's second names for one class
 
 
 def make(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -30,13 +28,13 @@ def make(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
 def test_each_part_stands_once_and_is_linked(part: str) -> None:
     link = ROOT / "src" / "bitsmith" / part
     assert link.is_symlink()
-    assert os.readlink(link) == f"../../{part}"
+    assert str(link.readlink()) == f"../../{part}"
     assert (link / "__init__.py").is_file()
 
 
 def test_make_help_names_every_target() -> None:
     text = (ROOT / "Makefile").read_text()
-    phony = {name for line in re.findall(r"^\.PHONY: (.*)$", text, re.M) for name in line.split()} - {"model"}
+    phony = {name for line in re.findall(r"^\.PHONY: (.*)$", text, re.M) for name in line.split()}
     listed = {line.split()[0] for line in make("help").stdout.splitlines()}
     assert phony <= listed
     assert {"demo", "test", "golden", "sim", "synth", "lint", "bench", "train"} <= phony
@@ -47,16 +45,16 @@ def test_make_help_names_every_target() -> None:
 def test_a_model_that_is_not_there_is_one_line(target: str, model: str) -> None:
     done = make(target, f"MODEL={model}")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == f"error: MODEL={model} is not there yet; this version has cells"
+    assert done.stderr.count("\n") == 1
+    assert f"MODEL={model} is not there yet; this version has cells" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
 def test_requirements_are_pinned_and_name_no_host(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     assert len(lines) > 20
-    assert not [
-        line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9a-z.]+( ; [a-z_]+ [<>=!' 0-9.*a-z]+)?", line)
-    ]
+    assert not [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9a-z.]+( ; [a-z_]+ .*)?", line)]
+    assert not [line for line in lines if "/" in line or "@" in line]
 
 
 def test_the_demo_installs_no_tensorflow_and_nothing_that_the_tests_replace() -> None:
@@ -96,7 +94,7 @@ def test_the_wheel_has_code_and_data(tmp_path: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
     wanted = {"bitsmith/py.typed", "bitsmith/cli/main.py", "bitsmith/gen/templates/report.html.jinja"}
     for part in PARTS:
-        files = (path for path in (source / part).rglob("*") if path.is_file())
+        files = (path for path in (source / part).rglob("*") if path.is_file() and path.suffix != ".md")
         wanted |= {f"bitsmith/{path.relative_to(source)}" for path in files}
     assert wanted <= inside
 
@@ -139,15 +137,11 @@ def test_decisions_are_numbered_and_dated() -> None:
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", head[2])
 
 
-@pytest.mark.parametrize(
-    "stem", sorted({op.stem for op in map(operators.__dict__.get, operators.__all__) if hasattr(op, "stem")})
-)
+@pytest.mark.parametrize("stem", sorted(Operator.registry))
 def test_one_operator_one_name(stem: str) -> None:
-    missing = [
-        f"{place}/{stem}.py" for place in ("sim/ops", "gen/ops", "hw/rtl") if not (ROOT / place / f"{stem}.py").exists()
-    ]
-    assert missing == [] or stem == "flatten"
-    assert stem in Operator.registry
+    places = [f"{folder}/{stem}.py" for folder in ("sim/ops", "gen/ops", "hw/rtl")]
+    free = {"hw/rtl/flatten.py"}  # an order of the same beats: nothing to build
+    assert [place for place in places if place not in free and not (ROOT / place).exists()] == []
 
 
 def test_a_missing_tool_is_a_skip_on_a_laptop_and_a_failure_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from sim_graphs import ints
+from sim_graphs import run_one as run
 
 from bitsmith.sim.errors import BitsmithError
-from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding, to_float
-from bitsmith.sim.op import Operator, Spec
+from bitsmith.sim.fixed import Fixed, Rounding, to_float
+from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import (
-    Activation,
     Add,
     Argmax,
     AveragePool2D,
@@ -27,7 +27,6 @@ from bitsmith.sim.ops import (
     Flatten,
     GlobalAveragePool2D,
     GlobalMaxPool2D,
-    Kind,
     MaxPool2D,
 )
 
@@ -35,28 +34,10 @@ S4 = Fixed(True, 3, 0)  # -8..7
 S8 = Fixed(True, 7, 0)  # -128..127
 U4 = Fixed(False, 4, 0)  # 0..15
 Q8 = Fixed(True, 3, 4)
-
-
-def ints(*values: Any) -> IntArray:
-    return np.array(values, dtype=np.int64)
-
-
-def run(op: Operator, *inputs: IntArray) -> IntArray:
-    """One image through ``infer`` and ``compute``; checks that shape and type promise what comes out."""
-    types = getattr(op, "input_types", None) or (op.input_type,) * len(inputs)  # type: ignore[attr-defined]
-    spec = op.infer(*(Spec(x.shape, t) for x, t in zip(inputs, types)))
-    result: IntArray = op.compute(*(x[np.newaxis] for x in inputs))[0]
-    assert result.dtype == np.int64
-    assert result.shape == spec.shape
-    assert spec.type.raw_min <= result.min()
-    assert result.max() <= spec.type.raw_max
-    return result
-
-
-# --- conv2d -----------------------------------------------------------------------------------------------------------
-
 IMAGE = ints([1, 2, 3], [4, 5, 6], [7, 8, -8])[..., np.newaxis]
 KERNEL = ints([1, 0], [0, -1]).reshape(2, 2, 1, 1)
+
+# --- conv2d -----------------------------------------------------------------------------------------------------------
 
 
 def test_conv2d_by_hand() -> None:
@@ -241,139 +222,3 @@ def test_argmax_takes_the_first_largest_and_rejects() -> None:
     assert_array_equal(Argmax(S4, threshold=4).compute(x), [[1], [3], [2]])
     assert op.infer(Spec((3,), S4)) == Spec((1,), Fixed(False, 2, 0))
     assert op.infer(Spec((4,), S4)) == Spec((1,), Fixed(False, 3, 0))
-
-
-# --- activations ------------------------------------------------------------------------------------------------------
-
-HALVES = Fixed(True, 4, 1)
-
-
-def test_linear_is_a_requantization() -> None:
-    op = Activation(HALVES, Kind.LINEAR, S4)
-    assert_array_equal(run(op, ints(-32, -3, -1, 0, 1, 3, 5, 31)), [-8, -2, 0, 0, 0, 2, 2, 7])
-    symmetric = Activation(HALVES, Kind.LINEAR, S4, Rounding.RND_CONV, Overflow.SAT_SYM)
-    assert_array_equal(run(symmetric, ints(-32, -16)), [-7, -7])
-
-
-def test_relu_and_relu6() -> None:
-    assert_array_equal(run(Activation(HALVES, Kind.RELU, U4), ints(-32, -1, 1, 3, 31)), [0, 0, 0, 2, 15])
-    relu6 = Activation(HALVES, Kind.RELU, Fixed(False, 4, 1), upper=Constant(6))
-    assert_array_equal(run(relu6, ints(-32, 3, 12, 13, 31)), [0, 3, 12, 12, 12])
-
-
-def test_leaky_relu_multiplies_exactly_and_rounds_once() -> None:
-    """Slope 3/8 in eighths: -1 -> -0.375 -> 0; -4 -> -1.5 -> -2 (to even); -12 -> -4.5 -> -4."""
-    op = Activation(S8, Kind.LEAKY_RELU, S4, slope=Constant(3, 3))
-    assert_array_equal(run(op, ints(-128, -12, -4, -1, 0, 5, 100)), [-8, -4, -2, 0, 0, 5, 7])
-
-
-def test_hard_sigmoid_and_hard_tanh() -> None:
-    """QKeras: clip(x/2 + 1/2, 0, 1) in eighths (saturating below 1) and clip(x, -1, 1)."""
-    eighths, one = Fixed(False, 0, 3), Constant(1)
-    sigmoid = Activation(
-        Fixed(True, 2, 2),
-        Kind.HARD_SIGMOID,
-        eighths,
-        slope=Constant(1, 1),
-        offset=Constant(1, 1),
-        lower=Constant(0),
-        upper=one,
-    )
-    assert_array_equal(run(sigmoid, ints(-16, -5, -4, -3, 0, 1, 2, 4, 15)), [0, 0, 0, 1, 4, 5, 6, 7, 7])
-    tanh = Activation(Fixed(True, 2, 2), Kind.HARD_TANH, Fixed(True, 0, 3), lower=Constant(-1), upper=one)
-    assert_array_equal(run(tanh, ints(-16, -4, -1, 0, 3, 4, 15)), [-8, -8, -2, 0, 6, 7, 7])
-
-
-@given(st.data())
-@settings(max_examples=200, deadline=None, derandomize=True)
-def test_activations_keep_their_exact_type(data: st.DataObject) -> None:
-    draw = data.draw
-    constant = st.builds(Constant, st.integers(-9, 9), st.integers(-2, 4))
-    kind = draw(st.sampled_from([k for k in Kind if k is not Kind.TABLE]))
-    hard = kind in (Kind.HARD_SIGMOID, Kind.HARD_TANH)
-    low, high = sorted((draw(constant), draw(constant)), key=float)
-    op = Activation(
-        draw(st.sampled_from([S4, U4, HALVES])),
-        kind,
-        S8,
-        slope=draw(constant) if hard or kind is Kind.LEAKY_RELU else Constant(1),
-        offset=draw(constant) if hard else Constant(0),
-        lower=low if hard or draw(st.booleans()) else None,
-        upper=high if hard or draw(st.booleans()) else None,
-    )
-    x = np.arange(op.input_type.raw_min, op.input_type.raw_max + 1)
-    y = op.exact(x)
-    assert op.exact_type.raw_min <= y.min()
-    assert y.max() <= op.exact_type.raw_max
-    real = to_float(x, op.input_type)
-    slope = float(op.slope)
-    expected = {
-        Kind.LINEAR: real,
-        Kind.RELU: np.maximum(real, 0),
-        Kind.LEAKY_RELU: np.where(real < 0, real * slope, real),
-    }.get(kind, real * slope + float(op.offset))
-    expected = expected if op.lower is None else np.maximum(expected, float(op.lower))
-    expected = expected if op.upper is None else np.minimum(expected, float(op.upper))
-    assert_array_equal(to_float(y, Fixed(True, 30, op.exact_fraction)), expected)
-
-
-# --- parameters that are refused --------------------------------------------------------------------------------------
-
-BAD: dict[str, Any] = {
-    "float weights": lambda: Dense(S4, np.ones((2, 1)), S4, ints(0), S4),  # type: ignore[arg-type]
-    "weights outside their type": lambda: Dense(S4, ints([8]), S4, ints(0), S4),
-    "a negative weight in an unsigned type": lambda: Dense(S4, ints([-1]), U4, ints(0), S4),
-    "a bias of the wrong length": lambda: Dense(S4, ints([1]), S4, ints(0, 0), S4),
-    "a kernel of the wrong rank": lambda: Conv2D(S4, ints([1]), S4, ints(0), S4),
-    "an empty kernel": lambda: Dense(S4, np.zeros((0, 2), int), S4, ints(0, 0), S4),
-    "a stride of zero": lambda: Conv2D(S4, KERNEL, S4, ints(0), S4, strides=(0, 1)),
-    "a stride of one and a half": lambda: Conv2D(S4, KERNEL, S4, ints(0), S4, strides=(1.5, 1)),  # type: ignore[arg-type]
-    "a negative padding": lambda: Conv2D(S4, KERNEL, S4, ints(0), S4, padding=((-1, 0), (0, 0))),
-    "a padding that is no pair": lambda: Conv2D(S4, KERNEL, S4, ints(0), S4, padding=(1, 1)),  # type: ignore[arg-type]
-    "pooling the padding alone": lambda: MaxPool2D(S4, (2, 2), (2, 2), ((2, 0), (0, 0))),
-    "a scale and offset of two lengths": lambda: BatchNorm(S4, ints(1, 2), S4, ints(1), S4),
-    "an unknown kind": lambda: Activation(S4, "elu", S4),  # type: ignore[arg-type]
-    "a slope where there is none": lambda: Activation(S4, Kind.RELU, S4, slope=Constant(1, 1)),
-    "an offset where there is none": lambda: Activation(S4, Kind.LINEAR, S4, offset=Constant(1, 1)),
-    "a hard sigmoid without limits": lambda: Activation(S4, Kind.HARD_SIGMOID, S4),
-    "limits in the wrong order": lambda: Activation(S4, Kind.LINEAR, S4, lower=Constant(1), upper=Constant(0)),
-    "a table without a function": lambda: Activation(S4, Kind.TABLE, S4, table_type=S4),
-    "a function nobody knows": lambda: Activation(S4, Kind.TABLE, S4, function="gamma", table_type=S4),
-    "a table too large": lambda: Activation(S4, Kind.TABLE, S4, function="tanh", table_type=Fixed(True, 8, 20)),
-    "two types concatenated": lambda: Concatenate((S4, S8)),
-    "a threshold outside the type": lambda: Argmax(S4, threshold=8),
-    "three added": lambda: Add((S4, S4, S4)),  # type: ignore[arg-type]
-    "a reshape to nothing": lambda: Flatten(S4, (0, 3)),
-    "a wrong input type": lambda: MaxPool2D(S4, (1, 1), (1, 1)).infer(Spec((2, 2, 1), S8)),
-    "a wrong rank": lambda: MaxPool2D(S4, (1, 1), (1, 1)).infer(Spec((4,), S4)),
-    "wrong channels": lambda: Conv2D(S4, KERNEL, S4, ints(0), S4).infer(Spec((5, 5, 2), S4)),
-    "a window larger than the image": lambda: Conv2D(S4, KERNEL, S4, ints(0), S4).infer(Spec((5, 1, 1), S4)),
-    "a vector of the wrong length": lambda: Dense(S4, ints([1]), S4, ints(0), S4).infer(Spec((2,), S4)),
-    "shapes that differ": lambda: Add((S4, S4)).infer(Spec((2,), S4), Spec((3,), S4)),
-    "one input of two": lambda: Add((S4, S4)).infer(Spec((2,), S4)),
-    "another size": lambda: Flatten(S4, (5,)).infer(Spec((2, 2), S4)),
-    "rows that differ": lambda: Concatenate((S4, S4)).infer(Spec((2, 1), S4), Spec((3, 1), S4)),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_parameters_are_refused_in_one_line(case: str) -> None:
-    with pytest.raises(BitsmithError) as caught:
-        BAD[case]()
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) > 20
-
-
-def test_parameters_are_frozen_and_compared_by_value() -> None:
-    kernel = ints([1, 2], [3, 4])
-    op, same = (Dense(S4, kernel.astype(dtype), S4, ints(0, 0), S4) for dtype in (np.int8, np.int64))
-    other = Dense(S4, kernel + 1, S4, ints(0, 0), S4)
-    assert op == same
-    assert hash(op) == hash(same)
-    assert op != other
-    assert op != "dense"
-    assert len({op, same, other}) == 2
-    with pytest.raises(ValueError, match="read-only"):
-        op.kernel[0, 0] = 5
-    kernel[0, 0] = 5
-    assert same.kernel[0, 0] == 1

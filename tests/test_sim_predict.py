@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from sim_graphs import random_graph, random_inputs, student2
 
 from bitsmith.gen.ir import Graph, Node
+from bitsmith.sim.blas import _controls, one_thread_each
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding, quantize
 from bitsmith.sim.op import Spec
@@ -100,6 +101,19 @@ def test_every_batch_size_gives_the_same_integers(threads: int) -> None:
     whole = reference.predict_raw(x)[0]
     for batch in (0, 1, 2, 3, 7, 16, 17, 40):
         assert_array_equal(reference.predict_raw(x[:batch])[0], whole[:batch])
+
+
+def test_blas_threads_are_given_back_also_after_an_error() -> None:
+    controls = _controls()
+    if controls is None:
+        pytest.skip("numpy's BLAS has no thread controls that we know; predict then runs on one thread of ours")
+    threads, _ = controls
+    before = threads()
+    with pytest.raises(BitsmithError, match="inside"), one_thread_each() as arranged, one_thread_each():
+        assert arranged
+        assert threads() == 1
+        raise BitsmithError("inside")
+    assert threads() == before
 
 
 def test_one_reference_serves_several_threads() -> None:

@@ -1,0 +1,29 @@
+"""The HLS project of a graph, through hls4ml, and its C simulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..config import Config
+from ..ir import Graph
+
+__all__ = ["HlsModel", "emit"]
+
+
+def emit(graph: Graph, config: Config, out_dir: Path, vectors: Path) -> None:
+    """Write ``out_dir/hls``: hls4ml's project, with a bench that compares with the ``vectors`` folder's integers.
+
+    The same graph, configuration and vectors give the same bytes. BitsmithError for what HLS cannot do exactly.
+    """
+    from .project import write
+
+    write(graph, config, Path(out_dir) / "hls", Path(vectors))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "HlsModel":
+        from .model import HlsModel
+
+        return HlsModel
+    raise AttributeError(name)

@@ -38,14 +38,14 @@ def convert_zero_padding(build: Builder, layer: Layer, inputs: tuple[Tensor, ...
     check_rank(layer, x, d)
     value = a.get("padding", 1)
     a.finish()
-    pairs = _pairs(value, d)
+    pairs = padding_pairs(value, d)
     if pairs is None:
         a.refuse("padding", value, "whole numbers, none negative")
     assert pairs is not None
     return replace(x, padding=pairs)
 
 
-def _pairs(value: object, d: int) -> Padding | None:
+def padding_pairs(value: object, d: int) -> Padding | None:
     """1, (1, 2) or ((1, 2), (3, 4)) as ((top, bottom), (left, right))."""
     items = list(value) if isinstance(value, (list, tuple)) else [value] * (2 if d == 1 else d)
     if d == 1:

@@ -5,32 +5,45 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ...sim.errors import BitsmithError
 from ..config import Config
 from ..ir import Graph
 from .container import open_container, parse_json
 from .network import Network, read_network
 from .weights import LiveWeights
 
+DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError)
+
 __all__ = ["read_live", "read_model", "read_network_file"]
 
 
-def read_model(path: Path, config: Config | None = None) -> Graph:
-    """The graph of integers of a model file; BitsmithError, in one line, for everything that does not fit."""
+def read_model(model: Any, config: Config | None = None) -> Graph:
+    """The graph of integers of a model file's path, or of a live Keras model.
+
+    BitsmithError, in one line, for everything that does not fit.
+    """
     from .convert import convert
 
-    return convert(read_network_file(path), config or Config())
+    if not isinstance(model, (str, Path)):
+        return read_live(model, config)
+    return convert(read_network_file(Path(model)), config or Config())
 
 
 def read_network_file(path: Path) -> Network:
     """The layers and float weights of a model file, nothing converted yet."""
-    path = Path(path)
-    container = open_container(path)
-    return read_network(container.model, container.weights, path)
+    try:
+        container = open_container(path)
+        return read_network(container.model, container.weights, path)
+    except DAMAGE as error:  # what h5py and damaged JSON raise is no fixed list
+        text = " ".join(str(error).split())[:80]
+        raise BitsmithError(f"{path} is damaged ({type(error).__name__}: {text}); save the model again") from None
 
 
 def read_live(model: Any, config: Config | None = None) -> Graph:
     """The graph of a Keras model in memory, by way of its own JSON and weights."""
     from .convert import convert
 
+    if not hasattr(model, "to_json"):
+        raise BitsmithError(f"a {type(model).__name__} is no model; give a path or a Keras model")
     data = parse_json(model.to_json(), f"model '{model.name}'")
     return convert(read_network(data, LiveWeights(model), f"model '{model.name}'"), config or Config())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def _open_keras(path: Path) -> Container:
         with zipfile.ZipFile(path) as archive:
             text = _member(archive, "config.json", MAX_CONFIG_BYTES, path)
             data = _member(archive, "model.weights.h5", MAX_WEIGHT_BYTES, path)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise BitsmithError(f"{path} is a damaged or truncated zip ({error}); save the model again") from None
     return Container(parse_json(text, path), NumberedWeights(_hdf5(io.BytesIO(data), path)))
 

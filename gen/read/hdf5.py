@@ -46,7 +46,8 @@ def read_array(dataset: Any, where: str) -> FloatArray:
 
 def finite(values: NDArray[Any], where: str) -> FloatArray:
     """The values as float64; BitsmithError, naming the first index, where one is NaN or infinite."""
-    array = np.asarray(values, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        array = np.asarray(values, dtype=np.float64)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         index = tuple(int(i) for i in bad[0])

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...hw.rtl.fifo import Fifo
 from ...hw.rtl.layout import Layout
 from ...sim.op import Shape
 from ..ir import Graph
@@ -27,27 +26,33 @@ def emit_plan(plan: Plan, rtl: Path) -> Schedule:
     network = plan.network()
     depths = network.depths()
     schedule = network.solve(depths)
-    rtl.mkdir(parents=True, exist_ok=True)
     name = plan.graph.name
     top, trace = Top(plan, depths), Top(plan, depths, trace=True)
-    top_text = to_verilog(top, name)
-    files = {f"{name}_trace.v": to_verilog(trace, f"{name}_trace"), **_modules(plan, top.fifos), f"{name}.v": top_text}
-    for file, text in files.items():
-        (rtl / file).write_text(text)
+    files = _files(plan, top)
+    files[f"{name}_trace.v"] = {f"{name}_trace": trace}
+    texts = to_verilog({n: module for file in files.values() for n, module in file.items()}, _shared(plan))
+    rtl.mkdir(parents=True, exist_ok=True)
+    for file, modules in files.items():
+        (rtl / file).write_text("\n".join(texts[n] for n in modules))
     sources = [file for file in files if file != f"{name}_trace.v"]
     (rtl / "ports.json").write_text(json.dumps(_ports(plan, top, trace, sources), indent=1) + "\n")
     return schedule
 
 
-def _modules(plan: Plan, fifos: dict[str, Fifo]) -> dict[str, str]:
-    files: dict[str, str] = {}
+def _files(plan: Plan, top: Top) -> dict[str, dict[str, Any]]:
+    """Which modules stand in which file."""
+    name = plan.graph.name
+    files: dict[str, dict[str, Any]] = {}
     for stage in plan.stages:
-        kernels = [to_verilog(kernel, name, shared=stage.core.output.lanes > 1) for name, kernel in stage.core.kernels().items()]
-        files[f"{stage.core.name}.v"] = "\n".join([to_verilog(stage.core, stage.core.name), *kernels])
-        for module in stage.pointwise:
-            files[f"{module.name}.v"] = to_verilog(module, module.name)
-    files[f"{plan.graph.name}_fifos.v"] = "\n".join(to_verilog(fifo, name) for name, fifo in fifos.items())
-    return files
+        files[f"{stage.core.name}.v"] = {stage.core.name: stage.core, **stage.core.kernels()}
+        files |= {f"{module.name}.v": {module.name: module} for module in stage.pointwise}
+    files[f"{name}_fifos.v"] = top.fifos()
+    return files | {f"{name}.v": {name: top}}
+
+
+def _shared(plan: Plan) -> frozenset[str]:
+    stages = [stage for stage in plan.stages if stage.core.output.lanes > 1]
+    return frozenset(name for stage in stages for name in stage.core.kernels())
 
 
 def _ports(plan: Plan, top: Top, trace: Top, files: list[str]) -> dict[str, Any]:

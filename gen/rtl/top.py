@@ -50,7 +50,7 @@ class Top(Hardware):
         self.threshold = _threshold(plan)
         self.traces: dict[str, tuple[Signal, Signal, Layout]] = {}
         self._trace_ports()
-        self.fifos: dict[str, Fifo] = {}
+        self._readers = plan.network().readers
 
     def _trace_ports(self) -> None:
         if not self.trace:
@@ -74,7 +74,6 @@ class Top(Hardware):
         m.domains.sync = ClockDomain()
         m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
         self._streams = {name: self._entrance(m, name, port) for name, port in self.inputs.items()}
-        self._readers = self.plan.network().readers
         for stage in self.plan.stages:
             self._stage(m, stage)
         for name, port in self.outputs.items():
@@ -130,14 +129,11 @@ class Top(Hardware):
 
     def _buffers(self, m: Module, stage: PlannedStage, room: Signal, reserve: Signal, valid: Signal, data: Signal) -> None:
         """One FIFO for each reader; a step needs room in all of them."""
-        readers = [*self._readers[stage.name]]
-        readers += [(f"output:{n}", 0) for n, s in self.plan.outputs.items() if s == stage.name]
+        readers = self._buffered(stage)
         self._streams[stage.name] = {}
         rooms = []
         for k, reader in enumerate(readers):
-            name = f"{stage.name}_fifo" if len(readers) == 1 else f"{stage.name}_fifo_{k}"
-            key = (f"output:{stage.name}", 0) if reader[0].startswith("output:") else reader
-            fifo = self.fifos[name] = Fifo(len(data), self.depths[key])
+            name = self._fifo_name(stage, k)
             free, r_valid, r_ready = Signal(name=f"{name}_room"), Signal(name=f"{name}_tvalid"), Signal(name=f"{name}_tready")
             r_data = Signal(len(data), name=f"{name}_tdata")
             ports = {"o_room": free, "i_reserve": reserve, "i_w_tvalid": valid, "i_w_tdata": data}
@@ -145,6 +141,23 @@ class Top(Hardware):
             rooms.append(free)
             self._streams[stage.name][reader] = (r_data, r_valid, r_ready)
         m.d.comb += room.eq(_all(rooms))
+
+    def _buffered(self, stage: PlannedStage) -> list[tuple[str, int]]:
+        """Who reads the stage: other stages' inputs and the top's outputs."""
+        outputs = [(f"output:{n}", 0) for n, s in self.plan.outputs.items() if s == stage.name]
+        return [*self._readers[stage.name], *outputs]
+
+    def _fifo_name(self, stage: PlannedStage, k: int) -> str:
+        return f"{stage.name}_fifo" if len(self._buffered(stage)) == 1 else f"{stage.name}_fifo_{k}"
+
+    def fifos(self) -> dict[str, Fifo]:
+        """Every buffer by its module's name."""
+        found: dict[str, Fifo] = {}
+        for stage in self.plan.stages:
+            for k, reader in enumerate(self._buffered(stage)):
+                key = (f"output:{stage.name}", 0) if reader[0].startswith("output:") else reader
+                found[self._fifo_name(stage, k)] = Fifo(stage.layout.bits, self.depths[key])
+        return found
 
     def _exit(self, m: Module, stream: str, port: AxiPort) -> None:
         name = next(n for n, p in self.outputs.items() if p is port)

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import re
-import warnings
+from collections.abc import Mapping
 from typing import Any
 
 HEADER = "// Made by Bitsmith. Do not edit: change the model or its configuration and build again.\n"
-
-
 # A kernel that stands in several lanes is compiled once by Verilator; other tools read a comment.
 SHARED = "/* verilator no_inline_module */"
+PASSES = "proc -nomux -norom; opt_expr; opt_clean; memory_collect; delete t:$scopeinfo; write_verilog -norename -noattr"
 
 
-def to_verilog(module: Any, name: str, shared: bool = False) -> str:
-    """The module's Verilog under ``name``, with ordinary identifiers only; deterministic."""
-    from amaranth.back import verilog
+def to_verilog(modules: Mapping[str, Any], shared: frozenset[str] = frozenset()) -> dict[str, str]:
+    """The Verilog of each module under its name, in one run of Amaranth's Yosys; ordinary identifiers only; deterministic.
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        text = verilog.convert(module, name=name, ports=module.ports(), emit_src=False, strip_internal_attrs=True)
-    text = readable(text)
-    return re.sub(r"^(module [^;]*;)", rf"\1 {SHARED}", text, count=1, flags=re.M) if shared else text
+    A module's own submodules stand behind it. ``shared``: modules with several instances.
+    """
+    from amaranth._toolchain.yosys import find_yosys  # Amaranth's own, so that its version fits; pinned in pyproject
+    from amaranth.back import rtlil
+
+    texts = [rtlil.convert(module, name=name, ports=module.ports(), emit_src=False) for name, module in modules.items()]
+    yosys = find_yosys(lambda version: version >= (0, 40))
+    source = "\n".join(texts)
+    verilog = yosys.run(["-q", "-"], f"read_rtlil <<rtlil\n{source}\nrtlil\n{PASSES}", ignore_warnings=True)
+    return _split(verilog, list(modules), shared)
 
 
-def readable(text: str) -> str:
-    """Escaped identifiers become plain ones; what only the tool's simulators need is dropped."""
-    text = re.sub(r"^/\*.*?\*/\n", "", text, count=1, flags=re.S)
-    text = re.sub(r"^  reg \\\$auto\$\S+ +(= 0)?;\n", "", text, flags=re.M)
-    text = re.sub(r"^ *if \(\\\$auto\$\S+ \) begin end\n", "", text, flags=re.M)
-    text = re.sub(r"^ *\(\* init = .*? \*\)\n", "", text, flags=re.M)
-    text = re.sub(r"\\\$(\d+) ", r"n\1", text)
-    text = re.sub(r"\\(\S+) ", lambda match: re.sub(r"\W", "_", match[1]), text)
-    return HEADER + re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"
+def _split(text: str, names: list[str], shared: frozenset[str]) -> dict[str, str]:
+    parts: dict[str, list[str]] = {name: [] for name in names}
+    for module in re.findall(r"^module .*?^endmodule\n", text, flags=re.S | re.M):
+        own = re.match(r"module \\?([^\s(]+)", module)
+        assert own is not None
+        name = own[1].split(".")[0]
+        parts[name].append(readable(module, own[1] in shared))
+    return {name: HEADER + "\n".join(part) for name, part in parts.items()}
+
+
+def readable(module: str, shared: bool = False) -> str:
+    """Escaped identifiers become plain ones; what only simulators of Yosys's dialect need is dropped."""
+    module = re.sub(r"^  reg \\\$auto\$\S+ +(= 0)?;\n", "", module, flags=re.M)
+    module = re.sub(r"^ *if \(\\\$auto\$\S+ \) begin end\n", "", module, flags=re.M)
+    module = re.sub(r"\\\$(\d+) ", r"n\1", module)
+    module = re.sub(r"\\(\S+) ", lambda match: re.sub(r"\W", "_", match[1]), module)
+    return re.sub(r"^(module [^;]*;)", rf"\1 {SHARED}", module, count=1) if shared else module

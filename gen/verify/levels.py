@@ -100,7 +100,7 @@ def argmax_threshold(graph: Graph) -> int:
 
 def hls(job: Job) -> Outcome:
     """hls4ml's C simulation, every frame."""
-    from ..hls import HlsModel
+    from ..hls.model import HlsModel
 
     model = HlsModel(job.folder)
     job.say("hls: compiling the C simulation")

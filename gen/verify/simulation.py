@@ -21,6 +21,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ..tools import gxx
 
+SMALL_BYTES = 100_000
 TEMPLATES = Path(__file__).resolve().parents[2] / "hw" / "sim"
 
 
@@ -174,9 +175,13 @@ def cached(folder: Path, kind: str, texts: list[str], build: Callable[[Path], No
 def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list[Path]) -> None:
     """g++ over ``sources``, two at a time, linked with ``objects`` into ``work/harness``.
 
-    What Verilator calls slow runs once, at the start, and is not optimized: that would be most of the time.
+    What Verilator calls slow runs once, at the start, and is not optimized: that would be most of the time. Small files
+    become one, since their headers take longer than they do.
     """
     compiler = gxx()
+    small = [source for source in sources if source.stat().st_size < SMALL_BYTES]
+    (work / "small.cc").write_text("".join(f'#include "{source.name}"\n' for source in small))
+    parts = [work / "small.cc", *(source for source in sources if source not in small)]
 
     def one(source: Path) -> str:
         target = f"{source.stem}.o"
@@ -185,7 +190,7 @@ def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list
         return target
 
     with ThreadPoolExecutor(2) as pool:
-        built = list(pool.map(one, sorted(sources, key=lambda path: -path.stat().st_size)))
+        built = list(pool.map(one, sorted(parts, key=lambda path: -path.stat().st_size)))
     compiler.run([*built, *map(str, objects), "-pthread", "-o", "harness"], work, "g++ link")
     for target in built:
         (work / target).unlink()

@@ -62,7 +62,7 @@ def load(name: str, path: Path | None = None, classes: tuple[int, ...] | None = 
     ``quick`` takes a small part. ``path`` is LymphoMNIST's folder; the other two need none.
     """
     if name == "synthetic":
-        counts = (1200, 300, 300) if quick else SYNTHETIC_COUNTS
+        counts = (4000, 500, 500) if quick else SYNTHETIC_COUNTS
         return _synthetic(_checked(classes or CELL_CLASSES, len(synthetic.CLASSES)), counts)
     if name == "digits":
         return _digits(_checked(classes or DIGIT_CLASSES, 10))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from pathlib import Path
 from typing import Any
 
 from ...sim.errors import BitsmithError
@@ -125,6 +127,14 @@ def put_on_grid(model: Any) -> None:
             layer.set_weights(
                 [q(w).numpy() if q is not None else w.numpy() for q, w in zip(quantizers, layer.weights, strict=True)]
             )
+
+
+def save(model: Any, path: Path) -> None:
+    """An .h5 file without optimizer state."""
+    with warnings.catch_warnings():
+        # Keras calls .h5 legacy; QKeras and hls4ml are at home in it. QKeras's quantizers serve as constraints, too.
+        warnings.simplefilter("ignore", UserWarning)
+        model.save(path, include_optimizer=False, save_format="h5")
 
 
 def teacher(name: str = "resnet10", classes: int = 2) -> Any:

@@ -47,11 +47,12 @@ def train(
     bits: StudentBits | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Train Student 2 on a data set; write ``student2.h5`` and ``accuracy.json`` to ``out`` and return the latter.
+    """Train Student 2 on a data set; ``student2.h5`` and ``accuracy.json`` go to ``out`` (or build/train/cells-DATA).
 
     ``classes`` are the source labels of the student's outputs; ``teacher_classes``, where given, those of the teacher's
     (a superset: the student imitates the logits of its own). ``bits`` gives widths; integer bits are then chosen. A run
-    that was interrupted goes on from its last epoch. BitsmithError for bad arguments and a missing training extra.
+    that was interrupted goes on from its last epoch. Returns what accuracy.json says. BitsmithError for bad arguments
+    and where the training extra is missing.
     """
     network.keras()
     settings = Settings(
@@ -66,7 +67,7 @@ def train(
         2.0,
         bits or StudentBits(),
     )
-    folder = Path(out) if out is not None else Path("runs") / "cells" / data
+    folder = Path(out) if out is not None else Path("build") / "train" / f"cells-{data}"
     datasets = _load(settings)
     checkpoints = _prepare(folder, settings)
     with progress_bar(dict(zip(STAGES, settings.epochs, strict=True)), seed, progress) as report:
@@ -79,7 +80,7 @@ def train(
 def _epochs(data: str, quick: bool) -> tuple[int, ...]:
     """Epochs of the four stages; digits are few images, so an epoch is short and they need more of them."""
     if quick:
-        return (2, 2, 2, 1) if data != "digits" else (10, 10, 10, 5)
+        return (5, 10, 10, 4) if data != "digits" else (30, 40, 40, 10)
     return (16, 60, 60, 16) if data != "digits" else (150, 300, 300, 100)
 
 
@@ -110,7 +111,7 @@ def _run(stages: _Runner, folder: Path) -> dict[str, Any]:
     student, bits, before = stages.quantized_student(distilled, teacher)
 
     model_file = folder / "student2.h5"
-    _write_beside(model_file, lambda path: student.save(path, include_optimizer=False, save_format="h5"))
+    _write_beside(model_file, lambda path: network.save(student, path))
     networks = {
         "teacher": teacher,
         "student_float_from_scratch": scratch,

@@ -5,17 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from .options import Config, Json, Model
-from .outcome import Outcome, table
+from .outcome import BAD_INPUT, DONE, Outcome, printable, table
 
 
 def inspect(model: Model, config: Config = None, json: Json = False) -> Outcome:
-    """Layers, shapes, quantizers; what is not supported."""
+    """Layers, shapes, quantizers; what is not supported.
+
+    Exit status 2 where 'build' would refuse the model, with the reasons.
+    """
     from ..gen.inspect import inspect as look
 
     data = look(model, config)
-    return Outcome(data, text(data), json)
+    return Outcome(data, text(data), json, DONE if data["supported"] else BAD_INPUT, _error(data))
 
 
 def text(data: dict[str, Any]) -> str:
-    """One row a layer."""
-    return table(["layer", "type"], [])
+    """One row a layer, then the whole, then every reason against it."""
+    head = ["layer", "class", "shape", "type", "quantizers", "parameters"]
+    lines = [table(head, [_row(layer) for layer in data["layers"]])]
+    lines += [f"{printable(data['model'])}: {data['parameters']:,} parameters"]
+    lines += [f"not supported: {printable(problem['reason'])}" for problem in data["problems"]]
+    return "\n".join(lines)
+
+
+def _row(layer: dict[str, Any]) -> list[str]:
+    shape = "?" if layer["shape"] is None else "×".join(map(str, layer["shape"]))
+    parts = [f"{what} {quantizer}" for what, quantizer in layer["quantizers"].items()]
+    quantizers = "; ".join([*parts, *([layer["activation"]] if layer["activation"] else [])])
+    return [layer["name"], layer["class"], shape, layer["type"] or "-", quantizers, f"{layer['parameters']:,}"]
+
+
+def _error(data: dict[str, Any]) -> str:
+    if data["supported"]:
+        return ""
+    more = f" (and {len(data['problems']) - 1} more)" if len(data["problems"]) > 1 else ""
+    return f"{data['file']} is not supported: {data['problems'][0]['reason']}{more}"

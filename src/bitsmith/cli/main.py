@@ -52,7 +52,7 @@ def _print(outcome: Outcome) -> int:
         print(json.dumps(outcome.data, allow_nan=False) if outcome.json else outcome.text, flush=True)
     except OSError as error:
         return _silence(error)
-    return outcome.status
+    return _fail(outcome.error, outcome.status) if outcome.error else outcome.status
 
 
 def _call(argv: list[str]) -> Any:
@@ -98,7 +98,7 @@ def _explain(error: Exception, as_json: bool) -> int:
     return _fail(f"{what} (set BITSMITH_DEBUG=1 for the traceback)", BAD_INPUT, as_json)
 
 
-def _fail(message: str, status: int, as_json: bool) -> int:
+def _fail(message: str, status: int, as_json: bool = False) -> int:
     line = printable(" ".join(message.split()))
     try:
         print(f"error: {line}", file=sys.stderr)

@@ -12,12 +12,13 @@ INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141  # 128 + the signal, as a s
 
 @dataclass(frozen=True)
 class Outcome:
-    """``data`` is printed with --json, ``text`` without; ``status`` is the exit status."""
+    """``data`` is printed with --json, ``text`` without; ``status`` is the exit status, ``error`` a line for stderr."""
 
     data: dict[str, Any]
     text: str
     json: bool = False
     status: int = DONE
+    error: str = ""
 
 
 def printable(text: object) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Optional
 
 import typer
 
 from ..sim.errors import BitsmithError
 from .options import Json
-from .outcome import Outcome, table
+from .outcome import Outcome, printable, table
 
 APPLICATIONS = ("cells", "fli", "lic")
 
@@ -18,14 +20,26 @@ APPLICATIONS = ("cells", "fli", "lic")
 def train(
     application: Annotated[str, typer.Argument(metavar="|".join(APPLICATIONS), help="Which application.")],
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes instead of the full training.")] = False,
+    data: Annotated[str, typer.Option(help="Which data set: synthetic, digits or lymphomnist.")] = "synthetic",
+    path: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Where a data set lies that is not ours to ship."),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", metavar="DIR", help="Where the trained files go."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 1,
     json: Json = False,
 ) -> Outcome:
     """Train an application's network again."""
     check_application(application)
     if find_spec("tensorflow") is None:
         raise BitsmithError("training needs TensorFlow; pip install 'bitsmith[train]'")
-    data = import_module(f"bitsmith.models.{application}.train").train(quick=quick)
-    return Outcome(data, table(["", application], list(data.items())), json)
+    start = import_module(f"bitsmith.models.{application}.train").train
+    shown = not json and sys.stderr.isatty()
+    result = start(data=data, path=path, out=output, seed=seed, quick=quick, progress=shown)
+    return Outcome(result, table(["", application], _flat(result)), json)
 
 
 def check_application(application: str) -> None:
@@ -34,3 +48,11 @@ def check_application(application: str) -> None:
         raise BitsmithError(f"unknown application '{application}'; one of {', '.join(APPLICATIONS)}")
     if find_spec(f"bitsmith.models.{application}") is None:
         raise BitsmithError(f"'{application}' is not there yet; this version has cells")
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested figures as rows, ``student.accuracy 0.9``."""
+    rows: list[tuple[str, str]] = []
+    for key, value in data.items():
+        rows += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, printable(value))]
+    return rows

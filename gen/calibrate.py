@@ -1,0 +1,138 @@
+"""A configuration from measured ranges: what every weight and result of a float model needs, for data that it will see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..sim.errors import BitsmithError
+from ..sim.fixed import Fixed, FloatArray
+from .config import Config
+from .float_model import run
+from .ops.batch_norm import normalization
+from .passes.fold_batch_norm import fold_batch_norm
+from .read import read_network_file
+from .read.attributes import Attributes
+from .read.convert import check_class
+from .read.inputs import input_shape
+from .read.network import Layer, Network
+
+MODES = "RND_CONV,SAT"
+BATCH = 64
+_PASSES = ("Flatten", "Reshape", "Dropout", "MaxPool", "GlobalMax", "ZeroPadding", "Concatenate", "Spatial", "Gaussian",
+           "Alpha", "Activity")  # fmt: skip
+"""Layers that hand on values as they are; they keep their input's type."""
+
+
+def calibrate(model: Path, data: Path, bits: int = 8) -> dict[str, Any]:
+    """A configuration with ``bits`` bits for every weight and result of ``model``, from the ranges on ``data`` (.npy).
+
+    Ranges are powers of two that hold every value seen; biases have twice the bits. BitsmithError where the data is no
+    array of the model's input shape.
+    """
+    network = read_network_file(Path(model))
+    for layer in network.layers:
+        check_class(layer)
+    if len(network.inputs) != 1:
+        raise BitsmithError(f"{model} has {len(network.inputs)} inputs; calibrate takes models with one")
+    shape = input_shape(next(layer for layer in network.layers if layer.key == network.inputs[0]))
+    return propose(network, load_data(Path(data), shape), bits)
+
+
+def load_data(path: Path, shape: tuple[int, ...]) -> FloatArray:
+    """Samples (n, *shape) as float64; BitsmithError where the file holds anything else. Pickles are never loaded."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BitsmithError(f"{path}: no array of numbers ({str(error).splitlines()[0]}); save it with numpy.save") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+        raise BitsmithError(f"{path}: no array of numbers; save it with numpy.save")
+    if len(array.shape) == 0 or len(array) == 0 or array.shape[1:] != shape:
+        raise BitsmithError(f"{path} has shape {array.shape}, the model's input {shape}; give (samples, {', '.join(map(str, shape))})")
+    if not np.isfinite(array).all():
+        raise BitsmithError(f"{path} holds NaN or infinity; remove those samples")
+    return array.astype(np.float64)
+
+
+def propose(network: Network, x: FloatArray, bits: int) -> dict[str, Any]:
+    """The configuration as plain data, ready for YAML."""
+    network = fold_batch_norm(network, Config())
+    ranges = measure(network, x)
+    names: dict[str, Any] = {}
+    for layer in network.layers:
+        entry = _weights(layer, bits)
+        if not layer.class_name.startswith("Q") and not layer.class_name.startswith(_PASSES):
+            entry["result"] = precision(*ranges[layer.key], bits)
+        if entry:
+            names[layer.name] = {"Precision": entry}
+    return {
+        "Backend": "Vitis",
+        "ClockPeriod": 5,
+        "IOType": "io_stream",
+        "HLSConfig": {"Model": {"ReuseFactor": 1, "Strategy": "Latency"}, "LayerName": names},
+    }
+
+
+def measure(network: Network, x: FloatArray) -> dict[str, tuple[float, float]]:
+    """Smallest and largest value of every layer's output over the samples, in batches."""
+    ranges: dict[str, tuple[float, float]] = {}
+    for start in range(0, len(x), BATCH):
+        for key, value in run(network, [x[start : start + BATCH]]).items():
+            low, high = ranges.get(key, (np.inf, -np.inf))
+            ranges[key] = (min(low, float(value.min())), max(high, float(value.max())))
+    return ranges
+
+
+def precision(low: float, high: float, bits: int, modes: str = f",{MODES}") -> str:
+    """The type of ``bits`` bits whose range holds ``low`` to ``high``, and no more integer bits than that takes.
+
+    An end may lie one step outside and saturates there: 1.0 in ``ufixed<8,0>``.
+    """
+    signed = low < 0
+    integer = -bits if low or high else 1 - bits
+    while not _holds(Fixed(signed, integer, bits - int(signed) - integer), low, high):
+        integer += 1
+    type = Fixed(signed, integer, bits - int(signed) - integer)
+    return f"{str(type)[:-1]}{modes}>"
+
+
+def _holds(type: Fixed, low: float, high: float) -> bool:
+    step = 2.0**-type.fraction
+    return type.raw_min * step <= low and high <= (type.raw_max + 1) * step
+
+
+def _weights(layer: Layer, bits: int) -> dict[str, str]:
+    """Types of the layer's weights; those that a quantizer of the model gives are left out.
+
+    A bias has twice the bits, but none far below what the products resolve.
+    """
+    if layer.class_name == "BatchNormalization":
+        values = next(iter(layer.weights.values()))
+        a = Attributes(layer.name, layer.config)
+        gamma, beta, mean, variance, epsilon = normalization(layer, a, values.size, 1 if a.get("axis") == 1 else 3)
+        scale = gamma / np.sqrt(variance + epsilon)
+        return {"scale": _of(scale, 2 * bits), "bias": _bias(beta - mean * scale, bits, 2.0**-bits)}
+    kernels = [(key, v) for key, v in layer.weights.items() if v.ndim > 1]
+    biases = [v for v in layer.weights.values() if v.ndim == 1]
+    entry = {}
+    config = layer.config.get("layer", {}).get("config", layer.config)
+    if kernels and not any(config.get(f"{n}_quantizer") for n in ("kernel", "depthwise")):
+        entry["weight"] = _of(np.concatenate([v.ravel() for _, v in kernels]), bits)
+    if biases and not config.get("bias_quantizer"):
+        step = max((float(np.abs(v).max()) for _, v in kernels), default=1.0) * 2.0**-bits
+        entry["bias"] = _bias(biases[0], bits, step)
+    return entry
+
+
+def _bias(values: FloatArray, bits: int, kernel_step: float) -> str:
+    finest = kernel_step * 2.0**-bits
+    width = 2 * bits
+    while width > 2 and 2.0 ** -Fixed.parse(_of(values, width))[0].fraction < finest:
+        width -= 1
+    return _of(values, width)
+
+
+def _of(values: FloatArray, bits: int) -> str:
+    return precision(float(values.min()), float(values.max()), min(bits, 32))

@@ -1,0 +1,231 @@
+"""A network in plain float64, as Keras computes it: for measured ranges, and to hold the reader to Keras.
+
+Quantizers of weights and the plain ones of activations are applied; every layer that the reader supports is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..sim.errors import BitsmithError
+from ..sim.fixed import FloatArray, quantize, to_float
+from ..sim.table import FUNCTIONS
+from ..sim.window import pad, windows
+from .ops.batch_norm import normalization
+from .ops.window import dimensions, pair, same_padding
+from .quantize_activation import plain_type
+from .quantize_weights import quantize_weights
+from .quantizers import is_quantizer, parse_quantizer
+from .read.attributes import Attributes
+from .read.build import value_of
+from .read.network import Layer, Network
+
+Array = Any  # float64 arrays of any shape; numpy's stubs lose the dtype in nearly every call below
+
+
+def run(network: Network, inputs: list[FloatArray]) -> dict[str, FloatArray]:
+    """Every layer's output (batch first, Keras's shape) by its key; ``<key>:exact`` before a fused activation."""
+    values: dict[str, FloatArray] = {}
+    for key, x in zip(network.inputs, inputs, strict=True):
+        values[key] = x
+    for layer in network.layers:
+        if layer.class_name == "InputLayer":
+            continue
+        x = [values[key] for key in layer.inputs]
+        y = _layer(layer, x)
+        values[f"{layer.key}:exact"] = y
+        activation = layer.config.get("activation")
+        values[layer.key] = y if activation is None else activate(layer, activation, y)
+    return values
+
+
+def activate(layer: Layer, activation: Any, x: Array) -> Array:
+    """A Keras function or a plain quantizer; others of QKeras are not needed for ranges and are an error."""
+    if is_quantizer(activation):
+        plain = plain_type(parse_quantizer(activation, f"'{layer.name}'"))
+        if plain is None:
+            raise BitsmithError(f"'{layer.name}': no float form of {value_of(activation)}; calibrate the float model")
+        return to_float(quantize(x, plain[0], overflow=plain[1]), plain[0])
+    name = str(value_of(activation))
+    if name not in _FUNCTIONS:
+        raise BitsmithError(f"activation={name} on '{layer.name}' is not supported; supported: {', '.join(_FUNCTIONS)}")
+    return _FUNCTIONS[name](x)
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+_FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+    "hard_sigmoid": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
+    "silu": FUNCTIONS["swish"],
+    "exponential": FUNCTIONS["exp"],
+    "softmax": softmax,
+    **FUNCTIONS,
+}
+
+
+def _layer(layer: Layer, x: list[Array]) -> Array:
+    """What the layer computes before its ``activation=``."""
+    name = layer.class_name
+    if name in ("Add", "Concatenate"):
+        return sum(x) if name == "Add" else np.concatenate(x, axis=-1)
+    for ending, function in _BY_CLASS.items():
+        if name.removeprefix("Q").startswith(ending):
+            return function(layer, x[0])
+    raise BitsmithError(f"'{layer.name}' is a {name}, which is not supported here; calibrate knows the reader's layers")
+
+
+def _weight(layer: Layer, index: int, names: tuple[str, ...]) -> Array:
+    """A weight, through its quantizer where it has one."""
+    value = next(layer.weights[key] for key in (*names, str(index), f"layer/{index}") if key in layer.weights)
+    q = parse_quantizer(layer.config.get(f"{names[0]}_quantizer"), f"'{layer.name}'")
+    if q is None:
+        return value
+    grid = quantize_weights(q, value, f"'{layer.name}': {names[0]}")
+    return to_float(grid.raw, grid.type) * (1.0 if grid.scale is None else grid.scale)
+
+
+def _bias(layer: Layer, index: int = 1) -> Array:
+    return _weight(layer, index, ("bias",)) if layer.config.get("use_bias", True) else 0.0
+
+
+def _dense(layer: Layer, x: Array) -> Array:
+    return x @ _weight(layer, 0, ("kernel",)) + _bias(layer)
+
+
+def _time_distributed(layer: Layer, x: Array) -> Array:
+    inner = layer.config["layer"]
+    weights = {key.removeprefix("layer/"): value for key, value in layer.weights.items()}
+    y = _dense(Layer(layer.key, layer.name, "Dense", inner["config"], (), weights), x)
+    return activate(layer, inner["config"].get("activation", "linear"), y)
+
+
+def _view(layer: Layer, x: Array, size: tuple[int, ...]) -> Array:
+    """Windows (batch, rows, columns, channels, kh, kw) of an image, or of a sequence as an image of height 1."""
+    d = dimensions(layer)
+    a = Attributes(layer.name, layer.config)
+    image = x if d == 2 else x[:, np.newaxis]
+    strides, dilation = pair(a.sizes("strides", d, size if "pool_size" in layer.config else 1)), pair(a.sizes("dilation_rate", d))
+    padding, (kh, kw) = str(layer.config.get("padding", "valid")).lower(), pair(size)
+    if padding == "causal":
+        image = pad(image, ((0, 0), (dilation[1] * (kw - 1), 0)))
+    if padding == "same":
+        rows = same_padding(image.shape[1], kh, strides[0], dilation[0])
+        columns = same_padding(image.shape[2], kw, strides[1], dilation[1])
+        fill = -np.inf if "Max" in layer.class_name else 0
+        image = np.pad(image, ((0, 0), rows, columns, (0, 0)), constant_values=fill)
+    return windows(image, (kh, kw), strides, dilation)
+
+
+def _flat(layer: Layer, y: Array) -> Array:
+    return y if dimensions(layer) == 2 else y[:, 0]
+
+
+def _convolution(layer: Layer, x: Array) -> Array:
+    kernel = _weight(layer, 0, ("kernel",))
+    kernel = kernel if kernel.ndim == 4 else kernel[np.newaxis]
+    view = _view(layer, x, kernel.shape[:2] if dimensions(layer) == 2 else kernel.shape[1:2])
+    return _flat(layer, np.einsum("bhwcij,ijco->bhwo", view, kernel, optimize=True)) + _bias(layer)
+
+
+def _depthwise(layer: Layer, x: Array, bias: bool = True) -> Array:
+    names = ("depthwise", "depthwise_kernel", "kernel")
+    kernel = _weight(layer, 0, names)
+    kernel = kernel if kernel.ndim == 4 else kernel[np.newaxis]
+    view = _view(layer, x, kernel.shape[:2] if dimensions(layer) == 2 else kernel.shape[1:2])
+    y = np.einsum("bhwcij,ijcm->bhwcm", view, kernel, optimize=True)
+    y = _flat(layer, y.reshape(*y.shape[:3], -1))
+    return y + _bias(layer) if bias else y
+
+
+def _separable(layer: Layer, x: Array) -> Array:
+    pointwise = _weight(layer, 1, ("pointwise", "pointwise_kernel"))
+    y: Array = _depthwise(layer, x, bias=False)
+    return y @ pointwise.reshape(pointwise.shape[-2:]) + _bias(layer, 2)
+
+
+def _max_pool(layer: Layer, x: Array) -> Array:
+    return _flat(layer, _view(layer, x, _pool(layer)).max(axis=(-2, -1)))
+
+
+def _average_pool(layer: Layer, x: Array) -> Array:
+    ones = np.ones((1, *x.shape[1:-1], 1))
+    sums, counts = (_view(layer, v, _pool(layer)).sum(axis=(-2, -1)) for v in (x, ones))
+    return _flat(layer, sums / counts)
+
+
+def _pool(layer: Layer) -> tuple[int, ...]:
+    return Attributes(layer.name, layer.config).sizes("pool_size", dimensions(layer), 2)
+
+
+def _global(layer: Layer, x: Array, function: Callable[..., Array]) -> Array:
+    keep = bool(layer.config.get("keepdims", False))
+    return function(x, axis=tuple(range(1, x.ndim - 1)), keepdims=keep)
+
+
+def _batch_norm(layer: Layer, x: Array) -> Array:
+    gamma, beta, mean, variance, epsilon = normalization(
+        layer, Attributes(layer.name, layer.config), x.shape[-1], x.ndim - 1
+    )
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+
+
+def _zero_padding(layer: Layer, x: Array) -> Array:
+    from .ops.max_pool2d import padding_pairs
+
+    rows, columns = padding_pairs(layer.config.get("padding", 1), dimensions(layer)) or ((0, 0), (0, 0))
+    image = pad(x if dimensions(layer) == 2 else x[:, np.newaxis], (rows, columns))
+    return _flat(layer, image)
+
+
+def _relu(layer: Layer, x: Array) -> Array:
+    slope, upper = layer.config.get("negative_slope") or 0.0, layer.config.get("max_value")
+    return np.minimum(np.where(x > 0, x, slope * x), np.inf if upper is None else upper)
+
+
+def _leaky_relu(layer: Layer, x: Array) -> Array:
+    slope = Attributes(layer.name, layer.config).number("negative_slope", None)
+    slope = Attributes(layer.name, layer.config).number("alpha", 0.3) if slope is None else slope
+    return np.where(x > 0, x, (slope or 0.0) * x)
+
+
+def _same(layer: Layer, x: Array) -> Array:
+    return x
+
+
+_BY_CLASS: dict[str, Callable[[Layer, Array], Array]] = {
+    "Conv": _convolution,
+    "DepthwiseConv": _depthwise,
+    "SeparableConv": _separable,
+    "Dense": _dense,
+    "TimeDistributed": _time_distributed,
+    "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
+    "AvgPool": _average_pool,
+    "GlobalMax": lambda layer, x: _global(layer, x, np.max),
+    "GlobalA": lambda layer, x: _global(layer, x, np.mean),
+    "BatchNormalization": _batch_norm,
+    "ZeroPadding": _zero_padding,
+    "Flatten": lambda layer, x: x.reshape(len(x), -1),
+    "Reshape": lambda layer, x: x.reshape(len(x), *layer.config["target_shape"]),
+    "ReLU": _relu,
+    "LeakyReLU": _leaky_relu,
+    "ELU": lambda layer, x: FUNCTIONS["elu"](x),
+    "Softmax": lambda layer, x: softmax(x),
+    "Activation": _same,
+    "Dropout": _same,
+    "SpatialDropout": _same,
+    "Gaussian": _same,
+    "AlphaDropout": _same,
+    "ActivityRegularization": _same,
+}
+"""By the beginning of the class name, QKeras's Q left out; quantized reciprocals of averages are left exact."""

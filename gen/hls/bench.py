@@ -1,0 +1,95 @@
+"""The comparing test bench, the bridge to Python and the Makefile of an emitted project."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import IntArray
+from ...sim.op import Spec
+from ...sim.ops import Argmax
+from ..ir import Graph
+from .layers import LayerList
+
+HERE = Path(__file__).resolve().parent
+TRACE_BITS = 53  # hls4ml's trace hands out float64
+
+
+def write(graph: Graph, ports: dict[str, Any], folder: Path, vectors: Path) -> None:
+    """``<top>_test.cpp``, ``bitsmith_bridge.cpp``, ``Makefile``, ``ports.json`` and ``tb_data``."""
+    top = ports["top"]
+    (folder / f"{top}_test.cpp").write_text(_render("test.cpp.j2", ports), encoding="utf-8")
+    (folder / "bitsmith_bridge.cpp").write_text(_render("bridge.cpp.j2", ports), encoding="utf-8")
+    (folder / "Makefile").write_text(_render("Makefile.j2", ports), encoding="utf-8")
+    (folder / "ports.json").write_text(json.dumps(ports, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    data = folder / "tb_data"
+    data.mkdir(exist_ok=True)
+    for kind, names in (("input", [name for name, _ in graph.inputs]), ("output", graph.outputs)):
+        for name in names:
+            _frames(_load(vectors / f"{kind}_{name}.npy"), data / f"{kind}_{name}.dat")
+
+
+def describe(graph: Graph, layers: LayerList, top: str, model: Any) -> dict[str, Any]:
+    """What the bench, the bridge and HlsModel must know of the top function; ``model`` is hls4ml's."""
+    specs = graph.specs()
+    variables = model.get_input_variables()
+    inputs = [_port(name, specs[name], variable) for (name, _), variable in zip(graph.inputs, variables)]
+    thresholds = [node.op for node in graph.nodes if isinstance(node.op, Argmax)]
+    for op, variable in zip(thresholds, variables[len(inputs) :]):
+        port = _port("threshold", Spec((1,), op.input_type), variable)
+        inputs.append({**port, "given": False, "default": op.threshold})
+    traces = {node.name: _trace(layers.names[node.name], specs[node.name]) for node in graph.nodes}
+    outputs = [_port(n, specs[n], variable) for n, variable in zip(graph.outputs, model.get_output_variables())]
+    return {"top": top, "io_type": layers.io_type, "inputs": inputs, "outputs": outputs, "traces": traces}
+
+
+def _port(name: str, spec: Spec, variable: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "variable": variable.name,
+        "declaration": variable.definition_cpp(),
+        "size": prod(spec.shape),
+        "shape": list(spec.shape),
+        "type": str(spec.type),
+        "given": True,
+    }
+
+
+def _trace(layer: str, spec: Spec) -> dict[str, Any]:
+    """Where a node's values are; ``exact`` tells whether hls4ml's trace, which is in float64, can hold them."""
+    exact = spec.type.width <= TRACE_BITS
+    return {"layer": layer, "shape": list(spec.shape), "fraction": spec.type.fraction, "exact": exact}
+
+
+@lru_cache(maxsize=4)
+def _template(name: str) -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.get_template(name)
+
+
+def _render(name: str, ports: dict[str, Any]) -> str:
+    return str(_template(name).render(**ports))
+
+
+def _load(path: Path) -> IntArray:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BitsmithError(f"'{path}' is missing or no .npy file; build the model again") from error
+    return np.asarray(array, dtype=np.int64)
+
+
+def _frames(raw: IntArray, path: Path) -> None:
+    """One frame on each line, raw integers."""
+    lines = (" ".join(map(str, frame)) for frame in raw.reshape(len(raw), -1).tolist())
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")

@@ -1,0 +1,212 @@
+"""The members of each core's ``config`` struct in C++, from an operator of ``sim`` and its tensors' types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ...sim.division import RoundedDivision
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Fixed, IntArray, Overflow, Rounding
+from ...sim.op import Spec
+from ...sim.ops import Activation, AveragePool2D, GlobalAveragePool2D, Kind, Softmax
+from ...sim.params import Padding, Pair
+from ...sim.table import ADDRESS_OVERFLOW, ADDRESS_ROUNDING
+from ...sim.window import window_counts
+
+
+@dataclass(frozen=True)
+class Core:
+    """What is emitted for one core: struct members, headers (the core's own first), weights.
+
+    A weight is an array and its type, or the bits of its raw integers (a table).
+    """
+
+    stem: str
+    lines: list[str]
+    headers: list[str]
+    weights: dict[str, tuple[IntArray, Fixed | int]] = field(default_factory=dict)
+
+
+def cpp(type: Fixed, rounding: Rounding = Rounding.TRN, overflow: Overflow = Overflow.WRAP) -> str:
+    """The C++ type as hls4ml writes it, with the modes."""
+    return type.ap_type(rounding, overflow)[:-1] + ",0>"
+
+
+def typedef(name: str, text: str) -> str:
+    return f"typedef {text} {name};"
+
+
+def sizes(**values: int) -> list[str]:
+    return [f"static const unsigned {name} = {value};" for name, value in values.items()]
+
+
+def literal(value: int) -> str:
+    """A ``long long`` literal; the most negative one has none."""
+    return f"{value}LL" if value > -(1 << 63) else f"({value + 1}LL - 1)"
+
+
+def pixels(spec: Spec) -> list[str]:
+    return sizes(pixels=prod(spec.shape[:-1]), channels=spec.shape[-1])
+
+
+def activation(op: Activation, x: Spec) -> Core:
+    """Everything that hls4ml's ``linear`` and ``relu`` do not do exactly."""
+    y_type = cpp(op.output_type, op.rounding, op.overflow)
+    lines = [typedef("x_t", cpp(op.input_type)), typedef("y_t", y_type), *pixels(x)]
+    headers = ["activation.hpp", "pixels.hpp"]
+    if op.table_type is None:
+        return Core("activation", lines + _compute(op), headers)
+    lines.append(typedef("address_t", cpp(op.table_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW)))
+    return Core("activation", lines, headers, {"table": (op.table, _bits(op.table))})
+
+
+def _compute(op: Activation) -> list[str]:
+    """``y_t compute(x_t)``: the exact value of Activation's definition, its limits, then y_t's own rounding."""
+    f = op.input_type.fraction
+    lines = [typedef("exact_t", cpp(op.exact_type)), "static y_t compute(x_t x) {", "    exact_t y = x;"]
+    product = (op.slope.raw, f + op.slope.fraction)
+    if op.kind is Kind.LEAKY_RELU:
+        lines += ["    if (x < 0)", f"        y = {_scaled(op, *product)};"]
+    elif op.kind in (Kind.HARD_SIGMOID, Kind.HARD_TANH):
+        lines += [f"    y = {_scaled(op, *product)};", f"    y += {_exact(op, op.aligned(op.offset))};"]
+    elif op.kind is Kind.RELU:
+        lines += ["    if (x < 0)", "        y = 0;"]
+    for sign, limit in (("<", op.lower), (">", op.upper)):
+        if limit is not None:
+            bound = _exact(op, op.aligned(limit))
+            lines += [f"    if (y {sign} {bound})", f"        y = {bound};"]
+    return [*lines, "    return y;", "}"]
+
+
+def _exact(op: Activation, raw: int) -> str:
+    return f"bitsmith::from_bits<exact_t>({literal(raw)})"
+
+
+def _scaled(op: Activation, raw: int, fraction: int) -> str:
+    """``x * slope`` in exact_t: the slope is a constant of its own type."""
+    slope = Fixed.holding(min(raw, 0), max(raw, 0), fraction - op.input_type.fraction)
+    return f"exact_t(x * bitsmith::from_bits<{cpp(slope)} >({literal(raw)}))"
+
+
+def window(x: Spec, y: Spec, size: Pair, strides: Pair, padding: Padding, dilation: Pair = (1, 1)) -> list[str]:
+    """What window.hpp reads."""
+    height, width, channels = x.shape
+    (top, bottom), (left, right) = padding
+    return sizes(
+        height=height,
+        width=width,
+        channels=channels,
+        outputs=y.shape[2],
+        window_height=size[0],
+        window_width=size[1],
+        stride_height=strides[0],
+        stride_width=strides[1],
+        dilation_height=dilation[0],
+        dilation_width=dilation[1],
+        top=top,
+        bottom=bottom,
+        left=left,
+        right=right,
+    )
+
+
+def convolution(op: Any, x: Spec, y: Spec) -> Core:
+    """conv2d and depthwise_conv2d; the accumulator is the output's type."""
+    types = [typedef("x_t", cpp(x.type)), typedef("y_t", cpp(y.type))]
+    lines = types + window(x, y, op.kernel.shape[:2], op.strides, op.padding, op.dilation)
+    weights = {"weight": (op.kernel, op.kernel_type), "bias": (op.bias, op.bias_type)}
+    return Core(op.stem, lines, [f"{op.stem}.hpp", "window.hpp", "pixels.hpp"], weights)
+
+
+def max_pool2d(op: Any, x: Spec, y: Spec) -> Core:
+    types = [typedef("x_t", cpp(x.type)), typedef("y_t", cpp(y.type))]
+    lines = types + window(x, y, op.pool, op.strides, op.padding)
+    return Core("max_pool2d", lines, ["max_pool2d.hpp", "window.hpp", "pixels.hpp"])
+
+
+def global_max_pool2d(x: Spec) -> Core:
+    lines = [typedef("x_t", cpp(x.type)), typedef("y_t", cpp(x.type)), *pixels(x)]
+    return Core("global_max_pool2d", lines, ["global_max_pool2d.hpp", "pixels.hpp"])
+
+
+def average_pool2d(op: AveragePool2D, x: Spec, y: Spec) -> Core:
+    counts = np.unique(window_counts(x.shape, op.pool, op.strides, op.padding))
+    lines = _mean(op, x, [int(n) for n in counts]) + window(x, y, op.pool, op.strides, op.padding)
+    return Core("average_pool2d", lines, ["average_pool2d.hpp", "division.hpp", "window.hpp", "pixels.hpp"])
+
+
+def global_average_pool2d(op: GlobalAveragePool2D, x: Spec) -> Core:
+    lines = _mean(op, x, [prod(x.shape[:-1])]) + pixels(x)
+    return Core("global_average_pool2d", lines, ["global_average_pool2d.hpp", "division.hpp", "pixels.hpp"])
+
+
+def _mean(op: AveragePool2D | GlobalAveragePool2D, x: Spec, counts: list[int]) -> list[str]:
+    """The types, how a value becomes an integer, and the constants of the division for every window's count."""
+    divisions = {n: op.division(n) for n in counts}
+    first = divisions[counts[0]]
+    quotient = Fixed(True, 62 - op.output_type.fraction, op.output_type.fraction)
+    integer = "ap_int" if x.type.signed else "ap_uint"
+    width = x.type.width
+    return [
+        typedef("x_t", cpp(x.type)),
+        typedef("y_t", cpp(op.output_type, op.rounding, op.overflow)),
+        typedef("mean_t", cpp(quotient)),
+        *sizes(up=first.up),
+        f"static const bool tie_to_even = {str(op.rounding is Rounding.RND_CONV).lower()};",
+        f"static ap_int<64> raw(x_t x) {{ return {integer}<{width}>(x.range({width - 1}, 0)); }}",
+        "static bitsmith::Division division(unsigned count) {",
+        *(f"    if (count == {n})\n            return {_division(d)};" for n, d in list(divisions.items())[1:]),
+        f"    return {_division(first)};",
+        "}",
+    ]
+
+
+def _division(d: RoundedDivision) -> str:
+    r = d.reciprocal
+    if r.multiplier >= 1 << 63:
+        raise BitsmithError(f"a mean over {d.divisor} values needs a multiplier of more than 63 bits; use narrower types")
+    constants = [literal(d.c_positive), literal(d.c_negative), literal(r.multiplier), str(r.shift), literal(r.divisor)]
+    return f"bitsmith::Division{{{', '.join(constants)}}}"
+
+
+def flatten(x: Spec, y: Spec) -> Core:
+    out = sizes(out_pixels=prod(y.shape[:-1]), out_channels=y.shape[-1])
+    return Core("flatten", [typedef("x_t", cpp(x.type)), *pixels(x), *out], ["flatten.hpp", "pixels.hpp"])
+
+
+def concatenate(left: Spec, right: Spec) -> Core:
+    counts = sizes(pixels=prod(left.shape[:-1]), left_channels=left.shape[-1], right_channels=right.shape[-1])
+    return Core("concatenate", [typedef("x_t", cpp(left.type)), *counts], ["concatenate.hpp", "pixels.hpp"])
+
+
+def softmax(op: Softmax, x: Spec) -> Core:
+    lines = [
+        typedef("x_t", cpp(op.input_type)),
+        typedef("y_t", cpp(op.output_type, op.rounding, op.overflow)),
+        typedef("difference_t", cpp(op.difference_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW)),
+        typedef("exp_t", cpp(op.exp_type)),
+        typedef("total_t", cpp(op.total_type(x.shape[-1]))),
+        typedef("sum_t", cpp(op.sum_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW)),
+        typedef("reciprocal_t", cpp(op.reciprocal_type)),
+        *pixels(x),
+    ]
+    tables = {"exp": op.exp_table, "reciprocal": op.reciprocal_table}
+    return Core("softmax", lines, ["softmax.hpp", "pixels.hpp"], {n: (t, _bits(t)) for n, t in tables.items()})
+
+
+def argmax(x: Spec, y: Spec) -> Core:
+    lines = [typedef("x_t", cpp(x.type)), typedef("y_t", cpp(y.type)), *sizes(channels=x.shape[-1])]
+    return Core("argmax", lines, ["argmax.hpp", "pixels.hpp"])
+
+
+def _bits(table: Iterable[int]) -> int:
+    """Bits of the smallest signed integer that holds every entry."""
+    entries = [int(e) for e in table]
+    return Fixed.holding(min(*entries, -1), max(entries), 0).width
+
+

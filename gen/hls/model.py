@@ -1,0 +1,156 @@
+"""hls4ml's C simulation of an emitted project, compiled once by g++: integers in, integers out."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
+from ..folder import cannot_write
+from ..tools import gxx
+
+FLAGS = ["-std=c++11", "-O2", "-fPIC", "-w", "-shared", "-Ifirmware/ap_types"]
+
+
+class HlsModel:
+    """The C simulation in ``folder`` (a build folder, or the project itself). Not for several threads at once."""
+
+    def __init__(self, folder: str | Path) -> None:
+        """BitsmithError where there is no HLS project of ours."""
+        home = Path(folder)
+        self.project = home / "hls" if (home / "hls").is_dir() else home
+        try:
+            self.ports: dict[str, Any] = json.loads((self.project / "ports.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BitsmithError(f"'{folder}' holds no HLS project; make it with 'bitsmith build'") from error
+        self.cache = self.project.parent / "sim"
+
+    def compile(self) -> Path:
+        """The shared library, compiled where it is not there already for the same sources; BitsmithError without g++."""
+        compiler = gxx()
+        sources = [f"firmware/{self.ports['top']}.cpp", "bitsmith_bridge.cpp"]
+        target = self.cache / f"hls-{self._digest(compiler.command)}.so"
+        if target.is_file():
+            return target
+        try:
+            self.cache.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self.cache) as work:
+                beside = Path(work).resolve() / "model.so"
+                compiler.run([*FLAGS, "-o", str(beside), *sources], self.project, "C simulation")
+                shutil.move(beside, target)
+        except OSError as error:
+            raise cannot_write(self.cache, error) from error
+        return target
+
+    def predict_raw(self, *raw: ArrayLike, threshold: int | None = None) -> tuple[IntArray, ...]:
+        """Raw outputs for raw inputs, batch first; ``threshold`` (raw) replaces argmax's own."""
+        return self._run(self._library, self._inputs(raw, threshold))
+
+    def predict(
+        self, *x_float: ArrayLike, rounding: Rounding = Rounding.RND_CONV, overflow: Overflow = Overflow.SAT
+    ) -> tuple[IntArray, ...]:
+        """Raw outputs for real inputs, which are quantized to the input types."""
+        types = [Fixed.parse(port["type"])[0] for port in self._given]
+        if len(x_float) != len(types):
+            raise BitsmithError(f"{len(x_float)} inputs given, the model has {len(types)}; give {self._names()}")
+        return self.predict_raw(*(quantize(x, t, rounding, overflow) for x, t in zip(x_float, types)))
+
+    def trace_raw(self, *raw: ArrayLike) -> dict[str, IntArray]:
+        """Every node's integers by name, inputs and outputs included; a tensor wider than 53 bits only as an output."""
+        inputs, library = self._inputs(raw, None), self._library
+        traces = {n: t for n, t in self.ports["traces"].items() if t["exact"]}
+        buffers = {name: np.full(t["shape"], np.nan) for name, t in traces.items()}
+        frames: dict[str, list[NDArray[np.float64]]] = {name: [] for name in traces}
+        for name, t in traces.items():
+            library.bitsmith_trace(t["layer"].encode(), _pointer(buffers[name], ctypes.c_double))
+        outputs = []
+        for f in range(len(inputs[0])):
+            outputs.append(self._run(library, [x[f : f + 1] for x in inputs]))
+            for name, buffer in buffers.items():
+                frames[name].append(buffer.copy())
+        library.bitsmith_untrace()
+        result = {port["name"]: x for port, x in zip(self._given, inputs)}
+        for name, t in traces.items():
+            values = np.array(frames[name]).reshape(-1, *t["shape"])
+            if not np.isnan(values).any():  # a reshape in place has no values of its own
+                result[name] = np.ldexp(values, t["fraction"]).astype(np.int64)
+        for i, port in enumerate(self.ports["outputs"]):
+            result[port["name"]] = np.concatenate([frame[i] for frame in outputs]) if outputs else np.empty(0, np.int64)
+        return result
+
+    @property
+    def _given(self) -> list[dict[str, Any]]:
+        return [port for port in self.ports["inputs"] if port["given"]]
+
+    def _names(self) -> str:
+        return ", ".join(port["name"] for port in self._given)
+
+    def _inputs(self, raw: Sequence[ArrayLike], threshold: int | None) -> list[IntArray]:
+        """Checked, contiguous int64, the thresholds behind the model's own inputs."""
+        arrays = [np.asarray(x) for x in raw]
+        if len(arrays) != len(self._given):
+            raise BitsmithError(f"{len(arrays)} inputs given, the model has {len(self._given)}; give {self._names()}")
+        for x, port in zip(arrays, self._given):
+            _check(x, port)
+        count = len(arrays[0])
+        if any(len(x) != count for x in arrays):
+            raise BitsmithError(f"inputs have {', '.join(str(len(x)) for x in arrays)} frames; give the same number of each")
+        for port in self.ports["inputs"]:
+            if not port["given"]:
+                value = port["default"] if threshold is None else threshold
+                arrays.append(np.full((count, 1), value, dtype=np.int64))
+                _check(arrays[-1], port)
+        return [np.ascontiguousarray(x, dtype=np.int64) for x in arrays]
+
+    def _run(self, library: Any, inputs: list[IntArray]) -> tuple[IntArray, ...]:
+        count = len(inputs[0])
+        outputs = tuple(np.empty((count, *port["shape"]), np.int64) for port in self.ports["outputs"])
+        if count:
+            library.bitsmith_run(ctypes.c_size_t(count), _pointers(inputs), _pointers(outputs))
+        return outputs
+
+    @cached_property
+    def _library(self) -> Any:
+        return ctypes.CDLL(str(self.compile().resolve()))
+
+    def _digest(self, command: Sequence[str]) -> str:
+        """Of the compiler and of everything that is compiled."""
+        digest = hashlib.sha256(" ".join([*command, *FLAGS]).encode())
+        files = [self.project / "bitsmith_bridge.cpp", *sorted(self.project.glob("firmware/**/*"))]
+        for path in files:
+            if path.is_file():
+                digest.update(f"{path.relative_to(self.project)}\0{path.stat().st_size}\0".encode())
+                digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
+
+def _check(x: NDArray[Any], port: dict[str, Any]) -> None:
+    """BitsmithError unless these are integers of the port's shape and type."""
+    type, name = Fixed.parse(port["type"])[0], port["name"]
+    if x.ndim == 0 or list(x.shape[1:]) != port["shape"] or x.dtype.kind not in "iu":
+        shape = ", ".join(map(str, port["shape"]))
+        raise BitsmithError(f"input '{name}' is {x.dtype} of shape {x.shape}; give raw integers (batch, {shape})")
+    if x.size and not type.raw_min <= int(x.min()) <= int(x.max()) <= type.raw_max:
+        raise BitsmithError(
+            f"input '{name}' holds raw {int(x.min())}..{int(x.max())}, outside {type}; "
+            f"give {type.raw_min} to {type.raw_max}"
+        )
+
+
+def _pointer(array: NDArray[Any], ctype: Any) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(ctype))
+
+
+def _pointers(arrays: Sequence[IntArray]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(x.ctypes.data for x in arrays))
