@@ -1,7 +1,8 @@
 """Cycles known before simulation: when every step of every core takes place.
 
-The streaming cores form a timed marked graph: step k of a core starts at the maximum of the times of what it waits for, plus constants
-(Baccelli et al., "Synchronization and Linearity", 1992). The least solution is found frame by frame with cumulative maxima.
+The streaming cores form a timed marked graph: step k of a core starts at the maximum of the times of what it waits
+for, plus constants (Baccelli et al., "Synchronization and Linearity", 1992). The least solution is found with
+cumulative maxima, repeated until the buffers' limits change nothing more.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Schedule:
-    """``latency``: from the first beat's transfer to the last output beat's, both counted; ``ends``: each frame's last output."""
+    """``latency``: from the first beat's transfer to the last output beat's, both counted.
+
+    ``ends``: each frame's last output.
+    """
 
     latency: int
     interval: int
@@ -49,7 +53,7 @@ def step_times(timing: Timing, arrivals: Sequence[Times], frames: int, room: Tim
     earliest = np.zeros(len(cost), dtype=np.int64)
     for needs, consumes, arrival in zip(timing.needed, timing.consumes, arrivals):
         taken, wanted = np.tile(consumes, frames), np.tile(needs, frames)
-        index = np.cumsum(taken) - taken
+        index: Times = np.cumsum(taken) - taken
         earliest[wanted] = np.maximum(earliest[wanted], arrival[index[wanted]])
     if room is not None:
         emits = np.tile(timing.emits, frames)
@@ -87,7 +91,10 @@ class Network:
         return max([*self.inputs.values(), *(stage.busy for stage in self.stages)])
 
     def depths(self) -> dict[tuple[str, int], int]:
-        """Places that each buffer needs (by reader) so that the network keeps its interval: what is outstanding when the source is paced."""
+        """Places that each buffer needs (by reader) so that the network keeps its interval.
+
+        What is outstanding when the source is paced.
+        """
         interval = self.interval
         arrivals = {n: paced(beats, interval, FRAMES) for n, beats in self.inputs.items()}
         steps = self._forward(arrivals, {})
@@ -127,7 +134,13 @@ class Network:
             if max(int(times[-1]) for times in steps.values()) > limit:
                 raise AssertionError("the buffers are too small: the network stops")
 
-    def _room(self, stage: Stage, steps: Mapping[str, Times], by_name: Mapping[str, Stage], depths: Mapping[tuple[str, int], int]) -> Times:
+    def _room(
+        self,
+        stage: Stage,
+        steps: Mapping[str, Times],
+        by_name: Mapping[str, Stage],
+        depths: Mapping[tuple[str, int], int],
+    ) -> Times:
         emits = int(stage.timing.emits.sum()) * FRAMES
         room = np.zeros(emits, dtype=np.int64)
         for reader, port in self.readers[stage.name]:
@@ -140,12 +153,16 @@ class Network:
             room[depth:] = np.maximum(room[depth:], taken[: max(emits - depth, 0)] + 1)
         return room
 
-    def _result(self, steps: Mapping[str, Times], by_name: Mapping[str, Stage], depths: dict[tuple[str, int], int]) -> Schedule:
+    def _result(
+        self, steps: Mapping[str, Times], by_name: Mapping[str, Stage], depths: dict[tuple[str, int], int]
+    ) -> Schedule:
         ends = np.zeros(FRAMES, dtype=np.int64)
         for name in self.outputs:
             stage = by_name[name]
             ends = np.maximum(ends, readable(stage.timing, steps[name], FRAMES).reshape(FRAMES, -1)[:, -1])
-        start = min(int(pops(by_name[r].timing, p, steps[r], FRAMES)[0]) for n in self.inputs for r, p in self.readers[n])
+        start = min(
+            int(pops(by_name[r].timing, p, steps[r], FRAMES)[0]) for n in self.inputs for r, p in self.readers[n]
+        )
         busy = {stage.name: stage.busy for stage in self.stages}
         return Schedule(int(ends[0]) - start + 1, int(ends[-1] - ends[-2]), depths, tuple(int(e) for e in ends), busy)
 
@@ -158,6 +175,8 @@ def paced(beats: int, interval: int, frames: int) -> Times:
 
 
 def outstanding(issued: Times, taken: Times) -> int:
-    """The most beats that are at once issued and not yet taken, one place being free again a cycle after its beat is taken."""
+    """The most beats that are at once issued and not yet taken, one place being free again a cycle after its beat is
+    taken.
+    """
     freed = np.searchsorted(taken, issued - 1, side="right")
     return int((np.arange(len(issued)) - freed).max()) + 1

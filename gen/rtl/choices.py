@@ -20,7 +20,8 @@ def plan_for(graph: Graph, config: Config) -> Plan:
 def choice(graph: Graph, config: Config, node: Node) -> Choice:
     """By layer name, by layer type, Bitsmith's own key, for the model; the reuse factor only where a layer names one.
 
-    hls4ml writes ``ReuseFactor: 1`` where nobody asked for anything, so 1 at the model's level leaves the choice to the planner.
+    hls4ml writes ``ReuseFactor: 1`` where nobody asked for anything, so 1 at the model's level leaves the choice to
+    the planner.
     """
     hls = config.hls
     own = [hls.layer_name.get(name) for name in (node.layer, graph.labels.get(node.layer, ""), node.name)]

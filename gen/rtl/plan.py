@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from ...hw.rtl.core import Core, Pointwise
+from ...hw.rtl.geometry import Geometry, lanes_fit
 from ...hw.rtl.join import entrance
 from ...hw.rtl.layout import Layout
+from ...hw.rtl.matrix import illegal_reuse
 from ...hw.rtl.narrow import NarrowCore
 from ...hw.rtl.reshape import CollectCore, SpreadCore
-from ...hw.rtl.window import lanes_fit
 from ...sim.errors import BitsmithError
-from ...sim.op import Operator, Spec
+from ...sim.op import Operator
 from ..ir import Graph, Node
 from ..schedule import Network, Stage, Times, readable, step_times
 
@@ -79,13 +80,18 @@ def hardware(op: Operator) -> Any:
 
 
 def plan(graph: Graph, pixels_per_cycle: int, choices: Mapping[str, Choice], default: Choice = Choice()) -> Plan:
-    """The stages for ``graph``; ``choices`` by node name. BitsmithError where something cannot be built, naming the layer."""
+    """The stages for ``graph``.
+
+    ``choices`` by node name. BitsmithError where something cannot be built, naming the layer.
+    """
     first = _Planner(graph, pixels_per_cycle, choices, default, 0).run().network().interval
     return _Planner(graph, pixels_per_cycle, choices, default, first).run()
 
 
 class _Planner:
-    def __init__(self, graph: Graph, pixels: int, choices: Mapping[str, Choice], default: Choice, interval: int) -> None:
+    def __init__(
+        self, graph: Graph, pixels: int, choices: Mapping[str, Choice], default: Choice, interval: int
+    ) -> None:
         self.graph, self.choices, self.default = graph, choices, default
         self.specs = graph.specs()
         self.inputs = {name: Layout.of_input(spec, pixels) for name, spec in graph.inputs}
@@ -101,13 +107,10 @@ class _Planner:
             if self._readers(name) > 1:
                 self.at[name] = self._enter(name, f"{name}_in")
         for node in self.graph.nodes:
-            try:
-                self._place(node)
-            except BitsmithError as error:
-                raise BitsmithError(f"layer '{self.graph.labels.get(node.layer, node.layer or node.name)}': {error}") from None
+            self._place_named(node)
         return Plan(self.graph, self.inputs, self.stages, {name: self._output(name) for name in self.graph.outputs})
 
-    # streams -------------------------------------------------------------------------------------------------------------
+    # streams --------------------------------------------------------------------------------------
 
     def layout(self, stream: str) -> Layout:
         return self.inputs[stream] if stream in self.inputs else self._stage(stream).layout
@@ -145,7 +148,14 @@ class _Planner:
             stream = self._vector(stream, f"{tensor}_vector")
         return self._enter(stream, f"{tensor}_out") if stream in self.inputs else stream
 
-    # nodes ---------------------------------------------------------------------------------------------------------------
+    # nodes ----------------------------------------------------------------------------------------
+
+    def _place_named(self, node: Node) -> None:
+        try:
+            self._place(node)
+        except BitsmithError as error:
+            label = self.graph.labels.get(node.layer, node.layer or node.name)
+            raise BitsmithError(f"layer '{label}': {error}") from None
 
     def _place(self, node: Node) -> None:
         if node.op.stem == "flatten":
@@ -165,7 +175,12 @@ class _Planner:
             return stream
         stream = self._vector(stream, f"{node.name}_vector")
         height, width, channels = image
-        return self._append(node.name, SpreadCore(node.name, self.layout(stream), Layout(height, width, channels, 1, layout.type)), (stream,), node.name)
+        return self._append(
+            node.name,
+            SpreadCore(node.name, self.layout(stream), Layout(height, width, channels, 1, layout.type)),
+            (stream,),
+            node.name,
+        )
 
     def _follow(self, node: Node) -> str:
         """A pointwise module at the end of the stage before it, or behind an entrance of its own."""
@@ -225,32 +240,40 @@ class _Planner:
         return min(keeping, default=fitting[0])
 
     def _busy(self, node: Node, layout: Layout) -> int:
-        from ...hw.rtl.window import Geometry
-
         op: Any = node.op
         return Geometry(layout, op.kernel.shape[:2], op.strides, op.padding, op.dilation).steps
 
     def _reuse(self, node: Node, stream: str, choice: Choice) -> int:
-        """The reuse factor asked for, or the largest that neither slows the network nor delays the last beat beyond the slack."""
+        """The reuse factor asked for, or the largest that neither slows the network nor delays the last beat beyond
+        the slack.
+        """
         if node.op.stem not in SHARED:
             return 1
         layout = self.layout(stream)
         legal = legal_for(node.op, layout, choice.strategy)
         if choice.reuse is not None:
             if choice.reuse not in legal:
-                raise BitsmithError(f"a reuse factor of {choice.reuse} is not legal with {choice.strategy}; legal: {', '.join(map(str, legal))}")
+                raise illegal_reuse(choice.reuse, choice.strategy, legal)
             return choice.reuse
         slack = max(SLACK_CYCLES, self.interval // SLACK_PART)
-        timings = {r: hardware(node.op).core(node.name, node.op, (layout,), choice.strategy, r).steps() for r in legal if r <= self.interval}
+        timings = {
+            r: hardware(node.op).core(node.name, node.op, (layout,), choice.strategy, r).steps()
+            for r in legal
+            if r <= self.interval
+        }
         last = {r: int(step_times(t, [self.times[stream]], 1)[-1]) for r, t in timings.items()}
-        fits = [r for r, t in timings.items() if int(t.cost.sum()) <= self.interval and last[r] <= last[legal[0]] + slack]
+        fits = [
+            r for r, t in timings.items() if int(t.cost.sum()) <= self.interval and last[r] <= last[legal[0]] + slack
+        ]
         return max(fits, default=legal[0])
 
 
 def legal_for(op: Operator, layout: Layout, strategy: str) -> list[int]:
     """Every reuse factor that the operator can have when it reads this stream."""
     module = hardware(op)
-    legal: list[int] = module.reuse_factors(op, strategy, layout) if op.stem == "dense" else module.reuse_factors(op, strategy)
+    legal: list[int] = (
+        module.reuse_factors(op, strategy, layout) if op.stem == "dense" else module.reuse_factors(op, strategy)
+    )
     return legal
 
 
@@ -260,6 +283,4 @@ def _halves(lanes: int) -> list[int]:
 
 
 def _with_lanes(layout: Layout, lanes: int) -> Layout:
-    from dataclasses import replace
-
     return replace(layout, lanes=lanes)

@@ -42,7 +42,11 @@ class Top(Hardware):
 
     def __init__(self, plan: Plan, depths: Mapping[tuple[str, int], int], trace: bool = False) -> None:
         self.plan, self.depths, self.trace = plan, depths, trace
-        self.aclk, self.aresetn, self.tlast_error = Signal(name="aclk"), Signal(name="aresetn"), Signal(name="tlast_error")
+        self.aclk, self.aresetn, self.tlast_error = (
+            Signal(name="aclk"),
+            Signal(name="aresetn"),
+            Signal(name="tlast_error"),
+        )
         names = list(plan.inputs)
         self.inputs = {n: AxiPort(p, plan.inputs[n]) for n, p in zip(names, prefixes(names, "s_axis"))}
         ends = {n: plan.stage(s).layout for n, s in plan.outputs.items()}
@@ -127,17 +131,25 @@ class Top(Hardware):
         m.submodules[module.name] = _instance(module.name, ports)
         return out_valid, out_data
 
-    def _buffers(self, m: Module, stage: PlannedStage, room: Signal, reserve: Signal, valid: Signal, data: Signal) -> None:
+    def _buffers(
+        self, m: Module, stage: PlannedStage, room: Signal, reserve: Signal, valid: Signal, data: Signal
+    ) -> None:
         """One FIFO for each reader; a step needs room in all of them."""
         readers = self._buffered(stage)
         self._streams[stage.name] = {}
         rooms = []
         for k, reader in enumerate(readers):
             name = self._fifo_name(stage, k)
-            free, r_valid, r_ready = Signal(name=f"{name}_room"), Signal(name=f"{name}_tvalid"), Signal(name=f"{name}_tready")
+            free, r_valid, r_ready = (
+                Signal(name=f"{name}_room"),
+                Signal(name=f"{name}_tvalid"),
+                Signal(name=f"{name}_tready"),
+            )
             r_data = Signal(len(data), name=f"{name}_tdata")
             ports = {"o_room": free, "i_reserve": reserve, "i_w_tvalid": valid, "i_w_tdata": data}
-            m.submodules[name] = _instance(name, ports | {"o_r_tvalid": r_valid, "i_r_tready": r_ready, "o_r_tdata": r_data})
+            m.submodules[name] = _instance(
+                name, ports | {"o_r_tvalid": r_valid, "i_r_tready": r_ready, "o_r_tdata": r_data}
+            )
             rooms.append(free)
             self._streams[stage.name][reader] = (r_data, r_valid, r_ready)
         m.d.comb += room.eq(_all(rooms))

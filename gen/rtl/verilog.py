@@ -13,7 +13,8 @@ PASSES = "proc -nomux -norom; opt_expr; opt_clean; memory_collect; delete t:$sco
 
 
 def to_verilog(modules: Mapping[str, Any], shared: frozenset[str] = frozenset()) -> dict[str, str]:
-    """The Verilog of each module under its name, in one run of Amaranth's Yosys; ordinary identifiers only; deterministic.
+    """The Verilog of each module under its name, in one run of Amaranth's Yosys; ordinary identifiers only;
+    deterministic.
 
     A module's own submodules stand behind it. ``shared``: modules with several instances.
     """
@@ -41,6 +42,7 @@ def readable(module: str, shared: bool = False) -> str:
     """Escaped identifiers become plain ones; what only simulators of Yosys's dialect need is dropped."""
     module = re.sub(r"^  reg \\\$auto\$\S+ +(= 0)?;\n", "", module, flags=re.M)
     module = re.sub(r"^ *if \(\\\$auto\$\S+ \) begin end\n", "", module, flags=re.M)
+    module = module.replace("always @*", "always_comb")  # an event-driven simulator runs it at time 0, too
     module = re.sub(r"\\\$(\d+) ", r"n\1", module)
     module = re.sub(r"\\(\S+) ", lambda match: re.sub(r"\W", "_", match[1]), module)
     return re.sub(r"^(module [^;]*;)", rf"\1 {SHARED}", module, count=1) if shared else module

@@ -67,7 +67,8 @@ def wrong_frames(expected: Batch, got: Batch) -> list[int]:
     for name, right in expected.items():
         have = got[name][:frames]
         wrong[len(have) :] = True
-        wrong[: len(have)] |= (right[: len(have)] != have).reshape(len(have), -1).any(axis=1)
+        differs = right[: len(have)] != have
+        wrong[: len(have)] |= differs.any(axis=tuple(range(1, differs.ndim)))
     return [int(frame) for frame in np.flatnonzero(wrong)]
 
 
@@ -97,6 +98,6 @@ def locate(
 
 def _named(level: str, graph: Graph, found: Difference, frame: int) -> Divergence:
     node = next((node for node in graph.nodes if node.name == found.node), None)
-    layer = (node.layer if node else "") or found.node
-    layer = graph.labels.get(layer, layer)
+    own = [found.node, node.layer] if node else [found.node]
+    layer = next((graph.labels[name] for name in own if name in graph.labels), own[-1] or found.node)
     return Divergence(level, layer, found.node, frame, found.index, found.expected, found.got)

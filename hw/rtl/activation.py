@@ -61,7 +61,9 @@ class ActivationPointwise(Pointwise):
     def _by_table(self, m: Module, x: Value, k: int) -> Value:
         op = self.op
         assert op.table_type is not None
-        found = requantize(m, x, op.input_type.fraction, op.table_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW, f"address_{k}")
+        found = requantize(
+            m, x, op.input_type.fraction, op.table_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW, f"address_{k}"
+        )
         address = Signal(op.table_type.width, name=f"address_{k}_register", reset_less=True)
         register = Signal(shape_of(op.output_type), name=f"y_{k}", reset_less=True)
         entries = Array([Const(int(entry), shape_of(op.output_type)) for entry in op.table])

@@ -43,7 +43,10 @@ class AdderGraph:
     outputs: tuple[Output, ...]
 
     def rows(self) -> IntArray:
-        """(inputs + adders, inputs): every value as a sum of the inputs, found by running the graph on the unit vectors."""
+        """(inputs + adders, inputs).
+
+        Every value as a sum of the inputs, found by running the graph on the unit vectors.
+        """
         rows = np.zeros((self.inputs + len(self.adders), self.inputs), dtype=np.int64)
         rows[: self.inputs] = np.eye(self.inputs, dtype=np.int64)
         for k, add in enumerate(self.adders, self.inputs):
@@ -67,7 +70,10 @@ class AdderGraph:
 
 
 def solve(matrix: IntArray, lo: int, hi: int) -> AdderGraph:
-    """A graph for ``matrix`` (inputs, outputs) whose inputs lie in [lo, hi]; proven equal to it before it is returned."""
+    """A graph for ``matrix`` (inputs, outputs) whose inputs lie in [lo, hi].
+
+    Proven equal to it before it is returned.
+    """
     return _solve(matrix.astype(np.int64).tobytes(), matrix.shape[0], matrix.shape[1], lo, hi)
 
 
@@ -75,7 +81,9 @@ def solve(matrix: IntArray, lo: int, hi: int) -> AdderGraph:
 def _solve(data: bytes, rows: int, columns: int, lo: int, hi: int) -> AdderGraph:
     matrix = np.frombuffer(data, dtype=np.int64).reshape(rows, columns)
     if np.abs(matrix).max(initial=0) >= 1 << 24:
-        raise BitsmithError("distributed_arithmetic takes weights of at most 24 bits; use the strategy resource for this layer")
+        raise BitsmithError(
+            "distributed_arithmetic takes weights of at most 24 bits; use the strategy resource for this layer"
+        )
     graph = _Builder(matrix.shape[0]).build(matrix, lo, hi)
     if not np.array_equal(graph.matrix(), matrix):
         raise AssertionError("the adder graph is not its matrix")  # never seen; a wrong solver must not pass in silence
@@ -99,9 +107,7 @@ class _Builder:
         outputs = tuple(Output(-1, 0, False) if v is None else Output(v[0], v[1], v[2] < 0) for v in values)
         return AdderGraph(self.inputs, tuple(self.adders), outputs)
 
-    def _append(
-        self, program: object, inputs: list[tuple[int, int, int] | None]
-    ) -> list[tuple[int, int, int] | None]:
+    def _append(self, program: object, inputs: list[tuple[int, int, int] | None]) -> list[tuple[int, int, int] | None]:
         values: list[tuple[int, int, int] | None] = []
         for op in program.ops:  # type: ignore[attr-defined]
             if op.opcode == -1:

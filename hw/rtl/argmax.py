@@ -11,7 +11,7 @@ from ...sim.fixed import Fixed
 from ...sim.ops.argmax import Argmax
 from .core import Pointwise, delay, elements, shape_of
 from .layout import Layout
-from .matrix import reduce_tree, tree_stages
+from .tree import reduce_tree, tree_stages
 
 
 class ArgmaxPointwise(Pointwise):

@@ -9,9 +9,10 @@ from ...sim.ops.average_pool2d import AveragePool2D
 from ...sim.window import window_counts
 from .core import delay
 from .divide import LATENCY, divide
+from .geometry import Geometry
 from .layout import Layout
-from .matrix import reduce_tree, tree_stages
-from .window import Geometry, WindowCore
+from .tree import reduce_tree, tree_stages
+from .window import WindowCore
 
 
 class AveragePoolCore(WindowCore):

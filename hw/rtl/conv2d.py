@@ -7,11 +7,11 @@ from typing import Any
 from amaranth.hdl import Cat, Instance, Module, Signal, Value
 
 from ...sim.fixed import IntArray
-from ...sim.op import Spec
 from ...sim.ops.conv2d import Conv2D
+from .geometry import Geometry
 from .layout import Layout
 from .matrix import MatrixKernel, MatrixSpec, legal_reuse
-from .window import Geometry, WindowCore
+from .window import WindowCore
 
 
 class MatrixWindowCore(WindowCore):
@@ -38,7 +38,9 @@ class MatrixWindowCore(WindowCore):
         valids, results = [], []
         for lane, window in enumerate(windows):
             valid, result = Signal(name=f"lane_{lane}_tvalid"), Signal(len(self.kernel.o), name=f"lane_{lane}_tdata")
-            m.submodules[f"lane_{lane}"] = kernel_instance(f"{self.name}_kernel", start, Cat(*self.arrange(window)), valid, result)
+            m.submodules[f"lane_{lane}"] = kernel_instance(
+                f"{self.name}_kernel", start, Cat(*self.arrange(window)), valid, result
+            )
             valids.append(valid)
             results.append(result)
         return valids[0], Cat(*results)
@@ -47,7 +49,14 @@ class MatrixWindowCore(WindowCore):
 def kernel_instance(module: str, start: Value, x: Value, valid: Signal, result: Signal) -> Instance:
     from amaranth.hdl import ClockSignal, ResetSignal
 
-    ports = {"i_clk": ClockSignal(), "i_rst": ResetSignal(), "i_start": start, "i_x": x, "o_o_tvalid": valid, "o_o": result}
+    ports = {
+        "i_clk": ClockSignal(),
+        "i_rst": ResetSignal(),
+        "i_start": start,
+        "i_x": x,
+        "o_o_tvalid": valid,
+        "o_o": result,
+    }
     return Instance(module, **ports)
 
 

@@ -6,18 +6,22 @@ from math import gcd
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 
-from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ...sim.ops.dense import Dense
 from .core import Core, Timing, delay, elements, shape_of
 from .layout import Layout
-from .matrix import adder_tree, phase_split, phases, rom, take_rows, tree_stages
+from .matrix import illegal_reuse
+from .sharing import phase_split, phases, rom, take_rows
+from .tree import adder_tree, tree_stages
 
 
 class DenseCore(Core):
-    """``reuse`` cycles for each beat (the layer's reuse factor is that times the beats of a frame); the outputs' accumulators start from the bias and leave after the last beat."""
+    """``reuse`` cycles for each beat (the layer's reuse factor is that times the beats of a frame).
+
+    The outputs' accumulators start from the bias and leave after the last beat.
+    """
 
     def __init__(self, name: str, op: Dense, layout: Layout, reuse: int, logic_multipliers: bool) -> None:
         accumulator = op.accumulator
@@ -70,12 +74,25 @@ class DenseCore(Core):
         return m
 
     def _accept(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
-        """Takes a beat, holds it for ``reuse`` cycles; returns its number, the start pulse, whether it is the last, its data."""
+        """Takes a beat, holds it for ``reuse`` cycles.
+
+        Returns its number, the start pulse, whether it is the last, its data.
+        """
         port, beats = self.inputs[0], self.inputs[0].layout.beats
         count, beat = Signal(range(beats), name="next_beat"), Signal(range(beats), name="beat")
-        start, step, idle, last, last_beat = Signal(name="start"), Signal(name="step"), Signal(name="idle"), Signal(name="last"), Signal(name="last_beat")
+        start, step, idle, last, last_beat = (
+            Signal(name="start"),
+            Signal(name="step"),
+            Signal(name="idle"),
+            Signal(name="last"),
+            Signal(name="last_beat"),
+        )
         x = Signal(len(port.tdata), name="x", reset_less=True)
-        m.d.comb += [last.eq(count == beats - 1), port.tready.eq(idle & (self.m_room | ~last)), step.eq(port.tready & port.tvalid)]
+        m.d.comb += [
+            last.eq(count == beats - 1),
+            port.tready.eq(idle & (self.m_room | ~last)),
+            step.eq(port.tready & port.tvalid),
+        ]
         m.d.comb += self.m_reserve.eq(step & last)
         m.d.sync += start.eq(step)
         with m.If(step):
@@ -137,5 +154,7 @@ def reuse_factors(op: Dense, strategy: str, layout: Layout) -> list[int]:
 def core(name: str, op: Dense, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> DenseCore:
     legal = reuse_factors(op, strategy, layouts[0])
     if reuse not in legal:
-        raise BitsmithError(f"a reuse factor of {reuse} is not legal with {strategy}; legal: {', '.join(map(str, legal))}")
-    return DenseCore(name, op, layouts[0], reuse // layouts[0].beats, logic_multipliers=strategy == "distributed_arithmetic")
+        raise illegal_reuse(reuse, strategy, legal)
+    return DenseCore(
+        name, op, layouts[0], reuse // layouts[0].beats, logic_multipliers=strategy == "distributed_arithmetic"
+    )

@@ -7,9 +7,9 @@ from amaranth.hdl import Value
 from ...sim.fixed import IntArray
 from ...sim.ops.depthwise_conv2d import DepthwiseConv2D
 from .conv2d import MatrixWindowCore
+from .geometry import Geometry
 from .layout import Layout
 from .matrix import MatrixSpec, legal_reuse
-from .window import Geometry
 
 
 class DepthwiseCore(MatrixWindowCore):

@@ -13,7 +13,8 @@ from .core import Hardware
 class Fifo(Hardware):
     """``depth`` places. ``room`` is high while a place is neither filled nor reserved; ``reserve`` takes one.
 
-    A beat written in one cycle can be read in the next; a place freed in one cycle can be reserved in the next. A core's pipeline therefore
+    A beat written in one cycle can be read in the next; a place freed in one cycle can be reserved in the next. A
+    core's pipeline therefore
     never has to stop: what is in flight has its place already.
     """
 

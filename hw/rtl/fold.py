@@ -10,7 +10,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from ...sim.fixed import Fixed
 from .core import Core, Timing, delay, elements, shape_of
 from .layout import Layout
-from .matrix import reduce_tree, tree_stages
+from .tree import reduce_tree, tree_stages
 
 
 class FoldCore(Core):
@@ -40,7 +40,11 @@ class FoldCore(Core):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         port, layout = self.inputs[0], self.inputs[0].layout
-        row, beat, step = Signal(range(layout.height), name="row"), Signal(range(layout.beats_per_row), name="beat"), Signal(name="step")
+        row, beat, step = (
+            Signal(range(layout.height), name="row"),
+            Signal(range(layout.beats_per_row), name="beat"),
+            Signal(name="step"),
+        )
         row_end, last = beat == layout.beats_per_row - 1, Signal(name="last")
         m.d.comb += [last.eq(row_end & (row == layout.height - 1)), port.tready.eq(self.m_room | ~last)]
         m.d.comb += [step.eq(port.tready & port.tvalid), self.m_reserve.eq(step & last)]
@@ -51,7 +55,10 @@ class FoldCore(Core):
         stages = tree_stages(layout.lanes)
         live, first = delay(m, step, stages, "live"), delay(m, (row == 0) & (beat == 0), stages, "first")
         results = [self._channel(m, c, row_end, live, first) for c in range(layout.channels)]
-        m.d.comb += [self.m_tdata.eq(Cat(*results)), self.m_tvalid.eq(delay(m, step & last, stages + 1 + self.after, "valid"))]
+        m.d.comb += [
+            self.m_tdata.eq(Cat(*results)),
+            self.m_tvalid.eq(delay(m, step & last, stages + 1 + self.after, "valid")),
+        ]
         return m
 
     def _channel(self, m: Module, channel: int, row_end: Value, live: Value, first: Value) -> Value:

@@ -1,4 +1,7 @@
-"""Several streams taken beat by beat together: what add and concatenate share, and the entrance of a stream that has no core."""
+"""Several streams taken beat by beat together.
+
+What add and concatenate share, and the entrance of a stream that has no core.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from typing import Any
 import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from ...sim.fixed import Fixed
 from .core import Core, Timing, elements
 from .layout import Layout
 
@@ -16,7 +18,9 @@ from .layout import Layout
 class JoinCore(Core):
     """A step takes one beat of every input; ``combine`` makes a pixel's channels from those of the inputs' pixels."""
 
-    def __init__(self, name: str, inputs: tuple[Layout, ...], output: Layout, combine: Callable[[list[list[Value]]], list[Value]]) -> None:
+    def __init__(
+        self, name: str, inputs: tuple[Layout, ...], output: Layout, combine: Callable[[list[list[Value]]], list[Value]]
+    ) -> None:
         super().__init__(name, inputs, output)
         self.combine = combine
 

@@ -1,7 +1,9 @@
 """A constant matrix times a vector, in the three strategies; the heart of every convolution and dense layer.
 
-``latency``: a multiplier for each product. ``resource``: shared multipliers, each used ``reuse`` times. ``distributed_arithmetic``: a
-graph of adders; with ``reuse`` above 1 the vector goes through it in ``reuse`` digits, most significant first, so the adders are
+``latency``: a multiplier for each product. ``resource``: shared multipliers, each used ``reuse`` times.
+``distributed_arithmetic``: a
+graph of adders; with ``reuse`` above 1 the vector goes through it in ``reuse`` digits, most significant first, so
+the adders are
 narrower.
 """
 
@@ -17,18 +19,21 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray
 from .adder_graph import AdderGraph, solve
+from .adders import emit_graph
 from .core import Hardware, delay, elements, shape_of
+from .sharing import phase_split, phases, rom, take_rows
+from .tree import LEVELS_PER_STAGE, adder_tree, tree_stages
 
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
-# Adders between two registers: what a 4 ns clock carries on UltraScale, with a margin (a 20-bit carry chain is about 0.9 ns with its routing).
-LEVELS_PER_STAGE = 3
 
 
 @dataclass(frozen=True)
 class MatrixSpec:
-    """``y = bias + (matrix.T @ x) << shift`` with x of ``x_type`` and y of ``y_type``; ``groups`` equal blocks along both axes.
+    """``y = bias + (matrix.T @ x) << shift`` with x of ``x_type`` and y of ``y_type``; ``groups`` equal blocks
+    along both axes.
 
-    ``matrix`` is (groups, inputs, outputs): group g maps its own inputs to its own outputs. ``bias`` is (groups, outputs), at y's fraction.
+    ``matrix`` is (groups, inputs, outputs): group g maps its own inputs to its own outputs. ``bias`` is (groups,
+    outputs), at y's fraction.
     """
 
     matrix: IntArray
@@ -42,7 +47,12 @@ class MatrixSpec:
     def __post_init__(self) -> None:
         legal = legal_reuse(self.strategy, self.matrix.shape, self.x_type)
         if self.reuse not in legal:
-            raise BitsmithError(f"a reuse factor of {self.reuse} is not legal for {self.strategy}; legal: {', '.join(map(str, legal))}")
+            raise illegal_reuse(self.reuse, self.strategy, legal)
+
+
+def illegal_reuse(reuse: int, strategy: str, legal: list[int]) -> BitsmithError:
+    """The error that prints the list."""
+    return BitsmithError(f"a reuse factor of {reuse} is not legal with {strategy}; legal: {', '.join(map(str, legal))}")
 
 
 def legal_reuse(strategy: str, shape: tuple[int, ...], x_type: Fixed) -> list[int]:
@@ -58,7 +68,10 @@ def legal_reuse(strategy: str, shape: tuple[int, ...], x_type: Fixed) -> list[in
 
 
 class MatrixKernel(Hardware):
-    """``start`` comes with a vector that stays for ``reuse`` cycles; ``o_tvalid`` comes with the result ``latency`` cycles after ``start``."""
+    """``start`` comes with a vector that stays for ``reuse`` cycles.
+
+    ``o_tvalid`` comes with the result ``latency`` cycles after ``start``.
+    """
 
     def __init__(self, spec: MatrixSpec) -> None:
         groups, inputs, outputs = spec.matrix.shape
@@ -88,7 +101,7 @@ class MatrixKernel(Hardware):
         build[self.spec.strategy](m, x)
         return m
 
-    # latency -------------------------------------------------------------------------------------------------------------
+    # latency --------------------------------------------------------------------------------------
 
     def _latency(self, m: Module, x: list[Value]) -> None:
         spec = self.spec
@@ -97,7 +110,9 @@ class MatrixKernel(Hardware):
         for g in range(groups):
             for n in range(outputs):
                 products = [self._product(m, x[g * inputs + k], g, k, n) for k in range(inputs) if spec.matrix[g, k, n]]
-                results.append(self._sum(m, products, int(spec.bias[g, n]), f"sum_{g * outputs + n}", tree_stages(inputs + 1)))
+                results.append(
+                    self._sum(m, products, int(spec.bias[g, n]), f"sum_{g * outputs + n}", tree_stages(inputs + 1))
+                )
         m.d.comb += [self.o.eq(Cat(*results)), self.o_tvalid.eq(delay(m, self.start, self.latency, "valid"))]
 
     def _product(self, m: Module, x: Value, g: int, k: int, n: int) -> Value:
@@ -111,9 +126,11 @@ class MatrixKernel(Hardware):
         spec = self.spec
         scaled = [term << spec.shift for term in terms] + ([Const(bias, signed(bias.bit_length() + 1))] if bias else [])
         total = adder_tree(m, scaled, spec.y_type, name) if scaled else Const(0, shape_of(spec.y_type))
-        return delay(m, fit(m, total, spec.y_type, f"{name}_total"), stages - tree_stages(max(len(scaled), 1)), f"{name}_wait")
+        return delay(
+            m, fit(m, total, spec.y_type, f"{name}_total"), stages - tree_stages(max(len(scaled), 1)), f"{name}_wait"
+        )
 
-    # resource ------------------------------------------------------------------------------------------------------------
+    # resource -------------------------------------------------------------------------------------
 
     def _resource(self, m: Module, x: list[Value]) -> None:
         spec = self.spec
@@ -136,7 +153,9 @@ class MatrixKernel(Hardware):
                 self._accumulate(m, total, first, live, chosen, g, n, columns)
         m.d.comb += self.o_tvalid.eq(delay(m, last, 3 + stages, "valid"))
 
-    def _products(self, m: Module, taken: list[Value], phase: Value, g: int, n: int, rows: int, columns: int) -> list[Value]:
+    def _products(
+        self, m: Module, taken: list[Value], phase: Value, g: int, n: int, rows: int, columns: int
+    ) -> list[Value]:
         """One product for each input taken in this phase: column block ``n`` of the outputs."""
         words = weight_words(self.spec.matrix[g], rows, columns)[:, :, n]
         products = []
@@ -147,7 +166,9 @@ class MatrixKernel(Hardware):
             products.append(product)
         return products
 
-    def _accumulate(self, m: Module, total: Value, first: Value, live: Value, chosen: Value, g: int, n: int, columns: int) -> None:
+    def _accumulate(
+        self, m: Module, total: Value, first: Value, live: Value, chosen: Value, g: int, n: int, columns: int
+    ) -> None:
         spec = self.spec
         outputs = spec.matrix.shape[2]
         width = spec.y_type.width
@@ -159,7 +180,7 @@ class MatrixKernel(Hardware):
                 m.d.sync += register.eq(Mux(first, start, register) + total)
             m.d.comb += self.o[index * width : (index + 1) * width].eq(register)
 
-    # distributed arithmetic ----------------------------------------------------------------------------------------------
+    # distributed arithmetic -----------------------------------------------------------------------
 
     @property
     def digit(self) -> int:
@@ -246,91 +267,6 @@ def weight_words(matrix: IntArray, rows: int, columns: int) -> IntArray:
     return blocks.transpose(2, 0, 1, 3).reshape(rows * columns, inputs // rows, outputs // columns)
 
 
-def rom(m: Module, words: list[int], address: Value, name: str) -> Value:
-    """A registered read-only table of signed integers."""
-    width = max(max((w.bit_length() for w in words)) + 1, 1)
-    register = Signal(signed(width), name=name, reset_less=True)
-    if len(set(words)) == 1:
-        m.d.comb += register.eq(words[0])
-    else:
-        m.d.sync += register.eq(Array([Const(w, signed(width)) for w in words])[address])
-    return register
-
-
-def phases(m: Module, start: Value, reuse: int) -> tuple[Value, Value]:
-    """(phase, busy): counts 0 … reuse-1, beginning in the cycle of ``start``."""
-    if reuse == 1:
-        return Const(0, 1), start
-    count = Signal(range(reuse), name="phase")
-    busy = Signal(name="busy")
-    m.d.comb += busy.eq(start | (count != 0))
-    with m.If(busy):
-        m.d.sync += count.eq(Mux(count == reuse - 1, 0, count + 1))
-    return count, busy
-
-
-def phase_split(m: Module, phase: Value, rows: int, columns: int) -> tuple[Value, Value]:
-    """(column, row) of a phase, without a divider."""
-    if rows == 1:
-        return phase, Const(0, 1)
-    if columns == 1:
-        return Const(0, 1), phase
-    column = Signal(range(columns), name="column")
-    row = Signal(range(rows), name="row")
-    table = [(p // rows, p % rows) for p in range(rows * columns)]
-    m.d.comb += [column.eq(Array([Const(c, column.shape()) for c, _ in table])[phase])]
-    m.d.comb += [row.eq(Array([Const(r, row.shape()) for _, r in table])[phase])]
-    return column, row
-
-
-def take_rows(m: Module, x: list[Value], row: Value, rows: int, name: str) -> list[Value]:
-    """The inputs taken in this phase, registered."""
-    count = len(x) // rows
-    taken = []
-    for k in range(count):
-        register = Signal(x[k].shape(), name=f"{name}_{k}", reset_less=True)
-        m.d.sync += register.eq(Array([x[r * count + k] for r in range(rows)])[row] if rows > 1 else x[k])
-        taken.append(register)
-    return taken
-
-
-def tree_stages(terms: int) -> int:
-    """Registers in an adder tree."""
-    depth = (terms - 1).bit_length()
-    return -(-depth // LEVELS_PER_STAGE)
-
-
-def reduce_tree(m: Module, terms: list[Value], combine: Any, name: str) -> Value:
-    """The terms combined two by two in ``tree_stages(len(terms))`` cycles."""
-    arity = 1 << LEVELS_PER_STAGE
-    level = 0
-    while len(terms) > 1:
-        nodes = []
-        for k in range(0, len(terms), arity):
-            node = _pairwise(terms[k : k + arity], combine)
-            register = Signal(node.shape(), name=f"{name}_l{level}_{k // arity}", reset_less=True)
-            m.d.sync += register.eq(node)
-            nodes.append(register)
-        terms, level = nodes, level + 1
-    return terms[0]
-
-
-def adder_tree(m: Module, terms: list[Value], limit: Fixed, name: str) -> Value:
-    """The sum in ``tree_stages(len(terms))`` cycles; wider than ``limit`` it wraps, which the final width makes harmless."""
-
-    def add(a: Value, b: Value) -> Value:
-        total = a + b
-        return total[: limit.width].as_signed() if len(total) > limit.width + 1 else total
-
-    return reduce_tree(m, terms, add, name)
-
-
-def _pairwise(terms: list[Value], combine: Any) -> Value:
-    while len(terms) > 1:
-        terms = [combine(*terms[k : k + 2]) if k + 1 < len(terms) else terms[k] for k in range(0, len(terms), 2)]
-    return terms[0]
-
-
 def fit(m: Module, value: Value, type_: Fixed, name: str) -> Signal:
     """The value in exactly the type's bits."""
     out = Signal(shape_of(type_), name=name)
@@ -340,51 +276,3 @@ def fit(m: Module, value: Value, type_: Fixed, name: str) -> Signal:
 
 def shape_of_range(x: Value, weight: int) -> Any:
     return signed(len(x) + weight.bit_length() + 1)
-
-
-def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: tuple[int, int], stages: int) -> list[Value]:
-    """The graph's outputs, ``stages`` cycles after its inputs; values that are needed later wait in registers."""
-    rows = graph.rows()
-    lows = np.minimum(rows * bounds[0], rows * bounds[1]).sum(axis=1)
-    highs = np.maximum(rows * bounds[0], rows * bounds[1]).sum(axis=1)
-    depths = graph.depths()
-    values: list[Value] = list(x)
-    waiting: dict[tuple[int, int], Value] = {}
-
-    def at(index: int, stage: int) -> Value:
-        """Value ``index`` as it can be used in pipeline stage ``stage``."""
-        own = stage_of(depths[index])
-        if stage <= own:
-            return values[index]
-        if (index, stage) not in waiting:
-            before = at(index, stage - 1)
-            register = Signal(before.shape(), name=f"v{index}_s{stage}", reset_less=True)
-            m.d.sync += register.eq(before)
-            waiting[index, stage] = register
-        return waiting[index, stage]
-
-    for k, add in enumerate(graph.adders, graph.inputs):
-        stage = stage_of(depths[k])
-        a, b = at(add.a, stage) << add.shift_a, at(add.b, stage) << add.shift_b
-        out = Signal(_range_shape(int(lows[k]), int(highs[k])), name=f"v{k}")
-        m.d.comb += out.eq(a - b if add.subtract else a + b)
-        values.append(out)
-    results = []
-    for o in graph.outputs:
-        if o.source < 0:
-            results.append(Const(0, 1))
-            continue
-        value = at(o.source, stages)
-        scaled = value << o.shift if o.shift >= 0 else value >> -o.shift
-        results.append(-scaled if o.negate else scaled)
-    return results
-
-
-def stage_of(depth: int) -> int:
-    """Adders of depth 1 … LEVELS_PER_STAGE work before the first register."""
-    return max(0, (depth - 1) // LEVELS_PER_STAGE)
-
-
-def _range_shape(lo: int, hi: int) -> Any:
-    width = max((lo + 1 if lo < 0 else lo).bit_length(), hi.bit_length())
-    return signed(width + 1) if lo < 0 else max(width, 1)

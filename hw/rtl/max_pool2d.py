@@ -6,9 +6,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from ...sim.ops.max_pool2d import MaxPool2D
 from .core import delay
+from .geometry import Geometry
 from .layout import Layout
-from .matrix import reduce_tree, tree_stages
-from .window import Geometry, WindowCore
+from .tree import reduce_tree, tree_stages
+from .window import WindowCore
 
 
 class MaxPoolCore(WindowCore):

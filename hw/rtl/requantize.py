@@ -48,7 +48,11 @@ def round_shift(value: Value, shift: int, rounding: Rounding) -> Value:
 def extend(value: Value, width: int) -> Value:
     """The same number with at least ``width`` bits."""
     missing = width - len(value)
-    return value + Const(0, signed(len(value) + missing)) if value.shape().signed else value + Const(0, len(value) + missing)
+    return (
+        value + Const(0, signed(len(value) + missing))
+        if value.shape().signed
+        else value + Const(0, len(value) + missing)
+    )
 
 
 def saturate(value: Signal, target: Fixed, overflow: Overflow) -> Value:

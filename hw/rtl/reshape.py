@@ -63,8 +63,15 @@ class SpreadCore(Core):
         port, out = self.inputs[0], self.output
         count, step, last = Signal(range(out.beats), name="count"), Signal(name="step"), Signal(name="last")
         width = out.type.width
-        beats = [Cat(*[port.tdata[k * width : (k + 1) * width] if k >= 0 else Const(0, width) for k in map(int, row)]) for row in out.index()]
-        m.d.comb += [last.eq(count == out.beats - 1), step.eq(port.tvalid & self.m_room), port.tready.eq(self.m_room & last)]
+        beats = [
+            Cat(*[port.tdata[k * width : (k + 1) * width] if k >= 0 else Const(0, width) for k in map(int, row)])
+            for row in out.index()
+        ]
+        m.d.comb += [
+            last.eq(count == out.beats - 1),
+            step.eq(port.tvalid & self.m_room),
+            port.tready.eq(self.m_room & last),
+        ]
         m.d.comb += [self.m_reserve.eq(step), self.m_tvalid.eq(step), self.m_tdata.eq(Array(beats)[count])]
         with m.If(step):
             m.d.sync += count.eq(Mux(last, 0, count + 1))

@@ -11,9 +11,9 @@ from ...sim.ops.softmax import Softmax
 from ...sim.table import ADDRESS_OVERFLOW, ADDRESS_ROUNDING
 from .core import Pointwise, delay, elements, shape_of
 from .layout import Layout
-from .matrix import reduce_tree, tree_stages
 from .max_pool2d import larger
 from .requantize import requantize
+from .tree import reduce_tree, tree_stages
 
 
 class SoftmaxPointwise(Pointwise):

@@ -1,0 +1,53 @@
+"""Multipliers that are used several times: the phases of a step, the inputs and weights of each phase."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
+
+
+def rom(m: Module, words: list[int], address: Value, name: str) -> Value:
+    """A registered read-only table of signed integers."""
+    width = max(max(w.bit_length() for w in words) + 1, 1)
+    register = Signal(signed(width), name=name, reset_less=True)
+    if len(set(words)) == 1:
+        m.d.comb += register.eq(words[0])
+    else:
+        m.d.sync += register.eq(Array([Const(w, signed(width)) for w in words])[address])
+    return register
+
+
+def phases(m: Module, start: Value, reuse: int) -> tuple[Value, Value]:
+    """(phase, busy): counts 0 … reuse-1, beginning in the cycle of ``start``."""
+    if reuse == 1:
+        return Const(0, 1), start
+    count = Signal(range(reuse), name="phase")
+    busy = Signal(name="busy")
+    m.d.comb += busy.eq(start | (count != 0))
+    with m.If(busy):
+        m.d.sync += count.eq(Mux(count == reuse - 1, 0, count + 1))
+    return count, busy
+
+
+def phase_split(m: Module, phase: Value, rows: int, columns: int) -> tuple[Value, Value]:
+    """(column, row) of a phase, without a divider."""
+    if rows == 1:
+        return phase, Const(0, 1)
+    if columns == 1:
+        return Const(0, 1), phase
+    column = Signal(range(columns), name="column")
+    row = Signal(range(rows), name="row")
+    table = [(p // rows, p % rows) for p in range(rows * columns)]
+    m.d.comb += [column.eq(Array([Const(c, column.shape()) for c, _ in table])[phase])]
+    m.d.comb += [row.eq(Array([Const(r, row.shape()) for _, r in table])[phase])]
+    return column, row
+
+
+def take_rows(m: Module, x: list[Value], row: Value, rows: int, name: str) -> list[Value]:
+    """The inputs taken in this phase, registered."""
+    count = len(x) // rows
+    taken = []
+    for k in range(count):
+        register = Signal(x[k].shape(), name=f"{name}_{k}", reset_less=True)
+        m.d.sync += register.eq(Array([x[r * count + k] for r in range(rows)])[row] if rows > 1 else x[k])
+        taken.append(register)
+    return taken

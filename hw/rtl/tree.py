@@ -1,0 +1,53 @@
+"""Pipelined trees: sums and maxima of many values, a register every few levels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+
+from ...sim.fixed import Fixed
+
+# Adders between two registers: what a 4 ns clock carries on UltraScale, with a margin (a 20-bit carry chain is about
+# 0.9 ns with its routing).
+LEVELS_PER_STAGE = 3
+
+
+def tree_stages(terms: int) -> int:
+    """Registers in an adder tree."""
+    depth = (terms - 1).bit_length()
+    return -(-depth // LEVELS_PER_STAGE)
+
+
+def reduce_tree(m: Module, terms: list[Value], combine: Any, name: str) -> Value:
+    """The terms combined two by two in ``tree_stages(len(terms))`` cycles."""
+    arity = 1 << LEVELS_PER_STAGE
+    level = 0
+    while len(terms) > 1:
+        nodes = []
+        for k in range(0, len(terms), arity):
+            node = _pairwise(terms[k : k + arity], combine)
+            register = Signal(node.shape(), name=f"{name}_l{level}_{k // arity}", reset_less=True)
+            m.d.sync += register.eq(node)
+            nodes.append(register)
+        terms, level = nodes, level + 1
+    return terms[0]
+
+
+def adder_tree(m: Module, terms: list[Value], limit: Fixed, name: str) -> Value:
+    """The sum in ``tree_stages(len(terms))`` cycles.
+
+    Wider than ``limit`` it wraps, which the final width makes harmless.
+    """
+
+    def add(a: Value, b: Value) -> Value:
+        total = a + b
+        return total[: limit.width].as_signed() if len(total) > limit.width + 1 else total
+
+    return reduce_tree(m, terms, add, name)
+
+
+def _pairwise(terms: list[Value], combine: Any) -> Value:
+    while len(terms) > 1:
+        terms = [combine(*terms[k : k + 2]) if k + 1 < len(terms) else terms[k] for k in range(0, len(terms), 2)]
+    return terms[0]
