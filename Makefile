@@ -27,9 +27,11 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
 	@echo "MODEL=$(MODEL) (cells; fli and lic come later), TOOL=$(TOOL) (vitis, vivado_hls, yosys, ecp5)"
 
-demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, prove it at the levels hls and rtl on real images, report
+demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, prove it at the levels hls and rtl on its test images, report
+	@echo "Comparing on the first 1,000 images of the test set (synthetic cell images):"
 	$(RUN) verify $(BUILD) --level hls --level rtl --inputs $(IMAGES) --vectors 1000
 	$(RUN) estimate $(BUILD)
+	@echo "The report:"
 	$(RUN) report $(BUILD)
 
 test: .venv/.test ## run the tests (installs TensorFlow for those that train)

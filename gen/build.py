@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -50,7 +50,8 @@ class Build:
         """hls4ml's C simulation (needs g++)."""
         from .hls import HlsModel
 
-        return HlsModel(self.folder)
+        model: Predictor = HlsModel(self.folder)
+        return model
 
     @cached_property
     def rtl(self) -> Predictor:
@@ -146,8 +147,7 @@ def _emit(graph: Graph, config: Config, folder: Path) -> None:
 def _write_estimate(folder: Path) -> None:
     from .estimate import estimate
 
-    result: Any = estimate(folder, "formula")
-    write_json(folder / "estimate.json", asdict(result) if is_dataclass(result) else result)
+    write_json(folder / "estimate.json", estimate(folder, "formula"))
 
 
 def layers(graph: Graph) -> list[dict[str, Any]]:

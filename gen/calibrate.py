@@ -1,4 +1,4 @@
-"""A configuration from measured ranges: what every weight and result of a float model needs, for data that it will see."""
+"""A configuration from measured ranges: what every weight and result of a float model needs on given data."""
 
 from __future__ import annotations
 
@@ -44,13 +44,17 @@ def calibrate(model: Path, data: Path, bits: int = 8) -> dict[str, Any]:
 def load_data(path: Path, shape: tuple[int, ...]) -> FloatArray:
     """Samples (n, *shape) as float64; BitsmithError where the file holds anything else. Pickles are never loaded."""
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise BitsmithError(f"{path}: no array of numbers ({str(error).splitlines()[0]}); save it with numpy.save") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-        raise BitsmithError(f"{path}: no array of numbers; save it with numpy.save")
+        with path.open("rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        text = " ".join(str(error).split())[:80]
+        raise BitsmithError(f"{path}: no array of numbers ({text}); save it with numpy.save") from None
+    if array.dtype.kind not in "fiub":
+        raise BitsmithError(f"{path}: no array of numbers (dtype {array.dtype}); save it with numpy.save")
     if len(array.shape) == 0 or len(array) == 0 or array.shape[1:] != shape:
-        raise BitsmithError(f"{path} has shape {array.shape}, the model's input {shape}; give (samples, {', '.join(map(str, shape))})")
+        raise BitsmithError(
+            f"{path} has shape {array.shape}, the model's input {shape}; give (samples, {', '.join(map(str, shape))})"
+        )
     if not np.isfinite(array).all():
         raise BitsmithError(f"{path} holds NaN or infinity; remove those samples")
     return array.astype(np.float64)
@@ -91,7 +95,8 @@ def precision(low: float, high: float, bits: int, modes: str = f",{MODES}") -> s
     An end may lie one step outside and saturates there: 1.0 in ``ufixed<8,0>``.
     """
     signed = low < 0
-    integer = -bits if low or high else 1 - bits
+    largest = max(-low, high)
+    integer = int(np.frexp(largest)[1]) - 1 if largest else 1
     while not _holds(Fixed(signed, integer, bits - int(signed) - integer), low, high):
         integer += 1
     type = Fixed(signed, integer, bits - int(signed) - integer)

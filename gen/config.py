@@ -39,25 +39,30 @@ def _check_precision(value: Any) -> Any:
         if role not in _ROLES:
             raise ValueError(f"unknown kind '{role}'{suggest(role, _ROLES)}")
         if text != _AUTO:
-            try:
-                Fixed.parse(text)
-            except BitsmithError as error:
-                raise ValueError(str(error)) from None
+            _check_type(text)
     return value
+
+
+def _check_type(text: str) -> None:
+    """ValueError, as pydantic wants it, for text that is no type."""
+    try:
+        Fixed.parse(text)
+    except BitsmithError as error:
+        raise ValueError(str(error)) from None
 
 
 class LayerConfig(_Section):
     """Settings of one layer, of one class of layers, or (``Model``) of all."""
 
-    precision: str | dict[str, str] | None = Field(None, alias="Precision")
-    reuse_factor: int | None = Field(None, alias="ReuseFactor", ge=1)
-    strategy: str | None = Field(None, alias="Strategy")
-    trace_output: bool = Field(False, alias="TraceOutput")
-    trace: bool = Field(False, alias="Trace")
-    table_size: int | None = Field(None, alias="TableSize", ge=2)
-    parallelization_factor: int | None = Field(None, alias="ParallelizationFactor", ge=1)
-    conv_implementation: str | None = Field(None, alias="ConvImplementation")
-    bram_factor: int | None = Field(None, alias="BramFactor", ge=0)
+    precision: str | dict[str, str] | None = Field(default=None, alias="Precision")
+    reuse_factor: int | None = Field(default=None, alias="ReuseFactor", ge=1)
+    strategy: str | None = Field(default=None, alias="Strategy")
+    trace_output: bool = Field(default=False, alias="TraceOutput")
+    trace: bool = Field(default=False, alias="Trace")
+    table_size: int | None = Field(default=None, alias="TableSize", ge=2)
+    parallelization_factor: int | None = Field(default=None, alias="ParallelizationFactor", ge=1)
+    conv_implementation: str | None = Field(default=None, alias="ConvImplementation")
+    bram_factor: int | None = Field(default=None, alias="BramFactor", ge=0)
 
     _types = field_validator("precision", mode="after")(_check_precision)
 
@@ -92,8 +97,8 @@ class HLSConfig(_Section):
     model: LayerConfig = Field(default_factory=lambda: LayerConfig(), alias="Model")
     layer_name: dict[str, LayerConfig] = Field(default_factory=dict, alias="LayerName")
     layer_type: dict[str, LayerConfig] = Field(default_factory=dict, alias="LayerType")
-    optimizers: list[str] | None = Field(None, alias="Optimizers")
-    skip_optimizers: list[str] | None = Field(None, alias="SkipOptimizers")
+    optimizers: list[str] | None = Field(default=None, alias="Optimizers")
+    skip_optimizers: list[str] | None = Field(default=None, alias="SkipOptimizers")
 
 
 class BitsmithConfig(_Section):
@@ -107,47 +112,44 @@ class BitsmithConfig(_Section):
     """Below this largest value (a logit) a decision is "rejected"."""
     pixels_per_cycle: Literal[1, 2, 4, 8, 16] = 1
     strategy: Literal["latency", "resource", "distributed_arithmetic"] | None = None
-    latency_cycles: int | None = Field(None, ge=1)
-    interval_cycles: int | None = Field(None, ge=1)
-    table_bits: int | None = Field(None, ge=2, le=18)
+    latency_cycles: int | None = Field(default=None, ge=1)
+    interval_cycles: int | None = Field(default=None, ge=1)
+    table_bits: int | None = Field(default=None, ge=2, le=18)
     """Address bits of tables (sigmoid, tanh, softmax); without it tables are exact or an error, softmax's have 12."""
-    scale_bits: int | None = Field(None, ge=2, le=24)
+    scale_bits: int | None = Field(default=None, ge=2, le=24)
     """Bits of the integer multiplier for a scale that is no power of two; without it, all 24 of the float32."""
 
     @field_validator("input", mode="after")
     @classmethod
     def _input_types(cls, value: Any) -> Any:
         for text in value.values() if isinstance(value, dict) else [value] if value else []:
-            try:
-                Fixed.parse(text)
-            except BitsmithError as error:
-                raise ValueError(str(error)) from None
+            _check_type(text)
         return value
 
 
 class Config(_Section):
     """A whole configuration file."""
 
-    backend: str = Field("Vitis", alias="Backend")
-    project_name: str = Field("myproject", alias="ProjectName")
-    output_dir: str | None = Field(None, alias="OutputDir")
-    part: str | None = Field(None, alias="Part")
-    device: str | None = Field(None, alias="Device")
-    board: str | None = Field(None, alias="Board")
-    clock_period_ns: float = Field(5.0, alias="ClockPeriod", gt=0, le=1e6)
-    clock_uncertainty: str | float | None = Field(None, alias="ClockUncertainty")
-    io_type: Literal["io_stream", "io_parallel"] = Field("io_stream", alias="IOType")
-    namespace: str | None = Field(None, alias="Namespace")
-    stamp: str | None = Field(None, alias="Stamp")
-    version: str | None = Field(None, alias="Version")
-    keras_model: Any = Field(None, alias="KerasModel")
-    keras_json: Any = Field(None, alias="KerasJson")
-    keras_h5: Any = Field(None, alias="KerasH5")
-    input_data: Any = Field(None, alias="InputData")
-    output_predictions: Any = Field(None, alias="OutputPredictions")
-    write_weights_txt: bool | None = Field(None, alias="WriteWeightsTxt")
-    write_tar: bool | None = Field(None, alias="WriteTar")
-    writer_config: dict[str, Any] | None = Field(None, alias="WriterConfig")
+    backend: str = Field(default="Vitis", alias="Backend")
+    project_name: str = Field(default="myproject", alias="ProjectName")
+    output_dir: str | None = Field(default=None, alias="OutputDir")
+    part: str | None = Field(default=None, alias="Part")
+    device: str | None = Field(default=None, alias="Device")
+    board: str | None = Field(default=None, alias="Board")
+    clock_period_ns: float = Field(default=5.0, alias="ClockPeriod", gt=0, le=1e6)
+    clock_uncertainty: str | float | None = Field(default=None, alias="ClockUncertainty")
+    io_type: Literal["io_stream", "io_parallel"] = Field(default="io_stream", alias="IOType")
+    namespace: str | None = Field(default=None, alias="Namespace")
+    stamp: str | None = Field(default=None, alias="Stamp")
+    version: str | None = Field(default=None, alias="Version")
+    keras_model: Any = Field(default=None, alias="KerasModel")
+    keras_json: Any = Field(default=None, alias="KerasJson")
+    keras_h5: Any = Field(default=None, alias="KerasH5")
+    input_data: Any = Field(default=None, alias="InputData")
+    output_predictions: Any = Field(default=None, alias="OutputPredictions")
+    write_weights_txt: bool | None = Field(default=None, alias="WriteWeightsTxt")
+    write_tar: bool | None = Field(default=None, alias="WriteTar")
+    writer_config: dict[str, Any] | None = Field(default=None, alias="WriterConfig")
     hls: HLSConfig = Field(default_factory=lambda: HLSConfig(), alias="HLSConfig")
     bitsmith: BitsmithConfig = Field(default_factory=lambda: BitsmithConfig(), alias="Bitsmith")
 
@@ -182,7 +184,9 @@ class Config(_Section):
                 raise BitsmithError(f"HLSConfig.LayerName: the model has no layer '{name}'{suggest(name, known)}")
         for name in self.hls.layer_type:
             if name not in types:
-                raise BitsmithError(f"HLSConfig.LayerType: the model has no layer of type '{name}'{suggest(name, types)}")
+                raise BitsmithError(
+                    f"HLSConfig.LayerType: the model has no layer of type '{name}'{suggest(name, types)}"
+                )
         given = self.bitsmith.input
         for name in given if isinstance(given, dict) else ():
             if name not in inputs:

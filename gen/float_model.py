@@ -28,14 +28,11 @@ Array = Any  # float64 arrays of any shape; numpy's stubs lose the dtype in near
 
 def run(network: Network, inputs: list[FloatArray]) -> dict[str, FloatArray]:
     """Every layer's output (batch first, Keras's shape) by its key; ``<key>:exact`` before a fused activation."""
-    values: dict[str, FloatArray] = {}
-    for key, x in zip(network.inputs, inputs, strict=True):
-        values[key] = x
+    values: dict[str, FloatArray] = dict(zip(network.inputs, inputs, strict=True))
     for layer in network.layers:
         if layer.class_name == "InputLayer":
             continue
-        x = [values[key] for key in layer.inputs]
-        y = _layer(layer, x)
+        y = _layer(layer, [values[key] for key in layer.inputs])
         values[f"{layer.key}:exact"] = y
         activation = layer.config.get("activation")
         values[layer.key] = y if activation is None else activate(layer, activation, y)
@@ -114,7 +111,10 @@ def _view(layer: Layer, x: Array, size: tuple[int, ...]) -> Array:
     d = dimensions(layer)
     a = Attributes(layer.name, layer.config)
     image = x if d == 2 else x[:, np.newaxis]
-    strides, dilation = pair(a.sizes("strides", d, size if "pool_size" in layer.config else 1)), pair(a.sizes("dilation_rate", d))
+    strides, dilation = (
+        pair(a.sizes("strides", d, size if "pool_size" in layer.config else 1)),
+        pair(a.sizes("dilation_rate", d)),
+    )
     padding, (kh, kw) = str(layer.config.get("padding", "valid")).lower(), pair(size)
     if padding == "causal":
         image = pad(image, ((0, 0), (dilation[1] * (kw - 1), 0)))

@@ -15,7 +15,19 @@ from ..sim.errors import BitsmithError
 
 MARK = "bitsmith.json"
 OURS = frozenset(
-    {MARK, "graph.json", "hls", "rtl", "vectors", "estimate.json", "verify.json", "report.html", "sim", "synth"}
+    {
+        MARK,
+        "graph.json",
+        "hls",
+        "rtl",
+        "vectors",
+        "estimate.json",
+        "verify.json",
+        "report.html",
+        "sim",
+        "synth",
+        "synth.json",
+    }
 )
 """What a build folder may hold; anything else in it was put there by somebody else and is not deleted."""
 

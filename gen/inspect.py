@@ -19,8 +19,11 @@ _PROBE = {"HLSConfig": {"Model": {"Precision": "fixed<32,16,RND_CONV,SAT>"}}, "B
 
 
 def inspect(model: Path | str, config: Path | str | None = None) -> dict[str, Any]:
-    """A summary as plain data. ``supported`` says whether ``build`` would accept model and configuration; ``problems``
-    lists every layer that stands in the way with its reason. BitsmithError only where the file cannot be read at all."""
+    """A summary as plain data.
+
+    ``supported`` says whether ``build`` would accept model and configuration; ``problems`` lists every layer that
+    stands in the way with its reason. BitsmithError only where the file cannot be read at all.
+    """
     network = read_network_file(Path(model))
     settings = load_config(Path(config)) if config is not None else Config()
     tensors, problems = _try(network, settings)
@@ -44,10 +47,8 @@ def _try(network: Network, config: Config) -> tuple[dict[str, Tensor], dict[str,
     """Convert as many layers as possible: the tensors that could be made, and the reasons by layer name."""
     problems: dict[str, str] = {}
     for layer in network.layers:
-        try:
-            check_class(layer)
-        except BitsmithError as error:
-            problems[layer.name] = str(error)
+        if reason := _refusal(layer):
+            problems[layer.name] = reason
     try:
         build = Builder(fold_batch_norm(network, config), config)
     except BitsmithError as error:
@@ -64,6 +65,15 @@ def _try(network: Network, config: Config) -> tuple[dict[str, Tensor], dict[str,
             before = build.tensors.get(layer.inputs[0])
             build.tensors |= {} if before is None or layer.name in problems else {layer.key: before}
     return build.tensors, problems
+
+
+def _refusal(layer: Layer) -> str:
+    """Why the layer's class is not supported; empty where it is."""
+    try:
+        check_class(layer)
+    except BitsmithError as error:
+        return str(error)
+    return ""
 
 
 def _whole(network: Network, config: Config) -> dict[str, str]:

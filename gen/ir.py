@@ -1,9 +1,8 @@
-"""The graph of integers: typed tensors and operators, in execution order. Saved as JSON, byte for byte the same again."""
+"""The graph of integers: typed tensors and operators, in execution order. It comes back from JSON byte for byte."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,7 +85,7 @@ class Graph:
         """Write ``path`` whole or not at all."""
         part = path.with_name(f".{path.name}.part")
         part.write_text(self.to_json(), encoding="utf-8")
-        os.replace(part, path)
+        part.replace(path)
 
     @staticmethod
     def load(path: Path) -> Graph:

@@ -70,7 +70,9 @@ def _bits(q: Quantizer, spec: Spec, where: str) -> list[Operator]:
 def _scaled(q: Quantizer, spec: Spec, type: Fixed, where: str) -> list[Operator]:
     """alpha as an exact multiplication per channel; nothing for 1."""
     if isinstance(q["alpha"], str):
-        raise BitsmithError(f"{where}: alpha={q['alpha']!r} of an activation depends on the data; give a number, e.g. alpha=1")
+        raise BitsmithError(
+            f"{where}: alpha={q['alpha']!r} of an activation depends on the data; give a number, e.g. alpha=1"
+        )
     if q["alpha"] in (None, 1):
         return []
     c, channels = exact_constant(q["alpha"]), spec.shape[-1]
@@ -92,24 +94,27 @@ def _relu(q: Quantizer, input_type: Fixed, where: str) -> Activation:
     type = Fixed(True, integer, bits - 1 - integer)
     lower = Constant(-exact_constant(slope).raw << max(integer, 0), exact_constant(slope).fraction + max(-integer, 0))
     if slope > 1 or lower.fraction > type.fraction:
-        raise BitsmithError(f"quantized_relu on {where}: negative_slope={slope} is not supported with {bits} bits; "
-                            f"supported: powers of two from 2**-{bits - 1} to 1")
+        raise BitsmithError(
+            f"quantized_relu on {where}: negative_slope={slope} is not supported with {bits} bits; "
+            f"supported: powers of two from 2**-{bits - 1} to 1"
+        )
     _on_grid(upper, type, where)
     return Activation(input_type, Kind.LEAKY_RELU, type, slope=exact_constant(slope), lower=lower, upper=upper)
 
 
 def _on_grid(limit: Constant | None, type: Fixed, where: str) -> None:
     if limit is not None and limit.fraction > type.fraction:
-        raise BitsmithError(f"quantized_relu on {where}: relu_upper_bound={float(limit)} is not a multiple of {type}'s step; "
-                            "choose one that is")
+        raise BitsmithError(
+            f"quantized_relu on {where}: relu_upper_bound={float(limit)} is not a multiple of {type}'s step; "
+            "choose one that is"
+        )
 
 
 def _tanh(q: Quantizer, input_type: Fixed, where: str, table_bits: int | None) -> Activation:
     type = Fixed(True, 0, int(q["bits"]) - 1)
     overflow = Overflow.SAT_SYM if q["symmetric"] else Overflow.SAT
     if not q["use_real_tanh"]:
-        limits = {"lower": Constant(-1), "upper": ONE}
-        return Activation(input_type, Kind.HARD_TANH, type, overflow=overflow, **limits)
+        return Activation(input_type, Kind.HARD_TANH, type, overflow=overflow, lower=Constant(-1), upper=ONE)
     address = table_address(input_type, 4, where, table_bits)
     return Activation(input_type, Kind.TABLE, type, overflow=overflow, function="tanh", table_type=address)
 
@@ -121,9 +126,7 @@ def _sigmoid(q: Quantizer, input_type: Fixed, where: str, table_bits: int | None
     if not q["use_real_sigmoid"]:
         return Activation(input_type, Kind.HARD_SIGMOID, type, slope=HALF, offset=HALF, lower=lower, upper=ONE)
     address = table_address(input_type, 5, where, table_bits)
-    return Activation(
-        input_type, Kind.TABLE, type, lower=lower, upper=ONE, function="sigmoid", table_type=address
-    )
+    return Activation(input_type, Kind.TABLE, type, lower=lower, upper=ONE, function="sigmoid", table_type=address)
 
 
 EXACT_TABLE_BITS = 14
@@ -165,8 +168,10 @@ def _ternary(q: Quantizer, spec: Spec, where: str) -> list[Operator]:
     if k < 1:
         raise BitsmithError(f"{where}: threshold={threshold} is not supported; supported: numbers above 0")
     fraction = 2 * k.bit_length() + 1
-    slope = Constant(-(-(1 << fraction) // k) << spec.type.fraction, fraction) if spec.type.fraction >= 0 else Constant(
-        -(-(1 << fraction) // k), fraction - spec.type.fraction
+    slope = (
+        Constant(-(-(1 << fraction) // k) << spec.type.fraction, fraction)
+        if spec.type.fraction >= 0
+        else Constant(-(-(1 << fraction) // k), fraction - spec.type.fraction)
     )
     type = Fixed(True, 1, 0)
     activation = Activation(

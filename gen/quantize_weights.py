@@ -19,7 +19,7 @@ Float32Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class WeightGrid:
-    """``value = raw * 2**-type.fraction * scale``; ``scale`` is None where it is 1, else it broadcasts against ``raw``."""
+    """``value = raw * 2**-type.fraction * scale``; ``scale`` is None where it is 1, else it broadcasts to ``raw``."""
 
     raw: IntArray
     type: Fixed
@@ -33,10 +33,14 @@ def on_type(values: FloatArray, type: Fixed, rounding: Rounding, overflow: Overf
     bad = np.argwhere(raw != exact)
     if len(bad) and overflow is not Overflow.SAT:
         index = tuple(int(i) for i in bad[0])
-        raise BitsmithError(f"{where}{list(index)} = {values[index]:g} does not fit in {type}; give it more integer bits")
+        raise BitsmithError(
+            f"{where}{list(index)} = {values[index]:g} does not fit in {type}; give it more integer bits"
+        )
     if len(bad) and _misses_far(values, raw, type):
         index = tuple(int(i) for i in np.unravel_index(np.argmax(np.abs(values)), values.shape))
-        raise BitsmithError(f"{where}{list(index)} = {values[index]:g} does not fit in {type}; give it more integer bits")
+        raise BitsmithError(
+            f"{where}{list(index)} = {values[index]:g} does not fit in {type}; give it more integer bits"
+        )
     return WeightGrid(raw, type)
 
 
@@ -189,7 +193,8 @@ def _shifted(grid: WeightGrid, where: str) -> WeightGrid:
     low, high = (int(used.min()), int(used.max())) if used.size else (0, 0)
     if grid.type.width + high - low > 62:
         raise BitsmithError(
-            f"{where}: scales from 2**{low} to 2**{high} need more than 62 bits; limit the range (e.g. max_value, alpha=1)"
+            f"{where}: scales from 2**{low} to 2**{high} need more than 62 bits; limit the range (max_value, alpha=1)"
         )
     type = Fixed(grid.type.signed, grid.type.integer + high, grid.type.fraction - low)
-    return WeightGrid(raw << np.clip(exponent - low, 0, high - low), type)
+    up: IntArray = np.clip(exponent - low, 0, high - low)
+    return WeightGrid(raw << up, type)

@@ -78,7 +78,9 @@ class Quantizer:
         """BitsmithError unless each named parameter has its one supported value."""
         for key, value in supported.items():
             if self[key] != value:
-                raise BitsmithError(f"{self.name} on {where}: {key}={self[key]!r} is not supported; supported: {value!r}")
+                raise BitsmithError(
+                    f"{self.name} on {where}: {key}={self[key]!r} is not supported; supported: {value!r}"
+                )
 
 
 def parse_quantizer(data: Any, where: str) -> Quantizer | None:

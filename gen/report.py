@@ -38,15 +38,16 @@ def render(build: dict[str, Any], estimate: dict[str, Any], proof: dict[str, Any
 
 
 def rows(build: dict[str, Any], estimate: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a layer: what the build says of it, and beside it what the estimate says of the same name."""
-    by_name = {layer["name"]: layer for layer in estimate.get("layers", [])}
-    return [{**by_name.get(layer["name"], {}), **layer} for layer in build["layers"]]
+    """One row a layer, what the build says of it beside what the estimate says; then the hardware that is no layer."""
+    stages = {stage["name"]: stage for stage in estimate.get("layers", [])}
+    found = [{**stages.pop(layer["name"], {}), **layer} for layer in build["layers"]]
+    return found + [{"shape": [], "type": "", **stage, "label": stage["name"]} for stage in stages.values()]
 
 
 def equal(proof: dict[str, Any]) -> bool:
-    """Whether every level compared something and found no mismatch."""
+    """Whether the proof passed and every level compared something."""
     levels = proof.get("levels", {})
-    return bool(levels) and all(r["compared"] > 0 and r["mismatches"] == 0 for r in levels.values())
+    return bool(proof.get("passed") and levels) and all(result["compared"] > 0 for result in levels.values())
 
 
 def _count(value: object) -> str:

@@ -37,14 +37,16 @@ class Stage:
 class Schedule:
     """``latency``: from the first beat's transfer to the last output beat's, both counted.
 
-    ``ends``: each frame's last output.
+    ``ends``: when each frame's last output beat leaves, the first input beat coming in cycle 0; ``ends_by_output``:
+    the same for each stage that is an output. ``busy``: cycles that a frame keeps each stage occupied.
     """
 
     latency: int
     interval: int
     depths: dict[tuple[str, int], int]
     ends: tuple[int, ...]
-    interval_by_stage: dict[str, int]
+    ends_by_output: dict[str, tuple[int, ...]]
+    busy: dict[str, int]
 
 
 def step_times(timing: Timing, arrivals: Sequence[Times], frames: int, room: Times | None = None) -> Times:
@@ -156,15 +158,19 @@ class Network:
     def _result(
         self, steps: Mapping[str, Times], by_name: Mapping[str, Stage], depths: dict[tuple[str, int], int]
     ) -> Schedule:
-        ends = np.zeros(FRAMES, dtype=np.int64)
-        for name in self.outputs:
-            stage = by_name[name]
-            ends = np.maximum(ends, readable(stage.timing, steps[name], FRAMES).reshape(FRAMES, -1)[:, -1])
         start = min(
             int(pops(by_name[r].timing, p, steps[r], FRAMES)[0]) for n in self.inputs for r, p in self.readers[n]
         )
+        each = {name: self._ends(by_name[name], steps[name]) - start for name in self.outputs}
+        ends = np.max(list(each.values()), axis=0)
         busy = {stage.name: stage.busy for stage in self.stages}
-        return Schedule(int(ends[0]) - start + 1, int(ends[-1] - ends[-2]), depths, tuple(int(e) for e in ends), busy)
+        found = {name: tuple(times.tolist()) for name, times in each.items()}
+        return Schedule(int(ends[0]) + 1, int(ends[-1] - ends[-2]), depths, tuple(ends.tolist()), found, busy)
+
+    def _ends(self, stage: Stage, steps: Times) -> Times:
+        """When each frame's last beat is taken from the buffer behind an output's stage."""
+        ends: Times = readable(stage.timing, steps, FRAMES).reshape(FRAMES, -1)[:, -1]
+        return ends
 
 
 def paced(beats: int, interval: int, frames: int) -> Times:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,15 +23,18 @@ def run_bench(
     """Build ``toplevel`` in ``folder`` and run every test of ``module`` (``bitsmith.tb.top``) on it.
 
     ``simulator`` is ``verilator`` or ``icarus``; ``device`` are the variables that the module reads, ``tool`` those
-    that the simulator needs. Returns each test by name: an empty string where it passed, else its failure. BitsmithError
-    where the build fails.
+    that the simulator needs. Returns each test by name: empty where it passed, else its failure. BitsmithError where
+    the build fails.
     """
     from cocotb_tools.runner import get_runner
 
     arguments = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-j", "2"] if simulator == "verilator" else []
+    report = folder / "results.xml"
+    report.unlink(missing_ok=True)
     with _environment(tool):
         runner = get_runner(simulator)
-        try:
+        # The runner ends in SystemExit where a test fails too: what counts is whether the report was written.
+        with suppress(SystemExit):
             runner.build(
                 sources=list(sources),
                 hdl_toplevel=toplevel,
@@ -40,16 +43,17 @@ def run_bench(
                 timescale=("1ns", "1ps"),
                 log_file=folder / "build.log",
             )
-            results = runner.test(
+            runner.test(
                 test_module=module,
                 hdl_toplevel=toplevel,
                 test_dir=folder,
+                results_xml=str(report),
                 extra_env=dict(device),
                 log_file=folder / "test.log",
             )
-        except (SystemExit, RuntimeError) as error:
-            raise BitsmithError(f"cocotb could not run {module} on {simulator}: {error}; see '{folder}'") from error
-    return _results(results)
+    if not report.is_file():
+        raise BitsmithError(f"cocotb could not run {module} on {simulator}; the logs are in '{folder}'")
+    return _results(report)
 
 
 def _results(path: Path) -> dict[str, str]:

@@ -100,12 +100,17 @@ def activation(kind: Kind, y: Fixed = U8, **options: object) -> Callable[[Spec],
     return lambda x: Activation(x.type, kind, y, **options)  # type: ignore[arg-type]
 
 
-def max_pool(pool: tuple[int, int], strides: tuple[int, int], padding: object = NO_PADDING) -> Callable[[Spec], Operator]:
+def max_pool(
+    pool: tuple[int, int], strides: tuple[int, int], padding: object = NO_PADDING
+) -> Callable[[Spec], Operator]:
     return lambda x: MaxPool2D(x.type, pool, strides, padding)  # type: ignore[arg-type]
 
 
 def average(
-    pool: tuple[int, int], strides: tuple[int, int], padding: object = NO_PADDING, rounding: Rounding = Rounding.RND_CONV
+    pool: tuple[int, int],
+    strides: tuple[int, int],
+    padding: object = NO_PADDING,
+    rounding: Rounding = Rounding.RND_CONV,
 ) -> Callable[[Spec], Operator]:
     return lambda x: AveragePool2D(x.type, pool, strides, padding, S8, rounding)  # type: ignore[arg-type]
 
@@ -173,16 +178,16 @@ def others() -> list[Graph]:
     half, fifth = Constant(1, 1), Constant.of(0.2, 26)
     zero, one = Constant(0), Constant(1)
     graphs = [chain(f"linear_{r.value}", image, S8, activation(Kind.LINEAR, narrow, rounding=r)) for r in Rounding]
-    graphs += [
-        chain(f"linear_{o.value}", image, S8, activation(Kind.LINEAR, narrow, overflow=o)) for o in Overflow
-    ]
+    graphs += [chain(f"linear_{o.value}", image, S8, activation(Kind.LINEAR, narrow, overflow=o)) for o in Overflow]
     return [
         *graphs,
         chain("relu", image, S8, activation(Kind.RELU)),
         chain("relu6", image, Fixed(True, 4, 3), activation(Kind.RELU, Fixed(False, 3, 1), upper=Constant(6))),
         chain("leaky_relu", image, S8, activation(Kind.LEAKY_RELU, S8, slope=Constant(3, 4))),
         chain("leaky_relu_fifth", image, S8, activation(Kind.LEAKY_RELU, S8, slope=fifth)),
-        chain("hard_sigmoid", image, S8, activation(Kind.HARD_SIGMOID, slope=fifth, offset=half, lower=zero, upper=one)),
+        chain(
+            "hard_sigmoid", image, S8, activation(Kind.HARD_SIGMOID, slope=fifth, offset=half, lower=zero, upper=one)
+        ),
         chain("hard_tanh", image, S8, activation(Kind.HARD_TANH, S8, lower=Constant(-1), upper=one)),
         chain("sigmoid", image, S8, activation(Kind.TABLE, function="sigmoid", table_type=S8)),
         chain("tanh_8", image, Fixed(True, 5, 8), activation(Kind.TABLE, S8, function="tanh", table_type=S8)),
@@ -198,7 +203,9 @@ def others() -> list[Graph]:
         chain("softmax_image", image, S8, softmax),
         chain("dense_argmax", (6,), S8, dense(5), argmax),
         chain("coarse", (4,), Fixed(True, 6, -2), dense(2, Fixed(True, 3, -1))),
-        chain("fine", (4,), Fixed(True, -3, 9), dense(2, Fixed(False, -2, 8)), activation(Kind.LINEAR, Fixed(True, -3, 7))),
+        chain(
+            "fine", (4,), Fixed(True, -3, 9), dense(2, Fixed(False, -2, 8)), activation(Kind.LINEAR, Fixed(True, -3, 7))
+        ),
         fork_and_join(image),
         two_inputs(image),
         many_readers(image),

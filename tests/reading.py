@@ -16,7 +16,7 @@ from bitsmith.gen.ir import Graph
 from bitsmith.gen.read import read_model
 from bitsmith.sim.fixed import quantize, to_float
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[Any]
 
 
 def legacy_keras() -> tuple[Any, Any]:
@@ -54,9 +54,7 @@ def randomize(model: Any, seed: int, spread: float = 0.5) -> None:
 
 def evaluate(graph: Graph, *inputs: FloatArray) -> list[FloatArray]:
     """The graph's outputs as real numbers; the inputs are quantized as QKeras does it."""
-    values = {
-        name: quantize(x, spec.type).reshape(-1, *spec.shape) for (name, spec), x in zip(graph.inputs, inputs)
-    }
+    values = {name: quantize(x, spec.type).reshape(-1, *spec.shape) for (name, spec), x in zip(graph.inputs, inputs)}
     for node in graph.nodes:
         values[node.name] = node.op.compute(*(values[name] for name in node.inputs))
     specs = graph.specs()

@@ -116,7 +116,7 @@ def test_layers_that_the_model_lacks(section: str, name: str, message: str) -> N
 
 
 def test_layers_that_the_model_has() -> None:
-    names = {"conv1": {}, "conv1_relu": {}, "conv1_quantized_relu": {}}
+    names: dict[str, Any] = {"conv1": {}, "conv1_relu": {}, "conv1_quantized_relu": {}}
     config = parse_config({"HLSConfig": {"LayerName": names, "LayerType": {"QConv2D": {}}}})
     config.check_layers(["conv1"], ["QConv2D"])
 

@@ -85,7 +85,10 @@ class TestContainers:
 
     def test_flipped_bytes_in_a_zip(self, tmp_path: Path) -> None:
         path = keras_file(
-            tmp_path / "m.keras", model_json([input_layer(3), quantize(), dense()]), weights_bytes(), zipfile.ZIP_DEFLATED
+            tmp_path / "m.keras",
+            model_json([input_layer(3), quantize(), dense()]),
+            weights_bytes(),
+            zipfile.ZIP_DEFLATED,
         )
         data = bytearray(path.read_bytes())
         data[60:80] = bytes(20)
@@ -177,7 +180,9 @@ class TestWeights:
         refused(small(tmp_path, layer), "'dense': kernel[0, 0] = -0.9 does not fit in fixed<8,0>", config)
 
     def test_no_quantizer_and_no_precision(self, tmp_path: Path) -> None:
-        refused(small(tmp_path, dense(kernel_quantizer=None)), "'dense': kernel has no quantizer; give HLSConfig.LayerName")
+        refused(
+            small(tmp_path, dense(kernel_quantizer=None)), "'dense': kernel has no quantizer; give HLSConfig.LayerName"
+        )
         refused(small(tmp_path, dense(bias_quantizer=None)), "'dense': bias has no quantizer; give HLSConfig.LayerName")
 
 
@@ -187,13 +192,21 @@ class TestLayers:
         [
             ("Lambda", {"function": ["4wEAAAAA", None, None]}, "holds code, which is never run"),
             ("LSTM", {"units": 2}, "recurrent layers are not supported yet"),
-            ("QGRU", {"kernel_quantizer": BITS4, "recurrent_quantizer": BITS4}, "recurrent layers are not supported yet"),
+            (
+                "QGRU",
+                {"kernel_quantizer": BITS4, "recurrent_quantizer": BITS4},
+                "recurrent layers are not supported yet",
+            ),
             ("QGRU", {"kernel_quantizer": BITS4, "recurrent_quantizer": None}, "recurrent_quantizer=None on 'x'"),
             ("MaxPooling3D", {}, "'x' is a MaxPooling3D, which is not supported; did you mean 'MaxPooling2D'?"),
             ("Unheard", {}, "'x' is a Unheard, which is not supported"),
             ("QDense", {"units": 2, "sparsity": 3}, "sparsity=3 on 'x' is not understood"),
             ("QDense", {"units": 0}, "units=0 on 'x' is not supported; supported: a positive whole number"),
-            ("QDense", {"units": 2, "dtype": "mixed_float16"}, "dtype=mixed_float16 on 'x' is not supported; supported: float32"),
+            (
+                "QDense",
+                {"units": 2, "dtype": "mixed_float16"},
+                "dtype=mixed_float16 on 'x' is not supported; supported: float32",
+            ),
             ("Activation", {"activation": "mish"}, "activation=mish on 'x' is not supported; supported: linear, relu"),
             ("Activation", {"activation": "quantized_ulaw(4)"}, "quantized_ulaw is not supported"),
             ("QActivation", {"activation": "bernoulli()"}, "it is random"),
@@ -219,7 +232,10 @@ class TestLayers:
         ("changes", "message"),
         [
             ({"groups": 2}, "groups=2 on 'conv' is not supported; supported: 1"),
-            ({"data_format": "channels_first"}, "data_format=channels_first on 'conv' is not supported; supported: channels_last"),
+            (
+                {"data_format": "channels_first"},
+                "data_format=channels_first on 'conv' is not supported; supported: channels_last",
+            ),
             ({"padding": "reflect"}, "padding=reflect on 'conv' is not supported; supported: valid, same"),
             ({"strides": [0, 1]}, "strides=(0, 1) on 'conv' is not supported"),
             ({"kernel_size": [9, 9]}, "leaves no output"),
@@ -235,7 +251,7 @@ class TestLayers:
         refused(write_h5(tmp_path / "model.h5", layers), message)
 
     def test_attributes_that_change_nothing(self, tmp_path: Path) -> None:
-        changes = {"trainable": False, "dtype": {"class_name": "DTypePolicy", "config": {"name": "float32"}},
+        changes: dict[str, Any] = {"trainable": False, "dtype": {"class_name": "DTypePolicy", "config": {"name": "float32"}},
                    "kernel_regularizer": {"class_name": "L2"}, "bias_initializer": "zeros", "kernel_range": None,
                    "activity_regularizer": None, "kernel_constraint": {"class_name": "Clip"}}  # fmt: skip
         assert read_model(small(tmp_path, dense(**changes))).outputs == ("dense",)
@@ -309,8 +325,11 @@ def test_reading_imports_no_tensorflow(tmp_path: Path) -> None:
     import sys
 
     path = small(tmp_path, dense())
-    code = f"import sys; from bitsmith.gen.read import read_model; read_model({str(path)!r}); " \
-           "print([m for m in ('tensorflow', 'keras', 'tf_keras', 'qkeras', 'hls4ml', 'amaranth') if m in sys.modules])"  # fmt: skip
+    heavy = ("tensorflow", "keras", "tf_keras", "qkeras", "hls4ml", "amaranth")
+    code = (
+        f"import sys; from bitsmith.gen.read import read_model; read_model({str(path)!r}); "
+        f"print([m for m in {heavy!r} if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

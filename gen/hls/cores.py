@@ -37,6 +37,15 @@ def cpp(type: Fixed, rounding: Rounding = Rounding.TRN, overflow: Overflow = Ove
     return type.ap_type(rounding, overflow)[:-1] + ",0>"
 
 
+def roomy(type: Fixed, fraction: int) -> str:
+    """The C++ type, sign- or zero-extended where rounding to ``fraction`` cuts off more bits than the type has.
+
+    ap_fixed reads a bit beyond the value's width there; hls4ml's ap_types stop with an assertion.
+    """
+    width = max(type.width, type.fraction - fraction + 1)
+    return f"ap_{'' if type.signed else 'u'}fixed<{width},{width - type.fraction},AP_TRN,AP_WRAP,0>"
+
+
 def typedef(name: str, text: str) -> str:
     return f"typedef {text} {name};"
 
@@ -61,6 +70,7 @@ def activation(op: Activation, x: Spec) -> Core:
     headers = ["activation.hpp", "pixels.hpp"]
     if op.table_type is None:
         return Core("activation", lines + _compute(op), headers)
+    lines.append(typedef("wide_t", roomy(op.input_type, op.table_type.fraction)))
     lines.append(typedef("address_t", cpp(op.table_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW)))
     return Core("activation", lines, headers, {"table": (op.table, _bits(op.table))})
 
@@ -68,7 +78,11 @@ def activation(op: Activation, x: Spec) -> Core:
 def _compute(op: Activation) -> list[str]:
     """``y_t compute(x_t)``: the exact value of Activation's definition, its limits, then y_t's own rounding."""
     f = op.input_type.fraction
-    lines = [typedef("exact_t", cpp(op.exact_type)), "static y_t compute(x_t x) {", "    exact_t y = x;"]
+    lines = [
+        typedef("exact_t", roomy(op.exact_type, op.output_type.fraction)),
+        "static y_t compute(x_t x) {",
+        "    exact_t y = x;",
+    ]
     product = (op.slope.raw, f + op.slope.fraction)
     if op.kind is Kind.LEAKY_RELU:
         lines += ["    if (x < 0)", f"        y = {_scaled(op, *product)};"]
@@ -169,7 +183,9 @@ def _mean(op: AveragePool2D | GlobalAveragePool2D, x: Spec, counts: list[int]) -
 def _division(d: RoundedDivision) -> str:
     r = d.reciprocal
     if r.multiplier >= 1 << 63:
-        raise BitsmithError(f"a mean over {d.divisor} values needs a multiplier of more than 63 bits; use narrower types")
+        raise BitsmithError(
+            f"a mean over {d.divisor} values needs a multiplier of more than 63 bits; use narrower types"
+        )
     constants = [literal(d.c_positive), literal(d.c_negative), literal(r.multiplier), str(r.shift), literal(r.divisor)]
     return f"bitsmith::Division{{{', '.join(constants)}}}"
 
@@ -185,12 +201,19 @@ def concatenate(left: Spec, right: Spec) -> Core:
 
 
 def softmax(op: Softmax, x: Spec) -> Core:
+    difference = Fixed.holding(0, op.input_type.raw_max - op.input_type.raw_min, op.input_type.fraction)
+    total = op.total_type(x.shape[-1])
+    product = Fixed.holding(
+        0, op.exp_type.raw_max * op.reciprocal_type.raw_max, op.exp_type.fraction + op.reciprocal_type.fraction
+    )
     lines = [
         typedef("x_t", cpp(op.input_type)),
         typedef("y_t", cpp(op.output_type, op.rounding, op.overflow)),
+        typedef("exact_difference_t", roomy(difference, op.difference_type.fraction)),
+        typedef("product_t", roomy(product, op.output_type.fraction)),
         typedef("difference_t", cpp(op.difference_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW)),
         typedef("exp_t", cpp(op.exp_type)),
-        typedef("total_t", cpp(op.total_type(x.shape[-1]))),
+        typedef("total_t", roomy(total, op.sum_type.fraction)),
         typedef("sum_t", cpp(op.sum_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW)),
         typedef("reciprocal_t", cpp(op.reciprocal_type)),
         *pixels(x),
@@ -208,5 +231,3 @@ def _bits(table: Iterable[int]) -> int:
     """Bits of the smallest signed integer that holds every entry."""
     entries = [int(e) for e in table]
     return Fixed.holding(min(*entries, -1), max(entries), 0).width
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -52,7 +52,7 @@ class LayerList:
     def fresh(self, wanted: str) -> str:
         """A name that neither the graph nor hls4ml has."""
         while wanted in self.names.values() or wanted in self.names or _TAKEN.search(wanted):
-            wanted = f"layer_{wanted}"
+            wanted = f"layer_{wanted}_"
         return wanted
 
     def input(self, name: str, spec: Spec, wanted: str) -> None:
@@ -109,12 +109,14 @@ def precision(type: Fixed | Rounded) -> Any:
 def values(raw: IntArray, type: Fixed, where: str) -> Any:
     """Weights as real numbers, exact; BitsmithError where a float64 cannot hold them."""
     if max(abs(int(raw.min())), abs(int(raw.max()))) >= 1 << WIDEST_WEIGHT:
-        raise BitsmithError(f"'{where}': weights of {type} need more than {WIDEST_WEIGHT} bits in HLS; use a narrower type")
+        raise BitsmithError(
+            f"'{where}': weights of {type} need more than {WIDEST_WEIGHT} bits in HLS; use a narrower type"
+        )
     return to_float(raw, type)
 
 
 def layer_list(graph: Graph, io_type: str) -> LayerList:
-    """The whole graph; ``threshold`` becomes a last input where the model ends in argmax."""
+    """Every node; ``threshold`` becomes a last input where the model ends in argmax."""
     result = LayerList(io_type)
     result.names = {node.name: node.name for node in graph.nodes}
     specs = graph.specs()
@@ -128,6 +130,14 @@ def layer_list(graph: Graph, io_type: str) -> LayerList:
         _check_readers(graph, node.name, io_type)
         _emit(result, graph, node, [specs[i] for i in node.inputs], specs[node.name])
     return result
+
+
+def live(graph: Graph) -> Graph:
+    """Without the nodes that nobody reads: a stream that is written and never read stops the hardware."""
+    needed = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        needed |= set(node.inputs) if node.name in needed else set()
+    return replace(graph, nodes=tuple(node for node in graph.nodes if node.name in needed))
 
 
 def threshold_name(node: Node) -> str:
@@ -156,7 +166,7 @@ def _emit(out: LayerList, graph: Graph, node: Node, x: list[Spec], y: Spec) -> N
     elif isinstance(op, MaxPool2D) and op.padding == NO_PADDING and op.pool == op.strides:
         _max_pool2d(out, node, op, x[0], y)
     elif isinstance(op, Add):
-        out.add(node, "Add", y.type, op="add")
+        out.add(node, "Merge", y.type, op="add")
     elif isinstance(op, Concatenate):
         _concatenate(out, node, x, y)
     elif isinstance(op, Flatten) and _in_place(graph, node, out.io_type):
@@ -248,7 +258,8 @@ def _batch_norm(out: LayerList, node: Node, op: BatchNorm, y: Spec) -> None:
 
 def _activation(out: LayerList, node: Node, op: Activation, x: Spec, y: Spec) -> None:
     type = (y.type, op.rounding, op.overflow)
-    if op.kind in (Kind.LINEAR, Kind.RELU) and op.lower is None and op.upper is None:
+    room = op.input_type.fraction - op.output_type.fraction <= op.input_type.width  # see cores.roomy
+    if op.kind in (Kind.LINEAR, Kind.RELU) and op.lower is None and op.upper is None and room:
         out.add(node, "Activation", type, activation=op.kind.value, n_in=prod(x.shape))
     else:
         out.core(node.name, list(node.inputs), cores.activation(op, x), y, type)

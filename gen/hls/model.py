@@ -20,14 +20,16 @@ from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
 from ..folder import cannot_write
 from ..tools import gxx
 
-FLAGS = ["-std=c++11", "-O2", "-fPIC", "-w", "-shared", "-Ifirmware/ap_types"]
+FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared", "-Ifirmware/ap_types"]
 
 
 class HlsModel:
     """The C simulation in ``folder`` (a build folder, or the project itself). Not for several threads at once."""
 
-    def __init__(self, folder: str | Path) -> None:
-        """BitsmithError where there is no HLS project of ours."""
+    def __init__(self, folder: str | Path, optimization: str = "-O2") -> None:
+        """``optimization`` is the compiler's option: -O0 compiles faster and runs slower. BitsmithError where there is no
+        HLS project of ours."""
+        self.flags = [*FLAGS, optimization]
         home = Path(folder)
         self.project = home / "hls" if (home / "hls").is_dir() else home
         try:
@@ -47,7 +49,7 @@ class HlsModel:
             self.cache.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.cache) as work:
                 beside = Path(work).resolve() / "model.so"
-                compiler.run([*FLAGS, "-o", str(beside), *sources], self.project, "C simulation")
+                compiler.run([*self.flags, "-o", str(beside), *sources], self.project, "C simulation")
                 shutil.move(beside, target)
         except OSError as error:
             raise cannot_write(self.cache, error) from error
@@ -105,7 +107,9 @@ class HlsModel:
             _check(x, port)
         count = len(arrays[0])
         if any(len(x) != count for x in arrays):
-            raise BitsmithError(f"inputs have {', '.join(str(len(x)) for x in arrays)} frames; give the same number of each")
+            raise BitsmithError(
+                f"inputs have {', '.join(str(len(x)) for x in arrays)} frames; give the same number of each"
+            )
         for port in self.ports["inputs"]:
             if not port["given"]:
                 value = port["default"] if threshold is None else threshold
@@ -126,7 +130,7 @@ class HlsModel:
 
     def _digest(self, command: Sequence[str]) -> str:
         """Of the compiler and of everything that is compiled."""
-        digest = hashlib.sha256(" ".join([*command, *FLAGS]).encode())
+        digest = hashlib.sha256(" ".join([*command, *self.flags]).encode())
         files = [self.project / "bitsmith_bridge.cpp", *sorted(self.project.glob("firmware/**/*"))]
         for path in files:
             if path.is_file():

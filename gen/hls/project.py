@@ -15,7 +15,7 @@ from ..ir import Graph
 from ..names import safe_name
 from . import bench
 from .extension import flow
-from .layers import LayerList, layer_list
+from .layers import LayerList, layer_list, live
 from .weights import write_weights
 
 STAMP = "bitsmith"  # hls4ml's own is random
@@ -25,6 +25,7 @@ _FORBIDDEN = frozenset('"\\$[]{};\n\r\t ')
 
 def write(graph: Graph, config: Config, folder: Path, vectors: Path) -> None:
     """``folder`` with the whole project and ``tb_data`` from ``vectors`` (``input_*.npy``, ``output_*.npy``)."""
+    graph = live(graph)
     layers = layer_list(graph, config.io_type)
     top = top_name(config)
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +76,9 @@ def _settings(graph: Graph, config: Config, layers: LayerList, top: str, folder:
 def _plain(key: str, text: str) -> str:
     """Text that may stand in a Tcl script as it is."""
     if not text or set(text) & _FORBIDDEN:
-        raise BitsmithError(f"{key}: '{text}' holds a character that Tcl would interpret; write it without quotes or spaces")
+        raise BitsmithError(
+            f"{key}: '{text}' holds a character that Tcl would interpret; write it without quotes or spaces"
+        )
     return text
 
 

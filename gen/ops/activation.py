@@ -50,7 +50,7 @@ def curve(name: str, layer: Layer, keras3: bool) -> Curve:
     if name in _TABLES:
         return Curve(Kind.TABLE, function=name, flat=_TABLES[name])
     raise BitsmithError(
-        f"activation={name} on '{layer.name}' is not supported; supported: {', '.join(_FUNCTIONS)} and QKeras quantizers"
+        f"activation={name} on '{layer.name}' is not supported; supported: {', '.join(_FUNCTIONS)} and quantizers"
     )
 
 
@@ -88,7 +88,9 @@ def quantized(build: Builder, layer: Layer, x: Tensor, q: Quantizer, fused: bool
     if plain is not None and plain == (x.type, Overflow.SAT):
         return x
     suffixes = (["quantized"] if fused else [""]) + ["scale"]
-    for op, suffix in zip(activation_operators(q, x.spec, f"'{layer.name}'", build.config.bitsmith.table_bits), suffixes):
+    for op, suffix in zip(
+        activation_operators(q, x.spec, f"'{layer.name}'", build.config.bitsmith.table_bits), suffixes
+    ):
         x = build.add(layer, op, x, suffix=suffix, shape=x.shape)
     return x
 

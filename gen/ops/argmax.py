@@ -27,7 +27,7 @@ def raw_threshold(threshold: float | None, type: Fixed) -> int:
         return type.raw_min
     if not np.isfinite(threshold):
         raise BitsmithError(f"Bitsmith.threshold: {threshold} is no finite number; give a value of the model's output")
-    raw = ceil(np.ldexp(np.float64(threshold), type.fraction))
+    raw: int = ceil(np.ldexp(np.float64(threshold), type.fraction))
     if not type.raw_min <= raw <= type.raw_max:
         low, high = np.ldexp(float(type.raw_min), -type.fraction), np.ldexp(float(type.raw_max), -type.fraction)
         raise BitsmithError(f"Bitsmith.threshold: {threshold:g} is outside the output's {low:g} to {high:g}")

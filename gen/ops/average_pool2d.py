@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...sim.errors import BitsmithError
-from ...sim.fixed import Fixed, Overflow, Rounding
+from ...sim.fixed import Fixed, Rounding
 from ...sim.ops import AveragePool2D, DepthwiseConv2D
 from ...sim.params import NO_PADDING, Padding, Pair
 from ..config import Precision

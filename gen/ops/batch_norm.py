@@ -18,14 +18,15 @@ from .registry import converts
 def normalization(
     layer: Layer, a: Attributes, channels: int, axes: int, first: str = ""
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, float]:
-    """gamma, beta, mean, variance and epsilon of a layer with a BatchNormalization's attributes, quantized if they are."""
+    """gamma, beta, mean, variance and epsilon of a layer with a BatchNormalization's attributes, quantizers applied."""
     a.only("axis", -1, axes)
     a.only("renorm", False)
     a.only("virtual_batch_size", None)
     a.only("adjustment", None)
     a.harmless("momentum", "renorm_clipping", "renorm_momentum", "fused", "synchronized")
     epsilon = a.number("epsilon", 1e-3) or 0.0
-    values, index = [], 0
+    values: list[FloatArray] = []
+    index = 0
     for name, role in (("gamma", "scale"), ("beta", "center"), ("moving_mean", ""), ("moving_variance", "")):
         if role and not a.flag(role, True):
             values.append(np.ones(channels) if name == "gamma" else np.zeros(channels))

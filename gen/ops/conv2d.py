@@ -74,5 +74,3 @@ def convert_separable(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) 
     kernel = as_2d(weight_grid(build, layer, values, a.get("pointwise_quantizer"), "pointwise_kernel", "weight"))
     bias = bias_grid(build, layer, 2, filters, a.flag("use_bias", True), a.get("bias_quantizer"))
     return fused_activation(build, layer, convolution(build, layer, y, kernel, bias), a)
-
-

@@ -36,6 +36,6 @@ def convert_reshape(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) ->
 def convert_identity(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Layers that act while training only."""
     a = build.attributes(layer)
-    a.harmless("rate", "noise_shape", "stddev", "l1", "l2")
+    a.harmless("rate", "seed", "noise_shape", "stddev", "l1", "l2")
     a.finish()
     return inputs[0]

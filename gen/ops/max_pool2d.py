@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ...sim.ops import MaxPool2D
 from ...sim.params import Padding, Pair
@@ -47,11 +48,13 @@ def convert_zero_padding(build: Builder, layer: Layer, inputs: tuple[Tensor, ...
 
 def padding_pairs(value: object, d: int) -> Padding | None:
     """1, (1, 2) or ((1, 2), (3, 4)) as ((top, bottom), (left, right))."""
-    items = list(value) if isinstance(value, (list, tuple)) else [value] * (2 if d == 1 else d)
+    items: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value] * (2 if d == 1 else d)
     if d == 1:
         items = [[0, 0], items]
     rows = [list(i) if isinstance(i, (list, tuple)) else [i, i] for i in items]
     flat = [n for row in rows for n in row]
-    if [len(row) for row in rows] != [2, 2] or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in flat):
+    if [len(row) for row in rows] != [2, 2] or any(
+        isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in flat
+    ):
         return None
     return (flat[0], flat[1]), (flat[2], flat[3])

@@ -22,7 +22,9 @@ def pair(values: tuple[int, ...]) -> Pair:
 def check_rank(layer: Layer, x: Tensor, count: int) -> None:
     """BitsmithError unless the input has ``count`` axes and channels."""
     if len(x.shape) != count + 1:
-        raise BitsmithError(f"'{layer.name}' ({layer.class_name}) has an input of shape {x.shape}; it needs {count + 1} axes")
+        raise BitsmithError(
+            f"'{layer.name}' ({layer.class_name}) has an input of shape {x.shape}; it needs {count + 1} axes"
+        )
 
 
 def same_padding(size: int, window: int, stride: int, dilation: int = 1) -> Pair:
@@ -38,7 +40,9 @@ def padding_of(
     """The zeros around the input, those that a ZeroPadding layer left included."""
     word = a.choice("padding", ("valid", "same", "causal") if causal else ("valid", "same"))
     if x.padding != NO_PADDING and word != "valid":
-        raise BitsmithError(f"'{layer.name}': padding='{word}' behind a ZeroPadding layer is not supported; supported: valid")
+        raise BitsmithError(
+            f"'{layer.name}': padding='{word}' behind a ZeroPadding layer is not supported; supported: valid"
+        )
     if word == "valid":
         return x.padding
     if word == "causal":

@@ -26,8 +26,8 @@ _NORMALIZATION = ("axis", "momentum", "epsilon", "center", "scale", "renorm", "r
 def fold_batch_norm(network: Network, config: Config) -> Network:
     """The network without the batch normalizations that belong to a layer.
 
-    A BatchNormalization is folded where the one layer before it is a plain convolution or dense layer with no activation
-    that nothing else reads, unless the configuration gives it a scale of its own. BitsmithError for bad statistics.
+    A BatchNormalization is folded where the layer before it is a plain convolution or dense layer with no activation
+    and nothing else reads that, unless the configuration gives it a scale of its own. BitsmithError for bad statistics.
     """
     layers = {layer.key: _fold_itself(layer) for layer in network.layers}
     gone: dict[str, str] = {}
@@ -39,9 +39,7 @@ def fold_batch_norm(network: Network, config: Config) -> Network:
             layers[before.key] = _fold(before, norm)
             gone[norm.key] = before.key
             del layers[norm.key]
-    kept = tuple(
-        replace(layer, inputs=tuple(gone.get(key, key) for key in layer.inputs)) for layer in layers.values()
-    )
+    kept = tuple(replace(layer, inputs=tuple(gone.get(key, key) for key in layer.inputs)) for layer in layers.values())
     return replace(network, layers=kept, outputs=tuple(gone.get(key, key) for key in network.outputs))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ...sim.errors import BitsmithError
 
 _HARMLESS = {"name", "trainable", "build_config", "batch_input_shape", "batch_shape", "input_shape", "input_dtype",
-             "seed", "autocast", "kernel_range", "bias_range", "depthwise_range", "gamma_range", "beta_range"}  # fmt: skip
+             "autocast", "kernel_range", "bias_range", "depthwise_range", "gamma_range", "beta_range"}  # fmt: skip
 _HARMLESS_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 _ONLY: dict[str, tuple[Any, ...]] = {
     "dtype": ("float32", "float64", None),
@@ -19,7 +19,6 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "lora_rank": (None,),
     "lora_alpha": (None,),
     "quantization_config": (None,),
-    "activity_regularizer": (None,),
 }
 """Attributes of many layers that have one meaning only here."""
 
@@ -94,7 +93,9 @@ class Attributes:
             if name in self._asked or name in _HARMLESS or name.endswith(_HARMLESS_ENDINGS):
                 continue
             if name not in _ONLY:
-                raise BitsmithError(f"{name}={_short(value)} on '{self.layer}' is not understood; remove it or train without it")
+                raise BitsmithError(
+                    f"{name}={_short(value)} on '{self.layer}' is not understood; remove it or train without it"
+                )
             if not any(_same(_dtype(value) if name == "dtype" else value, s) for s in _ONLY[name]):
                 self.refuse(name, value, ", ".join(str(s) for s in _ONLY[name] if s is not None) or "None")
 

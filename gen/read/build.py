@@ -1,4 +1,4 @@
-"""The graph while it is being read: tensors with their Keras shapes, unique names, precisions from the configuration."""
+"""The graph while it is being read: tensors with their Keras shapes, unique names, configured precisions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .network import Layer, Network
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of the graph with its shape in Keras (no batch axis) and zeros that the next layer must put around it."""
+    """A tensor of the graph, its shape in Keras (no batch axis), and zeros that the next layer must put around it."""
 
     name: str
     shape: Shape
@@ -55,7 +55,7 @@ class Builder:
 
     @property
     def quantized(self) -> bool:
-        """Whether the model brings quantizers: then results are exact unless a layer's own configuration rounds them."""
+        """Whether the model brings quantizers: then results stay exact unless a layer's own entry rounds them."""
         return any(_has_quantizer(layer) for layer in self.network.layers)
 
     def attributes(self, layer: Layer) -> Attributes:
@@ -74,9 +74,7 @@ class Builder:
         self.inputs.append((name, spec))
         return Tensor(name, shape, spec)
 
-    def add(
-        self, layer: Layer, op: Operator, *inputs: Tensor, suffix: str = "", shape: Shape | None = None
-    ) -> Tensor:
+    def add(self, layer: Layer, op: Operator, *inputs: Tensor, suffix: str = "", shape: Shape | None = None) -> Tensor:
         """A new node behind ``inputs``; errors name the layer. ``shape`` is the Keras shape where it is not plain."""
         try:
             spec = op.infer(*(tensor.spec for tensor in inputs))

@@ -1,4 +1,4 @@
-"""Model files as JSON and HDF5: ``.h5`` and ``.keras``. Nothing in the file is executed, nothing is unpacked to disk."""
+"""Model files as JSON and HDF5: ``.h5`` and ``.keras``. Nothing in a file is executed, nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...sim.errors import BitsmithError
+from .hdf5 import read_attribute
 from .weights import NamedWeights, NumberedWeights, WeightSource
 
 MAX_CONFIG_BYTES = 64 << 20
@@ -48,7 +49,7 @@ def open_container(path: Path) -> Container:
 
 def _open_h5(path: Path) -> Container:
     root = _hdf5(path, path)
-    text = root.attrs.get("model_config")
+    text = read_attribute(root, "model_config", str(path))
     if text is None:
         raise BitsmithError(f"{path} holds weights but no model; save it with model.save, not save_weights")
     weights = root.get("model_weights", root)

@@ -29,7 +29,9 @@ def convert(network: Network, config: Config) -> Graph:
             raise BitsmithError(f"Bitsmith.output: argmax needs one output; the model has {len(network.outputs)}")
         build.decision = _decision(network)
     elif config.bitsmith.threshold is not None:
-        raise BitsmithError("Bitsmith.threshold has no meaning without 'output: argmax'; add it or remove the threshold")
+        raise BitsmithError(
+            "Bitsmith.threshold has no meaning without 'output: argmax'; add it or remove the threshold"
+        )
     for layer in build.network.layers:
         build.tensors[layer.key] = convert_layer(build, layer)
     return finish(build)
@@ -86,8 +88,8 @@ def check_class(layer: Layer) -> None:
     if name in ("QGRU", "QLSTM", "QSimpleRNN", "QBidirectional"):
         if layer.config.get("recurrent_quantizer", 1) is None and layer.config.get("kernel_quantizer") is not None:
             raise BitsmithError(
-                f"recurrent_quantizer=None on {where} is not supported: qkeras 0.9.0 then uses the kernel as the recurrent "
-                "kernel; give a recurrent_quantizer and train again"
+                f"recurrent_quantizer=None on {where} is not supported: qkeras 0.9.0 then uses the kernel as the "
+                "recurrent kernel; give a recurrent_quantizer and train again"
             )
         raise BitsmithError(f"{where} is a {name}: recurrent layers are not supported yet")
     if name in _RECURRENT:

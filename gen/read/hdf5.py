@@ -1,4 +1,4 @@
-"""HDF5 groups as plain arrays: sizes and kinds are checked before anything is read, nothing outside the file is touched."""
+"""HDF5 groups as plain arrays: sizes and kinds are checked before anything is read, and no link leaves the file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ MAX_VALUES = 1 << 26
 """64 million values a tensor: far beyond any network that fits an FPGA."""
 
 
+MAX_ATTRIBUTE_BYTES = 64 << 20
+MAX_NAMES = 1 << 16
+MAX_PIECES = 4096
+"""A damaged file may claim any number of attributes."""
+
+
 def child(group: Any, path: str, where: str) -> Any | None:
-    """The object at ``path`` below ``group``, None where there is none; BitsmithError for a link that leaves the file."""
+    """The object at ``path`` below ``group``, None where there is none; BitsmithError for a link."""
     import h5py
 
     for part in path.split("/"):
@@ -55,9 +61,23 @@ def finite(values: NDArray[Any], where: str) -> FloatArray:
     return array
 
 
+def read_attribute(node: Any, name: str, where: str) -> Any:
+    """An attribute's value, None where there is none; BitsmithError where it claims an unreasonable size."""
+    if name not in node.attrs:
+        return None
+    handle = node.attrs.get_id(name)
+    count = handle.get_space().get_simple_extent_npoints()
+    if count > MAX_NAMES or count * handle.get_type().get_size() > MAX_ATTRIBUTE_BYTES:
+        raise BitsmithError(f"{where}: the attribute {name} claims an unreasonable size; the file is damaged")
+    return node.attrs[name]
+
+
 def attribute_names(group: Any, name: str) -> list[str]:
     """A list of names kept as an attribute, also where Keras split it into ``name0``, ``name1``, …"""
     pieces = [name] if name in group.attrs else []
-    pieces = pieces or [f"{name}{i}" for i in range(len(group.attrs)) if f"{name}{i}" in group.attrs]
-    values = [v for piece in pieces for v in np.asarray(group.attrs[piece]).ravel().tolist()]
+    while not pieces or (pieces != [name] and len(pieces) < MAX_PIECES):
+        if f"{name}{len(pieces)}" not in group.attrs:
+            break
+        pieces.append(f"{name}{len(pieces)}")
+    values = [v for piece in pieces for v in np.asarray(read_attribute(group, piece, str(group.name))).ravel().tolist()]
     return [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]

@@ -33,10 +33,14 @@ def input_shape(layer: Layer) -> Shape:
     total = 1
     for n in shape:
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise BitsmithError(f"'{layer.name}': the input's shape {shape} is open; hardware needs every size but the batch")
+            raise BitsmithError(
+                f"'{layer.name}': the input's shape {shape} is open; hardware needs every size but the batch"
+            )
         total *= n
     if total > MAX_VALUES:
-        raise BitsmithError(f"'{layer.name}': an input of shape {shape} has more than {MAX_VALUES} values; use a smaller one")
+        raise BitsmithError(
+            f"'{layer.name}': an input of shape {shape} has more than {MAX_VALUES} values; use a smaller one"
+        )
     return shape
 
 

@@ -63,7 +63,9 @@ def _check_configured(build: Builder, layer: Layer, grid: WeightGrid, role: str,
     if len(bad):
         index = tuple(int(i) for i in bad[0])
         value = float(np.ldexp(float(grid.raw[index]), -grid.type.fraction))
-        raise BitsmithError(f"{where}{list(index)} = {value:g} is not on the grid of {precision.type}; give it {grid.type}")
+        raise BitsmithError(
+            f"{where}{list(index)} = {value:g} is not on the grid of {precision.type}; give it {grid.type}"
+        )
 
 
 def linear(
@@ -118,11 +120,11 @@ def scale_integers(scale: FloatArray, bits: int | None) -> tuple[IntArray, Fixed
     return raw, Fixed.holding(0, int(raw.max()), fraction)
 
 
-def bias_grid(build: Builder, layer: Layer, index: int, outputs: int, use_bias: bool, quantizer: Any) -> WeightGrid | None:
+def bias_grid(
+    build: Builder, layer: Layer, index: int, outputs: int, use_bias: bool, quantizer: Any
+) -> WeightGrid | None:
     """The layer's bias on its grid; None where it has none. A bias quantizer with alpha=None has scale 1."""
     if not use_bias:
         return None
     values = layer.weight(index, ("bias",), (outputs,))
     return weight_grid(build, layer, values, quantizer, "bias", "bias", trainable=False)
-
-

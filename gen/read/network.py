@@ -28,7 +28,7 @@ class Layer:
     """The name of a batch normalization that was folded into this layer."""
 
     def weight(self, index: int, names: tuple[str, ...], shape: tuple[int, ...]) -> FloatArray:
-        """A variable by name, or by number in ``.keras`` files; BitsmithError where it is missing or of another shape."""
+        """A variable by name, or by number in ``.keras`` files; BitsmithError where it is missing or misshapen."""
         found = next((self.weights[key] for key in (*names, str(index)) if key in self.weights), None)
         if found is None:
             raise BitsmithError(f"'{self.name}': the file holds no {names[0]}; save the whole model again")
@@ -81,7 +81,8 @@ class _Walk:
             raise BitsmithError(f"{self.path}: models nested deeper than {MAX_DEPTH} are not supported; flatten them")
         layers = config.get("layers") if isinstance(config, dict) else None
         if not isinstance(layers, list) or not layers or not all(_is_layer(item) for item in layers):
-            raise BitsmithError(f"{self.path}: '{place or 'the model'}' has no layers; save a whole Keras model")
+            where = f"'{place}'" if place.names else "the model"
+            raise BitsmithError(f"{self.path}: {where} has no layers; save a whole Keras model")
         places = _places(layers, place)
         if class_name == "Sequential":
             return self._sequential(config, layers, places, given, suffix)
@@ -189,7 +190,7 @@ def _references(data: Any) -> list[Reference]:
 
 def _calls(layers: list[Any], names: list[str]) -> list[list[list[Reference]]]:
     """For each layer, for each of its calls, the tensors it is called on; an input layer has one call on nothing."""
-    calls = []
+    calls: list[list[list[Reference]]] = []
     for item, name in zip(layers, names):
         nodes = item.get("inbound_nodes") or []
         if item["class_name"] == "InputLayer" or not nodes:

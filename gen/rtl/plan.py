@@ -73,6 +73,16 @@ class Plan:
     def stage(self, name: str) -> PlannedStage:
         return next(stage for stage in self.stages if stage.name == name)
 
+    def buffered(self, stage: PlannedStage) -> list[tuple[str, int]]:
+        """Who reads the stage, each through a buffer of its own: other stages' inputs and the top's outputs."""
+        readers = [(s.name, port) for s in self.stages for port, name in enumerate(s.sources) if name == stage.name]
+        return [*readers, *((f"output:{name}", 0) for name, end in self.outputs.items() if end == stage.name)]
+
+    def fifo_names(self, stage: PlannedStage) -> list[str]:
+        """The modules of these buffers."""
+        count = len(self.buffered(stage))
+        return [f"{stage.name}_fifo"] if count == 1 else [f"{stage.name}_fifo_{k}" for k in range(count)]
+
 
 def hardware(op: Operator) -> Any:
     """The module of hw/rtl with the operator's stem."""

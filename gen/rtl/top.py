@@ -54,7 +54,6 @@ class Top(Hardware):
         self.threshold = _threshold(plan)
         self.traces: dict[str, tuple[Signal, Signal, Layout]] = {}
         self._trace_ports()
-        self._readers = plan.network().readers
 
     def _trace_ports(self) -> None:
         if not self.trace:
@@ -135,11 +134,9 @@ class Top(Hardware):
         self, m: Module, stage: PlannedStage, room: Signal, reserve: Signal, valid: Signal, data: Signal
     ) -> None:
         """One FIFO for each reader; a step needs room in all of them."""
-        readers = self._buffered(stage)
         self._streams[stage.name] = {}
         rooms = []
-        for k, reader in enumerate(readers):
-            name = self._fifo_name(stage, k)
+        for reader, name in zip(self.plan.buffered(stage), self.plan.fifo_names(stage)):
             free, r_valid, r_ready = (
                 Signal(name=f"{name}_room"),
                 Signal(name=f"{name}_tvalid"),
@@ -154,21 +151,13 @@ class Top(Hardware):
             self._streams[stage.name][reader] = (r_data, r_valid, r_ready)
         m.d.comb += room.eq(_all(rooms))
 
-    def _buffered(self, stage: PlannedStage) -> list[tuple[str, int]]:
-        """Who reads the stage: other stages' inputs and the top's outputs."""
-        outputs = [(f"output:{n}", 0) for n, s in self.plan.outputs.items() if s == stage.name]
-        return [*self._readers[stage.name], *outputs]
-
-    def _fifo_name(self, stage: PlannedStage, k: int) -> str:
-        return f"{stage.name}_fifo" if len(self._buffered(stage)) == 1 else f"{stage.name}_fifo_{k}"
-
     def fifos(self) -> dict[str, Fifo]:
         """Every buffer by its module's name."""
         found: dict[str, Fifo] = {}
         for stage in self.plan.stages:
-            for k, reader in enumerate(self._buffered(stage)):
+            for reader, name in zip(self.plan.buffered(stage), self.plan.fifo_names(stage)):
                 key = (f"output:{stage.name}", 0) if reader[0].startswith("output:") else reader
-                found[self._fifo_name(stage, k)] = Fifo(stage.layout.bits, self.depths[key])
+                found[name] = Fifo(stage.layout.bits, self.depths[key])
         return found
 
     def _exit(self, m: Module, stream: str, port: AxiPort) -> None:

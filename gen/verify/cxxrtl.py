@@ -33,7 +33,7 @@ def build_with(script: str, kind: str, top: Top, sources: list[Path], folder: Pa
         steps = script.format(files=" ".join(path.name for path in sources), top=top.name)
         tool.run(["-q", "-p", steps], work, "Yosys")
         flags = [*FLAGS, f"-I{tool.include}/backends/cxxrtl/runtime"]
-        compile_all(work, [work / "harness.cpp"], flags, [])
+        compile_all(work, [work / "harness.cpp"], flags, [], optimize="-O0")  # few frames: compiling is what takes time
 
     return Simulation(cached(folder.resolve(), f"{top.name}-{kind}", texts, compile_in) / "harness", top)
 

@@ -172,7 +172,7 @@ def cached(folder: Path, kind: str, texts: list[str], build: Callable[[Path], No
     return home
 
 
-def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list[Path]) -> None:
+def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list[Path], optimize: str = "-O1") -> None:
     """g++ over ``sources``, two at a time, linked with ``objects`` into ``work/harness``.
 
     What Verilator calls slow runs once, at the start, and is not optimized: that would be most of the time. Small files
@@ -185,7 +185,7 @@ def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list
 
     def one(source: Path) -> str:
         target = f"{source.stem}.o"
-        level = "-O0" if source.stem.endswith("__Slow") else "-O1"
+        level = "-O0" if source.stem.endswith("__Slow") else optimize
         compiler.run([*flags, level, "-c", str(source), "-o", target], work, f"g++ {source.name}")
         return target
 

@@ -52,6 +52,8 @@ def _runtime(tool: Tool, flags: list[str]) -> list[Path]:
         if not target.is_file():
             with tempfile.TemporaryDirectory(dir=home) as work:
                 beside = Path(work) / target.name
-                gxx().run([*flags, "-O2", "-c", str(tool.include / source), "-o", str(beside)], Path(work), f"g++ {source}")
+                gxx().run(
+                    [*flags, "-O2", "-c", str(tool.include / source), "-o", str(beside)], Path(work), f"g++ {source}"
+                )
                 beside.replace(target)
     return objects

@@ -3,12 +3,15 @@
 #ifndef BITSMITH_PIXELS_HPP_
 #define BITSMITH_PIXELS_HPP_
 
+#include "ap_fixed.h"
+#include "ap_int.h"
 #include "hls_stream.h"
 
 namespace bitsmith {
 
-template <unsigned CHANNELS, class T>
-void load(T *data, unsigned pixel, T values[CHANNELS]) {
+// VALUE has the width and the binary point of the tensor's own type; only the rounding modes in its name may differ.
+template <unsigned CHANNELS, class T, class VALUE>
+void load(T *data, unsigned pixel, VALUE *values) {
 #pragma HLS INLINE
     for (unsigned c = 0; c < CHANNELS; c++) {
 #pragma HLS UNROLL
@@ -16,8 +19,8 @@ void load(T *data, unsigned pixel, T values[CHANNELS]) {
     }
 }
 
-template <unsigned CHANNELS, class PACK>
-void load(hls::stream<PACK> &data, unsigned, typename PACK::value_type values[CHANNELS]) {
+template <unsigned CHANNELS, class PACK, class VALUE>
+void load(hls::stream<PACK> &data, unsigned, VALUE *values) {
 #pragma HLS INLINE
     static_assert(PACK::size == CHANNELS, "a beat is one pixel");
     PACK pack = data.read();
@@ -27,8 +30,8 @@ void load(hls::stream<PACK> &data, unsigned, typename PACK::value_type values[CH
     }
 }
 
-template <unsigned CHANNELS, class T>
-void store(T *data, unsigned pixel, const T values[CHANNELS]) {
+template <unsigned CHANNELS, class T, class VALUE>
+void store(T *data, unsigned pixel, const VALUE *values) {
 #pragma HLS INLINE
     for (unsigned c = 0; c < CHANNELS; c++) {
 #pragma HLS UNROLL
@@ -36,8 +39,8 @@ void store(T *data, unsigned pixel, const T values[CHANNELS]) {
     }
 }
 
-template <unsigned CHANNELS, class PACK>
-void store(hls::stream<PACK> &data, unsigned, const typename PACK::value_type values[CHANNELS]) {
+template <unsigned CHANNELS, class PACK, class VALUE>
+void store(hls::stream<PACK> &data, unsigned, const VALUE *values) {
 #pragma HLS INLINE
     static_assert(PACK::size == CHANNELS, "a beat is one pixel");
     PACK pack;
@@ -52,8 +55,9 @@ void store(hls::stream<PACK> &data, unsigned, const typename PACK::value_type va
 template <class T>
 T from_bits(long long raw) {
 #pragma HLS INLINE
+    const ap_int<T::width> bits = raw;
     T value;
-    value.range(T::width - 1, 0) = ap_int<64>(raw).range(T::width - 1, 0);
+    value.range(T::width - 1, 0) = bits.range(T::width - 1, 0);
     return value;
 }
 

@@ -21,7 +21,8 @@ Pixels:
         typename CONFIG::exp_t e[CONFIG::channels];
         typename CONFIG::total_t total = 0;
         for (unsigned c = 0; c < CONFIG::channels; c++) {
-            typename CONFIG::difference_t d = largest - x[c];
+            const typename CONFIG::exact_difference_t exact = largest - x[c];
+            typename CONFIG::difference_t d = exact;
             const unsigned index = d.range(CONFIG::difference_t::width - 1, 0).to_uint();
             e[c] = from_bits<typename CONFIG::exp_t>(exp_table[index].to_int64());
             total += e[c];
@@ -33,7 +34,7 @@ Pixels:
 
         typename CONFIG::y_t y[CONFIG::channels];
         for (unsigned c = 0; c < CONFIG::channels; c++)
-            y[c] = e[c] * r;
+            y[c] = typename CONFIG::product_t(e[c] * r);
         store<CONFIG::channels>(res, p, y);
     }
 }

@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from amaranth.hdl import Const, Module, Signal, Value, signed
 
+from ...sim.fixed import IntArray
 from .adder_graph import AdderGraph
 from .tree import LEVELS_PER_STAGE
 
 
 def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: tuple[int, int], stages: int) -> list[Value]:
     """The graph's outputs, ``stages`` cycles after its inputs; values that are needed later wait in registers."""
-    rows = graph.rows()
-    lows = np.minimum(rows * bounds[0], rows * bounds[1]).sum(axis=1)
-    highs = np.maximum(rows * bounds[0], rows * bounds[1]).sum(axis=1)
+    lows, highs = ranges(graph, bounds)
     depths = graph.depths()
     values: list[Value] = list(x)
     waiting: dict[tuple[int, int], Value] = {}
@@ -47,6 +46,12 @@ def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: tuple[int, 
         scaled = value << o.shift if o.shift >= 0 else value >> -o.shift
         results.append(-scaled if o.negate else scaled)
     return results
+
+
+def ranges(graph: AdderGraph, bounds: tuple[int, int]) -> tuple[IntArray, IntArray]:
+    """The least and the largest that each value can be, for inputs within ``bounds``."""
+    ends = graph.rows()[:, :, None] * np.array(bounds)
+    return ends.min(axis=2).sum(axis=1), ends.max(axis=2).sum(axis=1)
 
 
 def stage_of(depth: int) -> int:

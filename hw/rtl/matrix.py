@@ -188,11 +188,11 @@ class MatrixKernel(Hardware):
 
     def graph(self) -> AdderGraph:
         if self._graph is None:
-            lo, hi = self._digit_range()
+            lo, hi = self.digit_range()
             self._graph = solve(block_diagonal(self.spec.matrix), lo, hi)
         return self._graph
 
-    def _digit_range(self) -> tuple[int, int]:
+    def digit_range(self) -> tuple[int, int]:
         x = self.spec.x_type
         if self.spec.reuse == 1:
             return x.raw_min, x.raw_max
@@ -212,7 +212,7 @@ class MatrixKernel(Hardware):
             live = delay(m, busy, stages + 1, "live")
             last = Signal()
             m.d.comb += last.eq(busy & (phase == spec.reuse - 1))
-        sums = emit_graph(m, self.graph(), inputs, self._digit_range(), stages)
+        sums = emit_graph(m, self.graph(), inputs, self.digit_range(), stages)
         width = spec.y_type.width
         for k, total in enumerate(sums):
             register = Signal(shape_of(spec.y_type), name=f"y_{k}", reset_less=True)

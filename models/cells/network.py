@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,20 @@ from .synthetic import SIZE
 TEACHERS = ("resnet10", "resnet18", "resnet50")
 
 
+def require_training_extra() -> None:
+    """BitsmithError where TensorFlow, tf_keras or QKeras is missing; found without importing them."""
+    for package in ("tensorflow", "tf_keras", "qkeras"):
+        if find_spec(package) is None:
+            raise BitsmithError(f"training needs {package}, which is missing; pip install 'bitsmith[train]'")
+
+
 def keras() -> Any:
-    """tf_keras, with the legacy switch that QKeras needs; one line where the training extra is not installed."""
+    """tf_keras, with the legacy switch that QKeras needs."""
+    require_training_extra()
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        import qkeras  # noqa: F401  registers its layers, and fails here rather than in the middle of a run
-        import tf_keras
-    except ImportError as error:
-        raise BitsmithError(
-            f"training needs TensorFlow and QKeras ({error.name} is missing); install the extra: "
-            'pip install "bitsmith[train]"'
-        ) from None
+    import tf_keras
+
     return tf_keras
 
 

@@ -36,11 +36,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall-clock and processor seconds that a stage took in this process (epochs done before a resume not counted)."""
+    """Wall-clock and processor seconds of all the epochs that are in the weights, also those before a resume."""
 
+    epochs: int
     seconds: float
     cpu_seconds: float
-    epochs: int
 
 
 def cross_entropy(labels: Any, logits: Any) -> Any:
@@ -74,18 +74,20 @@ def run(stage: Stage, model: Any, split: Split, seed: int, folder: Path, report:
     schedule = keras().optimizers.schedules.CosineDecay(stage.learning_rate, max(1, stage.epochs * steps))
     optimizer = keras().optimizers.legacy.Adam(schedule)
     done = tf.Variable(0, dtype=tf.int64, trainable=False)
-    checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=done)
+    spent = tf.Variable([0.0, 0.0], dtype=tf.float64, trainable=False)
+    checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=done, spent=spent)
     manager = tf.train.CheckpointManager(checkpoint, str(folder / stage.name), max_to_keep=1)
     checkpoint.restore(manager.latest_checkpoint).expect_partial()
     step = _step(stage, model, optimizer)
-    started, started_cpu, first = time.monotonic(), time.process_time(), int(done.numpy())
-    for epoch in range(first, stage.epochs):
+    for epoch in range(int(done.numpy()), stage.epochs):
+        started = np.array([time.monotonic(), time.process_time()])
         rng = np.random.RandomState([seed, zlib.crc32(stage.name.encode()), epoch])
         losses = [float(step(*batch)) for batch in _batches(stage, split, rng)]
         done.assign(epoch + 1)
+        spent.assign_add(np.array([time.monotonic(), time.process_time()]) - started)
         manager.save()
         report(stage.name, epoch + 1, stage.epochs, float(np.mean(losses)))
-    return Cost(time.monotonic() - started, time.process_time() - started_cpu, stage.epochs - first)
+    return Cost(int(done.numpy()), *(float(seconds) for seconds in spent.numpy()))
 
 
 def predict(model: Any, split: Split) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ def train(
     that was interrupted goes on from its last epoch. Returns what accuracy.json says. BitsmithError for bad arguments
     and where the training extra is missing.
     """
-    network.keras()
+    network.require_training_extra()
     settings = Settings(
         data,
         str(path) if path is not None else None,
@@ -87,6 +87,8 @@ def _epochs(data: str, quick: bool) -> tuple[int, ...]:
 def _load(settings: Settings) -> tuple[Dataset, Dataset]:
     """The student's and the teacher's data; every bad argument is found here, before anything is written."""
     path = Path(settings.path) if settings.path is not None else None
+    if not 0 <= settings.seed < 2**32:
+        raise BitsmithError(f"seed {settings.seed} is out of range; give 0 to {2**32 - 1}")
     if settings.teacher not in network.TEACHERS:
         raise BitsmithError(f"no teacher is called '{settings.teacher}'; choose {', '.join(network.TEACHERS)}")
     student = load(settings.data, path, settings.classes, settings.quick)
@@ -101,9 +103,10 @@ def _load(settings: Settings) -> tuple[Dataset, Dataset]:
 
 def _run(stages: _Runner, folder: Path) -> dict[str, Any]:
     """The four stages, the saved file and its figures."""
+    keras = network.keras()  # before TensorFlow, which reads the legacy switch when it is imported
     import tensorflow as tf
 
-    network.keras().utils.set_random_seed(stages.settings.seed)
+    keras.utils.set_random_seed(stages.settings.seed)
     tf.config.experimental.enable_op_determinism()
     teacher = stages.teacher()
     scratch = stages.float_student("student_from_scratch", None)
@@ -165,7 +168,7 @@ class _Runner:
         return student, bits, before
 
     def summary(self) -> dict[str, Any]:
-        """Settings, versions and cost; the times are this machine's and of this process only."""
+        """Settings, versions and cost; the times are this machine's, with whatever else it did."""
         import qkeras
         import tensorflow as tf
         import tf_keras
@@ -206,10 +209,10 @@ def _prepare(folder: Path, settings: Settings) -> Path:
             note.write_text(text)
         elif note.read_text() != text:
             raise BitsmithError(
-                f"{folder} holds an unfinished run with other settings; give another --out or remove {checkpoints}"
+                f"{folder} holds an unfinished run with other settings; give another --output or remove {checkpoints}"
             )
     except OSError as error:
-        raise BitsmithError(f"cannot write to {folder}: {error.strerror}; give another --out") from None
+        raise BitsmithError(f"cannot write to {folder}: {error.strerror}; give another --output") from None
     return checkpoints
 
 

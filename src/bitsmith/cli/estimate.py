@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from .options import Build, Json
-from .outcome import Outcome, table
+from .outcome import Outcome, printable, table
 
 
 def estimate(
@@ -19,8 +19,10 @@ def estimate(
 ) -> Outcome:
     """Cycles, exact; resources, estimated."""
     from ..gen.estimate import estimate as predict
+    from ..gen.folder import write_json
 
     data = predict(folder, resources)
+    write_json(folder / "estimate.json", data)
     return Outcome(data, text(data), json)
 
 
@@ -30,8 +32,6 @@ def text(data: dict[str, Any]) -> str:
     total = data["resources"]
     lines = [table(keys, [[layer.get(key, "") for key in keys] for layer in data["layers"]])] if keys else []
     lines += [f"latency {data['latency_cycles']} cycles, a new frame every {data['interval_cycles']} (exact)"]
-    lines += [
-        ", ".join(f"{total[key]} {key.upper()}" for key in ("lut", "ff", "dsp", "bram"))
-        + f" (estimate: {total['source']})"
-    ]
+    figures = ", ".join(f"{total[key]} {key.upper()}" for key in ("lut", "ff", "dsp", "bram"))
+    lines += [f"{figures}; source: {printable(total['source'])}"]
     return "\n".join(lines)

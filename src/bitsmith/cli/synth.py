@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from ..sim.errors import BitsmithError
 from .options import Build, Json
 from .outcome import DONE, FAILED, Outcome, table
+from .progress import progress
 
 TOOLS = ("vitis", "vivado_hls", "yosys", "ecp5")
 
@@ -21,10 +25,25 @@ def synth(
     """Synthesize with the vendor's tool or with Yosys."""
     if tool not in TOOLS:
         raise BitsmithError(f"unknown tool '{tool}'; one of {', '.join(TOOLS)}")
+    with progress(not json and sys.stderr.isatty()) as say:
+        data = _start(folder, tool, say)
+    return Outcome(data, text(data, tool), json, DONE if data.get("timing_met", True) else FAILED)
+
+
+def _start(folder: Path, tool: str, say: Callable[[str], None] | None) -> dict[str, Any]:
     if tool in ("vitis", "vivado_hls"):
-        from ..gen.synth_hls import synth as start
-    else:
-        from ..gen.synth_yosys import synth as start
-    data = start(folder, tool)
+        from ..gen import synth_hls
+
+        return synth_hls.synth(folder, tool)
+    from ..gen import synth_yosys
+
+    return synth_yosys.synth(folder, tool, say)
+
+
+def text(data: dict[str, Any], tool: str) -> str:
+    """One row a layer where the tool tells them apart, then one row a figure."""
+    layers = data.get("layers") or []
+    keys = list(dict.fromkeys(key for layer in layers for key in layer))
+    lines = [table(keys, [[layer.get(key, "") for key in keys] for layer in layers])] if keys else []
     rows = [(key, value) for key, value in data.items() if not isinstance(value, (dict, list))]
-    return Outcome(data, table(["", tool], rows), json, DONE if data.get("timing_met", True) else FAILED)
+    return "\n".join([*lines, table(["", tool], rows)])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -12,6 +10,7 @@ import typer
 
 from .options import Build, Json
 from .outcome import DONE, FAILED, Outcome, printable, table
+from .progress import progress
 
 
 def verify(
@@ -34,7 +33,7 @@ def verify(
     """Compare every integer with the reference's."""
     from ..gen.verify import verify as prove
 
-    with _progress(not json and sys.stderr.isatty()) as say:
+    with progress(not json and sys.stderr.isatty()) as say:
         data = prove(folder, level or ["hls", "rtl"], vectors, inputs, seed, say)
     return Outcome(data, text(data), json, DONE if data["passed"] else FAILED)
 
@@ -54,16 +53,3 @@ def text(data: dict[str, Any]) -> str:
 
 def _pairs(data: dict[str, Any]) -> str:
     return printable(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in data.items()))
-
-
-@contextmanager
-def _progress(shown: bool) -> Iterator[Callable[[str], None] | None]:
-    """A line on stderr that says what is being done and vanishes; None where nobody is watching."""
-    if not shown:
-        yield None
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    with Console(stderr=True).status("") as status:
-        yield lambda line: status.update(Text(printable(line)))

@@ -1,0 +1,8 @@
+"""Resources by formula: what a synthesizer makes of each core's parameters, without running one. An estimate."""
+
+from .cost import Resources, total
+from .stages import count, of_fifo, of_stage
+
+SOURCE = "formula (an estimate)"
+
+__all__ = ["SOURCE", "Resources", "count", "of_fifo", "of_stage", "total"]

@@ -1,0 +1,135 @@
+"""A constant matrix in its three strategies: the multipliers, adders, tables and registers of ``MatrixKernel``."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from ...hw.rtl.adder_graph import Adder, AdderGraph
+from ...hw.rtl.adders import ranges, stage_of
+from ...hw.rtl.matrix import MatrixKernel, split, weight_words
+from ...hw.rtl.tree import LEVELS_PER_STAGE, tree_stages
+from .cost import (
+    Resources,
+    adder,
+    constant_multiplier,
+    counter,
+    logic,
+    multiplexer,
+    multiplier,
+    registers,
+    shift_register,
+    table,
+    total,
+)
+
+
+def kernel(module: MatrixKernel) -> Resources:
+    """One instance of the kernel."""
+    build = {"latency": _latency, "resource": _resource, "distributed_arithmetic": _distributed}
+    return build[module.spec.strategy](module)
+
+
+def tree(terms: int, bits: int) -> Resources:
+    """An adder tree of ``terms`` numbers of ``bits`` bits: a bit more at each level, registers every few levels."""
+    found, level = Resources(), 0
+    while terms > 1:
+        level += 1
+        found += adder((bits + level) * (terms // 2))
+        terms = ceil(terms / 2)
+        if level % LEVELS_PER_STAGE == 0 or terms == 1:
+            found += registers((bits + level) * terms)
+    return found
+
+
+def _latency(module: MatrixKernel) -> Resources:
+    spec, bits = module.spec, module.spec.x_type.width
+    found = Resources()
+    for group in spec.matrix:
+        for column in group.T:
+            weights = [int(weight) for weight in column if weight]
+            found += total(constant_multiplier(bits, weight) for weight in weights)
+            found += registers(sum(bits + abs(weight).bit_length() for weight in weights))
+            widest = bits + max((abs(weight).bit_length() for weight in weights), default=0)
+            found += tree(len(weights) + 1, widest)
+    return found + registers(module.latency)
+
+
+def _resource(module: MatrixKernel) -> Resources:
+    spec = module.spec
+    groups, inputs, outputs = spec.matrix.shape
+    rows, columns = split(spec)
+    found = counter(spec.reuse) + multiplexer(rows, groups * inputs // rows * spec.x_type.width)
+    found += registers(groups * inputs // rows * spec.x_type.width)
+    for group in spec.matrix:
+        words = weight_words(group, rows, columns).reshape(spec.reuse, -1).T
+        found += total(shared_product(word, spec.x_type.width) for word in words)
+        widest = spec.x_type.width + int(abs(group).max(initial=0)).bit_length()
+        found += tree(inputs // rows, widest) * (outputs // columns)
+    stages = 3 + tree_stages(inputs // rows)
+    return found + accumulators(groups * outputs, spec.y_type.width) + registers(4 * stages)
+
+
+def shared_product(words: object, bits: int) -> Resources:
+    """A table of weights, a multiplier and the registers of both."""
+    import numpy as np
+
+    weights = np.asarray(words)
+    width = max(int(weight).bit_length() for weight in (weights.min(), weights.max(), -weights.min())) + 1
+    if len(np.unique(weights)) == 1:
+        return constant_multiplier(bits, int(weights[0])) + registers(bits + width)
+    return table(weights, width) + multiplier(bits, width) + registers(bits + 2 * width)
+
+
+def accumulators(count: int, bits: int) -> Resources:
+    """``count`` registers that start from a constant or add."""
+    return Resources(lut=2 * count * bits, ff=count * bits)
+
+
+def _distributed(module: MatrixKernel) -> Resources:
+    spec = module.spec
+    graph = module.graph()
+    outputs, width = len(graph.outputs), spec.y_type.width
+    found = adder_graph(graph, module.digit_range(), module.graph_stages())
+    if spec.reuse == 1:
+        return found + logic(outputs * width / 2) + registers(outputs * width + module.latency)
+    digits = graph.inputs * (module.digit + int(spec.x_type.signed))
+    found += multiplexer(spec.reuse, digits) + registers(digits) + counter(spec.reuse)
+    return found + accumulators(outputs, width) + logic(outputs * width / 2) + registers(3 * module.latency)
+
+
+def adder_graph(graph: AdderGraph, bounds: tuple[int, int], stages: int) -> Resources:
+    """Its carry chains, and a register for each bit that a later stage reads."""
+    lows, highs = ranges(graph, bounds)
+    signs = [low < 0 for low in lows.tolist()]
+    widths = [max(-lo - 1, hi).bit_length() + (lo < 0) for lo, hi in zip(lows.tolist(), highs.tolist())]
+    depths = graph.depths()
+    needed: list[set[int]] = [set() for _ in widths]
+    luts, inverted = 0, set()
+    for k, add in enumerate(graph.adders, graph.inputs):
+        low, high = _overlap(add, widths, signs)
+        luts += max(0, min(widths[k], high) - low)
+        if add.subtract:  # an inverter for each bit of a term that meets no other bit, shared by all that need it
+            inverted |= {(add.b, bit) for bit in range(max(0, low - add.shift_b))}
+            inverted |= {(add.a, bit - add.shift_a) for bit in range(high, widths[k])}
+        for source in (add.a, add.b):
+            needed[source].add(stage_of(depths[k]))
+    for output in graph.outputs:
+        if output.source >= 0:
+            needed[output.source].add(stages)
+    waits = ((widths[k], [s - stage_of(depths[k]) for s in sorted(wanted)]) for k, wanted in enumerate(needed))
+    return logic(luts + len(inverted)) + total(_waiting(bits, steps) for bits, steps in waits)
+
+
+def _overlap(add: Adder, widths: list[int], signs: list[bool]) -> tuple[int, int]:
+    """From the first to behind the last bit in which both terms vary: each takes a LUT before the carry chain."""
+    tops = [widths[k] + shift for k, shift in ((add.a, add.shift_a), (add.b, add.shift_b))]
+    ends = [max(tops) if signs[k] else top for k, top in zip((add.a, add.b), tops)]
+    return max(add.shift_a, add.shift_b), min(ends)
+
+
+def _waiting(bits: int, steps: list[int]) -> Resources:
+    """A value read after so many registers: a chain, from one reader to the next."""
+    chains = [later - sooner for sooner, later in zip([0, *steps], steps)]
+    return total(shift_register(bits, length) for length in chains)
+
+

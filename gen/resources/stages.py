@@ -1,0 +1,229 @@
+"""What each kind of core, each pointwise module and each buffer costs, from its parameters alone."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from math import ceil
+
+import numpy as np
+
+from ...hw.rtl.activation import ActivationPointwise
+from ...hw.rtl.argmax import ArgmaxPointwise
+from ...hw.rtl.average_pool2d import AveragePoolCore
+from ...hw.rtl.batch_norm import BatchNormPointwise
+from ...hw.rtl.conv2d import MatrixWindowCore
+from ...hw.rtl.dense import DenseCore
+from ...hw.rtl.fold import FoldCore
+from ...hw.rtl.global_average_pool2d import GlobalAveragePoolCore
+from ...hw.rtl.join import JoinCore
+from ...hw.rtl.max_pool2d import MaxPoolCore
+from ...hw.rtl.narrow import NarrowCore
+from ...hw.rtl.reshape import CollectCore, SpreadCore
+from ...hw.rtl.softmax import SoftmaxPointwise
+from ...hw.rtl.window import WindowCore
+from ...sim.division import RoundedDivision
+from ...sim.ops.activation import Kind
+from ...sim.rounding import Overflow, Rounding
+from ..rtl.plan import PlannedStage
+from .cost import (
+    Resources,
+    adder,
+    constant_multiplier,
+    counter,
+    logic,
+    memory,
+    multiplexer,
+    multiplier,
+    registers,
+    shift_register,
+    table,
+    total,
+)
+from .kernels import accumulators, kernel, shared_product, tree
+
+
+@singledispatch
+def count(module: object) -> Resources:
+    """The resources of one core, pointwise module or buffer."""
+    raise AssertionError(f"there is no formula for {type(module).__name__}")
+
+
+def of_stage(stage: PlannedStage) -> Resources:
+    """A core with what follows it, without its buffer."""
+    return count(stage.core) + total(count(module) for module in stage.pointwise)
+
+
+def of_fifo(bits: int, depth: int) -> Resources:
+    """A buffer: two counters for its level and credits, two pointers, and its places."""
+    level = 2 * depth.bit_length()
+    if depth == 1:
+        return Resources(lut=level + 3, ff=level + bits)
+    return Resources(lut=2 * level + 3, ff=level) + counter(depth) * 2 + memory(depth, bits, registered=False)
+
+
+# window cores -----------------------------------------------------------------------------------
+
+
+def window(core: WindowCore) -> Resources:
+    """Control, line buffers and the registers that hold the windows; masks where there is padding."""
+    g = core.geometry
+    depth = g.dilation[0] * g.layout.beats_per_row
+    line = memory(depth, g.layout.bits, registered=True) + counter(depth) if depth > 1 else registers(g.layout.bits)
+    beats = 1 - (g.last_lane - (g.columns - 1)) // g.layout.lanes
+    control = counter(g.steps) + counter(g.layout.height) + counter(g.layout.beats_per_row) + logic(12)
+    rows, columns = g.edge_rows(), g.edge_columns()
+    masked = sum(
+        k in rows or lane * g.strides[1] + c * g.dilation[1] in columns
+        for lane in range(g.lanes)
+        for k in range(g.kernel[0])
+        for c in range(g.kernel[1])
+    )
+    edges = logic(masked * g.layout.channels * g.layout.type.width) + Resources(4, 1) * (len(rows) + len(columns))
+    hold = counter(core.reuse) if core.reuse > 1 else Resources()
+    return control + hold + line * (g.kernel[0] - 1) + registers(g.kernel[0] * beats * g.layout.bits) + edges
+
+
+@count.register
+def _(core: MatrixWindowCore) -> Resources:
+    return window(core) + kernel(core.kernel) * core.geometry.lanes
+
+
+@count.register
+def _(core: MaxPoolCore) -> Resources:
+    taps, bits = int(np.prod(core.geometry.kernel)), core.output.type.width
+    return window(core) + largest(taps, bits) * core.output.elements
+
+
+@count.register
+def _(core: AveragePoolCore) -> Resources:
+    layout = core.inputs[0].layout
+    sums = tree(int(np.prod(core.geometry.kernel)), layout.type.width)
+    bits = layout.type.width + int(np.prod(core.geometry.kernel)).bit_length()
+    means = total(division(core.op.division(c), bits, core.output.type.width) for c in core.counts)
+    choice = multiplexer(len(core.counts), core.output.type.width)
+    return window(core) + (sums + means + choice) * core.output.elements
+
+
+def largest(terms: int, bits: int) -> Resources:
+    """A tree that keeps the larger of two: a comparison on a carry chain of two bits a LUT, and a multiplexer."""
+    stages = ceil(max(terms - 1, 0).bit_length() / 3)
+    return logic((terms - 1) * (bits / 2 + bits)) + registers(bits * stages)
+
+
+def division(parameters: RoundedDivision, bits: int, out_bits: int) -> Resources:
+    """``hw.rtl.divide``: fold, multiply, fold back, correct a tie, saturate."""
+    width = bits + parameters.up + 2
+    product = constant_multiplier(width, parameters.reciprocal.multiplier)
+    tie = constant_multiplier(width, 2 * parameters.divisor) if parameters.rounding is Rounding.RND_CONV else logic(0)
+    stored = 2 * width + width + parameters.reciprocal.multiplier.bit_length()
+    return product + tie + logic(2 * width + 2 * out_bits) + registers(stored + out_bits)
+
+
+# other cores ------------------------------------------------------------------------------------
+
+
+@count.register
+def _(core: DenseCore) -> Resources:
+    layout, bits = core.inputs[0].layout, core.output.type.width
+    taken = layout.elements // core.rows
+    words = core.weights()
+    width = layout.type.width
+    products = total(shared_product(words[:, k, n], width) for k in range(words.shape[1]) for n in range(words.shape[2]))
+    if core.logic_multipliers:
+        products = total(_logic_product(words[:, k, n], width) for k in range(words.shape[1]) for n in range(words.shape[2]))
+    sums = tree(taken, width + int(abs(words).max(initial=0)).bit_length()) * words.shape[2]
+    front = registers(layout.bits + taken * width) + multiplexer(core.rows, taken * width)
+    control = counter(layout.beats) * 2 + counter(core.reuse) * 2 + counter(layout.beats * core.reuse)
+    return products + sums + front + control + accumulators(core.output.channels, bits) + registers(4 * core.stages)
+
+
+def _logic_product(words: np.ndarray, bits: int) -> Resources:  # type: ignore[type-arg]
+    """A product of shifted copies: an adder for each bit of the weight."""
+    width = max(int(words.max(initial=0)), -int(words.min(initial=0)) - 1).bit_length() + 1
+    return table(words, width) + logic(width * (bits + 1)) + registers(bits + 2 * width)
+
+
+@count.register
+def _(core: FoldCore) -> Resources:
+    layout, bits = core.inputs[0].layout, core.fold_type.width
+    control = counter(layout.height) + counter(layout.beats_per_row) + registers(3 * core.latency)
+    if isinstance(core, GlobalAveragePoolCore):
+        mean = division(core.op.division(core.count), bits, core.output.type.width)
+        each = tree(layout.lanes, layout.type.width) + accumulators(1, bits) + mean
+    else:
+        each = largest(layout.lanes, bits) + largest(2, bits) + logic(bits)
+    return control + each * layout.channels
+
+
+@count.register
+def _(core: JoinCore) -> Resources:
+    adders = core.output.bits if len(core.inputs) > 1 and core.output.type != core.inputs[0].layout.type else 0
+    return Resources(lut=adders + 2, ff=core.output.bits + 1)
+
+
+@count.register
+def _(core: NarrowCore) -> Resources:
+    control = counter(core.parts) + counter(core.inputs[0].layout.beats_per_row)
+    return control + multiplexer(core.parts, core.output.bits)
+
+
+@count.register
+def _(core: CollectCore) -> Resources:
+    layout = core.inputs[0].layout
+    return counter(layout.beats) + registers(layout.beats * layout.bits + 1)
+
+
+@count.register
+def _(core: SpreadCore) -> Resources:
+    return counter(core.output.beats) + multiplexer(core.output.beats, core.output.bits)
+
+
+# pointwise --------------------------------------------------------------------------------------
+
+
+@count.register
+def _(module: ActivationPointwise) -> Resources:
+    op = module.op
+    if op.kind is Kind.TABLE:
+        assert op.table_type is not None
+        address = Resources(lut=2 * op.table_type.width, ff=op.table_type.width)
+        found = table(op.table, op.output_type.width) + address
+    else:
+        found = logic(_activation_luts(module))
+    return (found + registers(op.output_type.width)) * module.layout.elements + registers(module.latency)
+
+
+def _activation_luts(module: ActivationPointwise) -> int:
+    """Sign, rounding and saturation; a product where there is a slope."""
+    op = module.op
+    source, out = op.input_type.width, op.output_type.width
+    rounds = op.exact_fraction > op.output_type.fraction and op.rounding is not Rounding.TRN
+    saturates = op.overflow is not Overflow.WRAP and not op.output_type.contains(op.exact_type)
+    clips = op.lower is not None or op.upper is not None
+    sloped = op.kind in (Kind.LEAKY_RELU, Kind.HARD_SIGMOID, Kind.HARD_TANH)
+    return out * (saturates or rounds) + source // 4 * (saturates + rounds) // 2 + source * (sloped + clips)
+
+
+@count.register
+def _(module: BatchNormPointwise) -> Resources:
+    op, bits = module.op, module.op.accumulator.type.width
+    pixel = total(constant_multiplier(module.layout.type.width, int(scale)) for scale in op.scale)
+    each = Resources(lut=bits, ff=2 * bits)
+    return (pixel + each * len(op.scale)) * module.layout.lanes + registers(2)
+
+
+@count.register
+def _(module: ArgmaxPointwise) -> Resources:
+    channels, bits = module.layout.channels, module.layout.type.width + module.output.type.width
+    return largest(channels, bits) + Resources(lut=bits, ff=module.output.type.width + module.latency)
+
+
+@count.register
+def _(module: SoftmaxPointwise) -> Resources:
+    op, channels = module.op, module.layout.channels
+    x, e, r = op.input_type.width, op.exp_type.width, op.reciprocal_type.width
+    exp = table(op.exp_table, e) + Resources(lut=2 * x, ff=op.difference_type.width + e)
+    delays = shift_register(x, module.stages) + shift_register(e, module.stages + 2)
+    product = multiplier(e, r) + registers(e + r + op.output_type.width) + logic(2 * op.output_type.width)
+    once = largest(channels, x) + tree(channels, e) + table(op.reciprocal_table, r) + registers(op.sum_type.width + r)
+    return (once + (exp + delays + product) * channels) * module.layout.lanes + registers(module.latency)

@@ -1,0 +1,199 @@
+"""QKeras quantizers: reading them, and their numbers by hand and by qkeras itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from reading import legacy_keras
+
+from bitsmith.gen.quantize_activation import activation_operators, exact_constant, plain_type
+from bitsmith.gen.quantize_weights import on_type, quantize_weights
+from bitsmith.gen.quantizers import Quantizer, parse_quantizer
+from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fixed import Fixed, Overflow, Rounding, to_float
+from bitsmith.sim.op import Spec
+
+
+def parsed(text: Any) -> Quantizer:
+    q = parse_quantizer(text, "'conv1' (kernel_quantizer)")
+    assert q is not None
+    return q
+
+
+def test_text_and_dictionary_are_the_same() -> None:
+    config = {"bits": 6, "integer": 1, "symmetric": 0, "alpha": 1, "keep_negative": True, "qnoise_factor": 1.0}
+    for text in ("quantized_bits(6,1,alpha=1)", " quantized_bits( 6, integer=1, alpha = 1 ) "):
+        assert parsed(text) == parsed({"class_name": "quantized_bits", "config": config, "module": "qkeras.quantizers"})
+    assert parsed("quantized_relu(6)")["integer"] == 0
+    assert parsed("binary") == parsed("binary()")
+    assert parsed("quantized_bits(4,0,alpha='auto_po2')")["symmetric"] is True
+    assert parse_quantizer(None, "x") is None
+    assert str(parsed("quantized_relu(6,2,negative_slope=0.25)")) == "quantized_relu(6, 2, negative_slope=0.25)"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("quantised_bits(4)", "unknown quantizer 'quantised_bits'; supported: quantized_bits"),
+        ("quantized_bits(4,", "cannot read"),
+        ("quantized_bits(x)", "cannot read"),
+        ("os.system('x')", "cannot read"),
+        ("quantized_bits(4)(3)", "cannot read"),
+        ("(" * 5000, "cannot read"),
+        ("quantized_bits(4,wide=3)", "has no parameter 'wide'"),
+        ("quantized_tanh(1,2,3,4,5,6)", "too many arguments"),
+        ("quantized_bits(0)", "bits=0 of quantized_bits is not supported; supported: 1 to 32"),
+        ("quantized_bits(4.5)", "no whole number"),
+        ("quantized_bits(4,99)", "integer=99"),
+        ("quantized_bits(4,alpha='best')", "alpha='best' is not supported"),
+        ("quantized_bits(4,alpha=-1)", "alpha=-1 is not supported"),
+        ("quantized_bits(4,qnoise_factor=0.5)", "qnoise_factor=0.5 is not supported; supported: 1.0"),
+        ("bernoulli()", "bernoulli is not supported (it is random)"),
+        ("stochastic_ternary()", "random"),
+        ("quantized_linear(8)", "it is not in qkeras 0.9.0"),
+        ({"class_name": "quantized_bits", "config": [4]}, "no dictionary"),
+        (17, "is no quantizer"),
+    ],
+)
+def test_what_is_no_quantizer(data: Any, message: str) -> None:
+    with pytest.raises(BitsmithError) as error:
+        parse_quantizer(data, "'conv1' (kernel_quantizer)")
+    assert message in str(error.value)
+    assert "'conv1'" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "raw", "type"),
+    [
+        ("quantized_bits(4,0,alpha=1)", [0.0625, 0.1875, -0.0625, 0.99, -3.0], [0, 2, 0, 7, -8], Fixed(True, 0, 3)),
+        ("quantized_bits(4,0,1,alpha=1)", [-3.0, 3.0], [-7, 7], Fixed(True, 0, 3)),
+        ("quantized_bits(4,2,alpha=1)", [0.5, 1.5, 2.6, -9.0], [1, 3, 5, -8], Fixed(True, 2, 1)),
+        ("quantized_bits(4,0,alpha=0.5)", [0.5, -1.0], [4, -8], Fixed(True, -1, 4)),
+        ("quantized_bits(3,0,keep_negative=False,alpha=1)", [-1.0, 0.5, 2.0], [0, 4, 7], Fixed(False, 0, 3)),
+        ("quantized_bits(1,0,alpha=1)", [-0.1, 0.0, 0.1], [-1, 1, 1], Fixed(True, 1, 0)),
+        ("binary(alpha=1)", [-0.1, 0.0, 5.0], [-1, 1, 1], Fixed(True, 1, 0)),
+        ("binary(use_01=True,alpha=1)", [-0.1, 0.0, 5.0], [0, 1, 1], Fixed(False, 1, 0)),
+        ("ternary(alpha=1)", [-0.4, -0.3, 0.2, 0.34], [-1, 0, 0, 1], Fixed(True, 1, 0)),
+        ("quantized_po2(4)", [1.0, -0.5, 0.01, 100.0], [16, -8, 1, 128], Fixed(True, 4, 4)),
+    ],
+)
+def test_weights_by_hand(text: str, values: list[float], raw: list[int], type: Fixed) -> None:
+    grid = quantize_weights(parsed(text), np.array(values), "'conv1': kernel")
+    assert grid.raw.tolist() == raw
+    assert grid.type == type
+    assert grid.scale is None
+
+
+def test_scales_by_hand() -> None:
+    """max|x| = 0.875 and 1.75 over two channels at 4 bits: steps of exactly 1/8 and 1/4, shifts of one type."""
+    values = np.array([[0.875, -1.75], [0.5, 0.25]])
+    grid = quantize_weights(parsed("quantized_bits(4,0,alpha='auto')"), values, "x")
+    assert grid.scale is None
+    assert to_float(grid.raw, grid.type).tolist() == values.tolist()
+    other = quantize_weights(parsed("quantized_bits(4,0,alpha='auto')"), values * 0.75, "x")
+    assert other.scale is not None
+    assert other.raw.tolist() == [[7, -7], [4, 1]]
+    np.testing.assert_array_equal(other.scale, np.array([[0.09375, 0.1875]]))
+
+
+def test_weights_that_take_too_many_bits() -> None:
+    with pytest.raises(BitsmithError, match="more than 62 bits"):
+        quantize_weights(parsed("quantized_po2(8)"), np.array([0.0, 1.0]), "'conv1': kernel")
+
+
+def test_configured_types_hold_their_weights() -> None:
+    t = Fixed(True, 0, 3)
+    values = np.array([0.1875, -1.0, 0.9])
+    assert on_type(values, t, Rounding.TRN, Overflow.WRAP, "w").raw.tolist() == [1, -8, 7]
+    assert on_type(values, t, Rounding.RND_CONV, Overflow.SAT, "w").raw.tolist() == [2, -8, 7]
+    assert on_type(np.array([1.0]), t, Rounding.TRN, Overflow.SAT, "w").raw.tolist() == [7]
+    for bad, overflow in ((1.0, Overflow.WRAP), (1.2, Overflow.SAT), (-1.2, Overflow.SAT)):
+        with pytest.raises(BitsmithError, match=r"w\[1\] = -?1"):
+            on_type(np.array([0.0, bad]), t, Rounding.TRN, overflow, "w")
+
+
+def test_types_of_plain_quantizers() -> None:
+    assert plain_type(parsed("quantized_relu(6,2)")) == (Fixed(False, 2, 4), Overflow.SAT)
+    assert plain_type(parsed("quantized_bits(6,2)")) == (Fixed(True, 2, 3), Overflow.SAT)
+    assert plain_type(parsed("quantized_bits(6,2,1)")) == (Fixed(True, 2, 3), Overflow.SAT_SYM)
+    for text in ("quantized_tanh(4)", "quantized_bits(1)", "quantized_bits(4,alpha=2)", "quantized_relu(4,0,0,0.5)"):
+        assert plain_type(parsed(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("quantized_po2(4)", "for weights only"),
+        ("quantized_bits(4,alpha='auto')", "depends on the data"),
+        ("quantized_relu(4,0,1)", "use_sigmoid=1 is not supported"),
+        ("quantized_relu(4,0,negative_slope=2.0)", "negative_slope=2.0 is not supported"),
+        ("quantized_relu(4,0,negative_slope=0.0625)", "negative_slope=0.0625 is not supported"),
+        ("quantized_relu(4,2,relu_upper_bound=1.1,is_quantized_clip=False)", "is not a multiple of"),
+        ("ternary(threshold='auto')", "threshold='auto'"),
+        ("ternary(threshold=0)", "threshold=0.0 is not supported"),
+        ("quantized_tanh(4,use_real_tanh=True)", "needs 25 address bits"),
+    ],
+)
+def test_activations_that_cannot_be_exact(text: str, message: str) -> None:
+    with pytest.raises(BitsmithError) as error:
+        activation_operators(parsed(text), Spec((2,), Fixed(True, 9, 20)), "'act'")
+    assert message in str(error.value)
+
+
+def test_upper_bounds_on_the_grid() -> None:
+    q = parsed("quantized_relu(4,2,relu_upper_bound=1.5,is_quantized_clip=False)")
+    (op,) = activation_operators(q, Spec((3,), Fixed(True, 4, 3)), "'act'")
+    assert op.compute(np.array([[100, 7, -5]])).tolist() == [
+        [6, 4, 0]
+    ]  # 12.5, 0.875 -> 1.0 (a tie goes to even), -0.625
+
+
+@pytest.mark.parametrize("value", [0.3, 0.2, 1 / 6, 6.0, 0.5, 0.0, -0.75, 1e-6])
+def test_exact_constants(value: float) -> None:
+    assert float(exact_constant(value)) == float(np.float32(value))
+
+
+@pytest.mark.train
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("axes", [1, 2, 4])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "quantized_bits(6,0,alpha=1)",
+        "quantized_bits(4,1,1,alpha=1)",
+        "quantized_bits(9,2)",
+        "quantized_bits(4,0,alpha='auto')",
+        "quantized_bits(7,1,alpha='auto')",
+        "quantized_bits(4,0,alpha='auto_po2')",
+        "quantized_bits(8,0,alpha='auto_po2')",
+        "quantized_bits(4,0,alpha=1.5)",
+        "quantized_po2(4)",
+        "quantized_po2(5,max_value=2)",
+        "quantized_po2(5,quadratic_approximation=True)",
+        "quantized_po2(4,log2_rounding='floor')",
+        "binary(alpha=1)",
+        "binary(alpha='auto')",
+        "binary(alpha='auto_po2')",
+        "binary(use_01=True)",
+        "ternary(alpha=1)",
+        "ternary(alpha=2.0,threshold=0.1)",
+        "ternary(alpha='auto')",
+        "ternary(alpha='auto_po2')",
+    ],
+)
+def test_weights_by_qkeras(text: str, axes: int) -> None:
+    """The same integers: a value that went to another integer would be a whole step off, float32 is 2**-22 off."""
+    _, _ = legacy_keras()
+    from qkeras.quantizers import get_quantizer
+
+    values = np.random.default_rng(11).normal(0, 0.5, (3, 3, 4, 5)[:axes]).astype(np.float32)
+    grid = quantize_weights(parsed(text), values.astype(np.float64), "w")
+    ours = to_float(grid.raw, grid.type) * (1.0 if grid.scale is None else grid.scale)
+    theirs = np.asarray(get_quantizer(text)(values), dtype=np.float64)
+    if grid.scale is None:
+        np.testing.assert_array_equal(ours, theirs)
+    else:
+        assert np.abs(ours - theirs).max() <= 2.0**-22 * np.abs(values).max()

@@ -1,0 +1,147 @@
+"""A bench that cannot fail is a defect: one flipped weight bit in what was emitted must be found and named."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bitsmith.gen.build import build
+from bitsmith.gen.ir import Graph, Node
+from bitsmith.gen.verify import verify
+from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.op import Operator, Spec
+from bitsmith.sim.ops.activation import Activation
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.max_pool2d import MaxPool2D
+
+Need = Callable[..., None]
+PIXEL, WEIGHT = Fixed(False, 0, 8), Fixed(True, 0, 5)
+RESULT = Fixed(False, 4, 8)  # so wide and so fine that nothing hides a flipped bit
+
+
+def network() -> Graph:
+    """Two convolutions, ReLU and pooling between them; the exact accumulator comes out.
+
+    The first one's weights are not negative, so that ReLU hides none.
+    """
+    rng = np.random.default_rng(7)
+
+    def conv(type_: Fixed, least: int, *shape: int) -> Conv2D:
+        weights = rng.integers(least, 32, shape)
+        return Conv2D(type_, weights, WEIGHT, rng.integers(1, 32, shape[3:]), WEIGHT)
+
+    image = Spec((9, 8, 1), PIXEL)
+    nodes: list[Node] = []
+
+    def add(name: str, op: Operator, before: str, spec: Spec) -> Spec:
+        nodes.append(Node(name, op, (before,), name))
+        return op.infer(spec)
+
+    wide = add("conv1", conv(PIXEL, 0, 3, 3, 1, 2), "image", image)
+    small = add("relu1", Activation(wide.type, "relu", RESULT), "conv1", wide)
+    pooled = add("pool1", MaxPool2D(RESULT, (2, 2), (2, 2)), "relu1", small)
+    add("conv2", conv(RESULT, -32, 2, 2, 2, 3), "pool1", pooled)
+    return Graph("mutant", (("image", image),), tuple(nodes), ("conv2",), {"conv2": "Second Convolution"})
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One unspoilt build a strategy."""
+    folders = {}
+    for strategy in ("latency", "resource", "distributed_arithmetic"):
+        folders[strategy] = tmp_path_factory.mktemp(strategy) / "build"
+        build(network(), {"Bitsmith": {"strategy": strategy}}, folders[strategy], seed=3, vectors=8)
+    return folders
+
+
+@pytest.fixture
+def spoil(whole: dict[str, Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A copy of a build that may be changed."""
+
+    def copy(strategy: str) -> Path:
+        shutil.copytree(whole[strategy], tmp_path / strategy)
+        return tmp_path / strategy
+
+    return copy
+
+
+def flip(path: Path, pattern: str, which: int) -> None:
+    """Change the lowest bit that is set in the ``which``-th hexadecimal number that ``pattern`` finds in a file."""
+    text = path.read_text()
+    found = [match for match in re.finditer(pattern, text) if int(match[1], 16)][which]
+    number = int(found[1], 16)
+    value = format(number ^ (number & -number), f"0{len(found[1])}x")
+    path.write_text(text[: found.start(1)] + value + text[found.end(1) :])
+
+
+def named(report: dict[str, Any], level: str) -> tuple[str, str]:
+    assert report["passed"] is False
+    assert report["levels"][level]["mismatches"] > 0
+    found = report["first_divergence"]
+    assert found["level"] == level
+    assert found["expected"] != found["got"]
+    return found["node"], found["layer"]
+
+
+@pytest.mark.parametrize("strategy", ["latency", "resource", "distributed_arithmetic"])
+def test_unspoilt_builds_pass(strategy: str, whole: dict[str, Path], need: Need) -> None:
+    need("g++", "verilator")
+    assert verify(whole[strategy], ["rtl"])["passed"] is True
+
+
+def weight(verilog: str, strategy: str) -> str:
+    """Where a weight's bits stand: a factor; an entry of a table by phase; in an adder graph a summand, the bias."""
+    if strategy == "latency":
+        return r"\* \d+'h([0-9a-f]+)"
+    if strategy == "distributed_arithmetic":
+        return r"[+-] \$signed\(\d+'h([0-9a-f]+)\)"
+    table = re.search(r"weight_\w+ <= (n\d+);", verilog)
+    assert table is not None
+    return rf":\n +{table[1]} = \d+'h([0-9a-f]+);"
+
+
+@pytest.mark.parametrize("strategy", ["latency", "resource", "distributed_arithmetic"])
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_a_flipped_weight_bit_in_the_verilog(
+    strategy: str, layer: str, spoil: Callable[[str], Path], need: Need
+) -> None:
+    need("g++", "verilator")
+    path = spoil(strategy) / "rtl" / f"{layer}.v"
+    flip(path, weight(path.read_text(), strategy), 0)
+    label = {"conv1": "conv1", "conv2": "Second Convolution"}[layer]
+    assert named(verify(path.parent.parent, ["rtl"]), "rtl") == (layer, label)
+
+
+@pytest.mark.parametrize(("layer", "header"), [("conv1", 0), ("conv2", 1)])
+def test_a_flipped_weight_bit_in_the_cpp(
+    layer: str, header: int, spoil: Callable[[str], Path], need: Need
+) -> None:
+    need("g++")
+    folder = spoil("latency")
+    path = sorted((folder / "hls" / "firmware" / "weights").glob("w*.h"), key=lambda p: int(p.stem[1:]))[header]
+    text = path.read_text()
+    found = re.search(r"-?\d+\.\d+", text)
+    assert found is not None
+    changed = ((round(float(found[0]) * 32)) ^ 1) / 32
+    path.write_text(text[: found.start()] + f"{changed:.5f}" + text[found.end() :])
+    assert named(verify(folder, ["hls"]), "hls")[0] == layer
+
+
+def test_a_changed_expected_integer(spoil: Callable[[str], Path], need: Need) -> None:
+    """The expected file is what is compared, at each level."""
+    need("g++", "verilator")
+    folder = spoil("latency")
+    path = folder / "vectors" / "output_conv2.npy"
+    expected = np.load(path)
+    expected[-1, -1, -1, -1] ^= 1
+    np.save(path, expected)
+    report = verify(folder, ["hls", "rtl"])
+    assert report["passed"] is False
+    assert [report["levels"][level]["mismatches"] for level in ("hls", "rtl")] == [1, 1]
+    assert report["first_divergence"]["index"] == [index - 1 for index in expected.shape[1:]]
