@@ -5,93 +5,23 @@ What Bitsmith adds stands under the key ``Bitsmith``. YAML is loaded with the sa
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from ..sim.errors import BitsmithError
-from ..sim.fixed import Fixed, Overflow, Rounding
+from ..sim.fixed import Fixed
+from .layer_config import LayerConfig, Precision, Section, check_type
+from .suggest import choose, suggest
+
+__all__ = ["BitsmithConfig", "Config", "HLSConfig", "LayerConfig", "Precision", "load_config", "parse_config"]
 
 MAX_BYTES = 1 << 20
-Role = Literal["result", "weight", "bias", "accum", "scale", "default", "table", "maximum"]
-_ROLES = ("result", "weight", "bias", "accum", "scale", "default", "table", "maximum")
-_AUTO = "auto"
 
 
-class Precision(NamedTuple):
-    """A type and how values come to it."""
-
-    type: Fixed
-    rounding: Rounding = Rounding.TRN
-    overflow: Overflow = Overflow.WRAP
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
-
-
-def _check_precision(value: Any) -> Any:
-    """Every type in a Precision must parse; ``auto`` means that Bitsmith derives it."""
-    for role, text in value.items() if isinstance(value, dict) else [("default", value)]:
-        if role not in _ROLES:
-            raise ValueError(f"unknown kind '{role}'{suggest(role, _ROLES)}")
-        if text != _AUTO:
-            _check_type(text)
-    return value
-
-
-def _check_type(text: str) -> None:
-    """ValueError, as pydantic wants it, for text that is no type."""
-    try:
-        Fixed.parse(text)
-    except BitsmithError as error:
-        raise ValueError(str(error)) from None
-
-
-class LayerConfig(_Section):
-    """Settings of one layer, of one class of layers, or (``Model``) of all."""
-
-    precision: str | dict[str, str] | None = Field(default=None, alias="Precision")
-    reuse_factor: int | None = Field(default=None, alias="ReuseFactor", ge=1)
-    strategy: str | None = Field(default=None, alias="Strategy")
-    trace_output: bool = Field(default=False, alias="TraceOutput")
-    trace: bool = Field(default=False, alias="Trace")
-    table_size: int | None = Field(default=None, alias="TableSize", ge=2)
-    parallelization_factor: int | None = Field(default=None, alias="ParallelizationFactor", ge=1)
-    conv_implementation: str | None = Field(default=None, alias="ConvImplementation")
-    bram_factor: int | None = Field(default=None, alias="BramFactor", ge=0)
-
-    _types = field_validator("precision", mode="after")(_check_precision)
-
-    @field_validator("strategy", mode="before")
-    @classmethod
-    def _strategy(cls, value: Any) -> Any:
-        return None if value is None else choose("Strategy", value, STRATEGIES)
-
-    def lookup(self, role: str) -> Precision | None:
-        """The precision for a role: its own, else the default; None where there is none or it is ``auto``."""
-        table = self.precision if isinstance(self.precision, dict) else {"default": self.precision or _AUTO}
-        text = table.get(role, table.get("default", _AUTO))
-        return None if text == _AUTO else Precision(*Fixed.parse(text))
-
-    def explicit(self, role: str) -> bool:
-        return isinstance(self.precision, dict) and role in self.precision
-
-
-STRATEGIES = {
-    "latency": "latency",
-    "resource": "resource",
-    "distributed_arithmetic": "distributed_arithmetic",
-    "da": "distributed_arithmetic",
-    "unrolled": "latency",
-}
-"""Spellings, lower case, and what they mean."""
-
-
-class HLSConfig(_Section):
+class HLSConfig(Section):
     """hls4ml's HLSConfig."""
 
     model: LayerConfig = Field(default_factory=lambda: LayerConfig(), alias="Model")
@@ -101,7 +31,7 @@ class HLSConfig(_Section):
     skip_optimizers: list[str] | None = Field(default=None, alias="SkipOptimizers")
 
 
-class BitsmithConfig(_Section):
+class BitsmithConfig(Section):
     """What hls4ml's configuration has no word for."""
 
     input: str | dict[str, str] | None = None
@@ -123,11 +53,11 @@ class BitsmithConfig(_Section):
     @classmethod
     def _input_types(cls, value: Any) -> Any:
         for text in value.values() if isinstance(value, dict) else [value] if value else []:
-            _check_type(text)
+            check_type(text)
         return value
 
 
-class Config(_Section):
+class Config(Section):
     """A whole configuration file."""
 
     backend: str = Field(default="Vitis", alias="Backend")
@@ -146,6 +76,8 @@ class Config(_Section):
     keras_json: Any = Field(default=None, alias="KerasJson")
     keras_h5: Any = Field(default=None, alias="KerasH5")
     input_data: Any = Field(default=None, alias="InputData")
+    input_shapes: Any = Field(default=None, alias="InputShapes")
+    output_shapes: Any = Field(default=None, alias="OutputShapes")
     output_predictions: Any = Field(default=None, alias="OutputPredictions")
     write_weights_txt: bool | None = Field(default=None, alias="WriteWeightsTxt")
     write_tar: bool | None = Field(default=None, alias="WriteTar")
@@ -158,16 +90,21 @@ class Config(_Section):
     def _backend(cls, value: Any) -> Any:
         return choose("Backend", value, {"vitis": "Vitis", "vivado": "Vivado"})
 
-    def precision(self, name: str, class_name: str, role: str, model: bool = True) -> Precision | None:
+    def precision(
+        self, name: str, class_name: str, role: str, model: bool = True, required: bool = False
+    ) -> Precision | None:
         """What a layer's ``role`` (result, weight, bias, scale …) is rounded to: by name, by type, for the model.
 
-        ``model=False`` leaves the model's default out. None where nothing is said, or ``auto``.
+        ``model=False`` leaves the model's default out. A result that is ``auto`` stays exact unless it is ``required``;
+        any other ``auto`` means the next default, as in hls4ml. None where nothing is said.
         """
         sections = [self.hls.layer_name.get(name), self.hls.layer_type.get(class_name)]
-        for section in [*sections, self.hls.model if model else None]:
+        for section in [*sections, self.hls.model if model or required else None]:
             found = section.lookup(role) if section is not None else None
-            if found is not None or (section is not None and section.explicit(role)):
+            if found is not None:
                 return found
+            if section is not None and role == "result" and section.explicit(role) and not required:
+                return None
         return None
 
     def input_precision(self, name: str) -> Precision | None:
@@ -202,25 +139,6 @@ def _derived(suffix: str) -> bool:
     return suffix in _DERIVED or suffix.startswith(("quantized_", "binary", "ternary"))
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?``, or the list of what there is where nothing is near."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if not near:
-        lower = {k.lower(): k for k in names}
-        near = [lower[m] for m in difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)]
-    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    return f"; did you mean '{near[0]}'?" if near else f"; there are {shown}" if names else ""
-
-
-def choose(key: str, value: Any, known: dict[str, str]) -> str:
-    """The meaning of a spelling, whatever its case; ValueError that suggests one."""
-    found = known.get(str(value).lower())
-    if found is None:
-        raise ValueError(f"{key}: '{value}' is not supported{suggest(str(value).lower(), known)}")
-    return found
-
-
 def parse_config(data: Any, where: str = "the configuration") -> Config:
     """A configuration from plain data; BitsmithError that names the key and the nearest right one."""
     if data is None:
@@ -242,7 +160,7 @@ def load_config(path: Path) -> Config:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BitsmithError(f"{path} has {path.stat().st_size} bytes; a configuration has at most {MAX_BYTES}")
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())  # a SafeLoader
     except OSError as error:
         raise BitsmithError(f"{path}: cannot be read ({error.strerror}); give a YAML file") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -253,7 +171,18 @@ def load_config(path: Path) -> Config:
     return parse_config(data, str(path))
 
 
-S = TypeVar("S", bound=BaseModel)
+def _loader() -> Any:
+    """PyYAML's safe loader, which reads hls4ml's own tags (``KerasModel: !keras_model …``) as plain text."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """A class of its own, so that no other user of PyYAML sees the tags."""
+
+    def text(loader: Any, suffix: str, node: Any) -> str | None:
+        return str(node.value) if isinstance(node, yaml.ScalarNode) else None
+
+    Loader.add_multi_constructor("!", text)
+    return Loader
 
 
 def _explain(error: ValidationError) -> str:

@@ -9,7 +9,7 @@ from ..sim.errors import BitsmithError
 from .config import Config, load_config, parse_config
 from .passes.fold_batch_norm import fold_batch_norm
 from .quantizers import parse_quantizer
-from .read import read_network_file
+from .read import one_line, read_network_file
 from .read.build import Builder, Tensor, value_of
 from .read.convert import check_class, convert, convert_layer
 from .read.network import Layer, Network
@@ -52,14 +52,14 @@ def _try(network: Network, config: Config) -> tuple[dict[str, Tensor], dict[str,
     try:
         build = Builder(fold_batch_norm(network, config), config)
     except BitsmithError as error:
-        return {}, problems | {network.name: str(error)}
+        return {}, problems | {network.name: one_line(error)}
     for layer in build.network.layers:
         if layer.name in problems or any(key not in build.tensors for key in layer.inputs):
             continue
         try:
             build.tensors[layer.key] = convert_layer(build, layer)
         except BitsmithError as error:
-            problems[layer.name] = str(error)
+            problems[layer.name] = one_line(error)
     for layer in network.layers:  # a folded normalization stands for the layer it went into
         if layer.class_name == "BatchNormalization" and layer.key not in build.tensors and layer.inputs:
             before = build.tensors.get(layer.inputs[0])
@@ -72,7 +72,7 @@ def _refusal(layer: Layer) -> str:
     try:
         check_class(layer)
     except BitsmithError as error:
-        return str(error)
+        return one_line(error)
     return ""
 
 
@@ -81,7 +81,7 @@ def _whole(network: Network, config: Config) -> dict[str, str]:
     try:
         convert(network, config)
     except BitsmithError as error:
-        return {network.name: str(error)}
+        return {network.name: one_line(error)}
     return {}
 
 

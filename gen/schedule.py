@@ -165,7 +165,8 @@ class Network:
         ends = np.max(list(each.values()), axis=0)
         busy = {stage.name: stage.busy for stage in self.stages}
         found = {name: tuple(times.tolist()) for name, times in each.items()}
-        return Schedule(int(ends[0]) + 1, int(ends[-1] - ends[-2]), depths, tuple(ends.tolist()), found, busy)
+        interval = max(int(times[-1] - times[-2]) for times in each.values())
+        return Schedule(int(ends[0]) + 1, interval, depths, tuple(ends.tolist()), found, busy)
 
     def _ends(self, stage: Stage, steps: Times) -> Times:
         """When each frame's last beat is taken from the buffer behind an output's stage."""

@@ -72,9 +72,8 @@ def read_report(project: str | Path) -> dict[str, Any]:
     BitsmithError where there is no report or it is damaged.
     """
     home = Path(project)
-    found = [
-        p for p in sorted(home.glob("*_prj/solution1/syn/report/*_csynth.xml")) if _top(p) == p.parents[3].name[:-4]
-    ]
+    reports = sorted(home.glob("*_prj/solution1/syn/report/*_csynth.xml"))
+    found = [path for path in reports if path.name == path.parents[3].name.replace("_prj", "_csynth.xml")]
     if not found:
         raise BitsmithError(f"no synthesis report under '{home}'; run the synthesis again")
     try:
@@ -104,11 +103,6 @@ def read_report(project: str | Path) -> dict[str, Any]:
     if clock is not None and estimate is not None:
         figures["timing_met"] = estimate <= clock
     return figures
-
-
-def _top(report: Path) -> str:
-    """``cells`` of ``cells_csynth.xml``: the project's folder is called ``cells_prj``."""
-    return report.name[: -len("_csynth.xml")]
 
 
 def _dsp(root: ElementTree.Element) -> int | None:

@@ -34,7 +34,7 @@ def run_bench(
     with _environment(tool):
         runner = get_runner(simulator)
         # The runner ends in SystemExit where a test fails too: what counts is whether the report was written.
-        with suppress(SystemExit):
+        with suppress(SystemExit, RuntimeError):
             runner.build(
                 sources=list(sources),
                 hdl_toplevel=toplevel,

@@ -1,69 +1,42 @@
 """What every operator promises, proven the same way for each: a subclass gives its cases and inherits the proofs.
 
 * float bound: the integers are what real arithmetic gives, exactly, or within the stated number of output steps;
+* reference: the fast reference gives the integers of ``compute``;
 * hls = reference: hls4ml's C simulation gives the same integers;
 * rtl = reference: so does the Verilog, at full speed, and under stalls after a reset in mid-frame;
-* cycles: latency and interval in simulation are the predicted ones;
+* cycles: every frame leaves in the predicted cycle;
 * saved and read back: the operator's JSON gives the same operator, byte for byte;
 * bad parameters are refused in one line.
+
+A class costs one compiled C simulation and one compiled Verilog for each number of pixels per cycle, see hardware.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from hardware import SEED, Case, Hardware
 
-from bitsmith.gen.build import build
-from bitsmith.gen.ir import Graph, Node
-from bitsmith.gen.verify import vectors, verify
+from bitsmith.gen.ir import Graph
+from bitsmith.gen.schedule import FRAMES as PREDICTED_FRAMES
+from bitsmith.gen.verify import vectors
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import IntArray, to_float
-from bitsmith.sim.op import Operator, Spec
+from bitsmith.sim.predict import Reference
 
 Need = Callable[..., None]
-FRAMES = 12
-SEED = 20261121
-
-
-@dataclass(frozen=True)
-class Case:
-    """One operator with its inputs. ``layer`` is hls4ml's section for it (Strategy, ReuseFactor)."""
-
-    op: Operator
-    inputs: tuple[Spec, ...]
-    pixels_per_cycle: int = 1
-    layer: Mapping[str, Any] = field(default_factory=dict)
-    levels: tuple[str, ...] = ("hls", "rtl")
-
-    @cached_property
-    def graph(self) -> Graph:
-        """The operator alone, between inputs x0, x1, … and one output."""
-        inputs = tuple((f"x{k}", spec) for k, spec in enumerate(self.inputs))
-        node = Node(f"{self.op.stem}_0", self.op, tuple(name for name, _ in inputs), f"{self.op.stem}_0")
-        return Graph("alone", inputs, (node,), (node.name,))
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        layers = {f"{self.op.stem}_0": dict(self.layer)} if self.layer else {}
-        return {"Bitsmith": {"pixels_per_cycle": self.pixels_per_cycle}, "HLSConfig": {"LayerName": layers}}
-
-    def frames(self, count: int = FRAMES) -> list[IntArray]:
-        """The extremes and random frames for each input."""
-        batch = vectors.make(self.graph.inputs, count, SEED)
-        return [batch[name] for name, _ in self.graph.inputs]
+Refused = tuple[Callable[[], object], str]
 
 
 class OperatorContract:
     """Inherit, name the class ``Test…``, and give ``cases``, ``bad`` and ``float_result``."""
 
     cases: ClassVar[Mapping[str, Case]] = {}
-    bad: ClassVar[Mapping[str, tuple[Callable[[], object], str]]] = {}
+    bad: ClassVar[Mapping[str, Refused]] = {}
     """A call that must be refused, and what the message says (a regular expression)."""
     steps_off: ClassVar[float] = 0.0
     """How far, in steps of the output type, ``compute`` may be from ``float_result``; 0 where it is exact."""
@@ -73,42 +46,79 @@ class OperatorContract:
         raise NotImplementedError(f"{type(self).__name__} gives no float_result")
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        for name, table in (("case", self.cases), ("refused", self.bad)):
-            if name in metafunc.fixturenames:
-                assert table, f"{type(self).__name__} gives no {name}s"
-                metafunc.parametrize(name, list(table.values()), ids=list(table))
+        tables: dict[str, Mapping[str, object]] = {"name": self.cases, "refused": self.bad}
+        for argument, table in tables.items():
+            if argument in metafunc.fixturenames:
+                assert table, f"{type(self).__name__} gives nothing for '{argument}'"
+                values = list(table) if argument == "name" else list(table.values())
+                metafunc.parametrize(argument, values, ids=list(table))
 
-    def test_float_bound(self, case: Case) -> None:
-        frames = case.frames()
-        got = case.op.compute(*frames)
-        type_ = case.op.infer(*case.inputs).type
-        real = [to_float(raw, spec.type) for raw, spec in zip(frames, case.inputs)]
+    @pytest.fixture(scope="class")
+    @classmethod
+    def hardware(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hardware]:
+        """Everything that is built for the class; it compiles when a test first asks."""
+        yield Hardware(cls.cases, tmp_path_factory.mktemp("contract"))
+
+    def test_float_bound(self, name: str) -> None:
+        case = self.cases[name]
+        specs = case.operator_inputs
+        batch = vectors.make(tuple((f"x{k}", spec) for k, spec in enumerate(specs)), 40, SEED)
+        got = case.op.compute(*batch.values())
+        real = [to_float(raw, spec.type) for raw, spec in zip(batch.values(), specs)]
+        type_ = case.op.infer(*specs).type
         expected = np.ldexp(np.asarray(self.float_result(case.op, *real), dtype=np.float64), type_.fraction)
         assert expected.shape == got.shape
         assert float(np.abs(got - expected).max()) <= self.steps_off
 
-    def test_built_hardware_equals_reference(self, case: Case, tmp_path: Path, need: Need) -> None:
-        """hls = rtl = reference, stalls and reset included; latency and interval as predicted."""
-        need("g++", "verilator")
-        build(case.graph, case.config, tmp_path / "build", seed=SEED, vectors=FRAMES)
-        report = verify(tmp_path / "build", case.levels, seed=SEED)
-        assert report["first_divergence"] is None
-        assert {name: level["mismatches"] for name, level in report["levels"].items()} == dict.fromkeys(case.levels, 0)
-        assert [problem for level in report["levels"].values() for problem in level["problems"]] == []
-        if "rtl" in case.levels:
-            cycles = report["cycles"]
-            assert cycles["latency_cycles"] == cycles["predicted_latency_cycles"]
-            assert cycles["interval_cycles"] == cycles["predicted_interval_cycles"]
+    def test_reference_equals_compute(self, name: str, hardware: Hardware) -> None:
+        graph = hardware.graphs[name]
+        inputs = hardware.inputs_of(name)
+        plain = Reference(graph).trace_raw(*inputs)[graph.outputs[0]]
+        np.testing.assert_array_equal(Reference(graph).predict_raw(*inputs)[0], plain)
 
-    def test_saved_and_read_back(self, case: Case) -> None:
-        text = case.graph.to_json()
+    def test_hls_equals_reference(self, name: str, hardware: Hardware, need: Need) -> None:
+        need("g++")
+        np.testing.assert_array_equal(hardware.hls()[name], hardware.expected[name])
+
+    def test_rtl_equals_reference(self, name: str, hardware: Hardware, need: Need) -> None:
+        need("g++", "verilator")
+        run = hardware.full_speed(self.cases[name])
+        assert run.problems == ()
+        np.testing.assert_array_equal(run.outputs[hardware.output(name)], hardware.expected[name])
+
+    def test_rtl_under_stalls_after_a_reset(self, name: str, hardware: Hardware, need: Need) -> None:
+        need("g++", "verilator")
+        run = hardware.stalled(self.cases[name])
+        assert run.problems == ()
+        np.testing.assert_array_equal(run.outputs[hardware.output(name)], hardware.expected[name])
+
+    def test_cycles_are_the_predicted_ones(self, name: str, hardware: Hardware, need: Need) -> None:
+        """In which cycle each frame's last beat leaves, the first beat of all coming in cycle 0."""
+        need("g++", "verilator")
+        run = hardware.full_speed(self.cases[name])
+        ends = dict(zip(run.outputs, run.frame_ends))[hardware.output(name)]
+        got = tuple(end - run.first_input for end in ends[:PREDICTED_FRAMES])
+        assert got == hardware.predicted_ends(name)
+
+    def test_saved_and_read_back(self, name: str, hardware: Hardware) -> None:
+        graph = hardware.graphs[name]
+        text = graph.to_json()
         again = Graph.from_json(text)
         assert again.to_json() == text
-        frames = case.frames(4)
-        np.testing.assert_array_equal(again.nodes[0].op.compute(*frames), case.op.compute(*frames))
+        assert again.nodes == graph.nodes
+        np.testing.assert_array_equal(_last(again, hardware.inputs_of(name)), hardware.expected[name])
 
-    def test_bad_parameters_are_refused(self, refused: tuple[Callable[[], object], str]) -> None:
+    def test_bad_parameters_are_refused(self, refused: Refused) -> None:
         call, message = refused
         with pytest.raises(BitsmithError, match=message) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def _last(graph: Graph, inputs: list[IntArray]) -> IntArray:
+    """The output by every operator's own ``compute``."""
+    given = {name: raw for (name, _), raw in zip(graph.inputs, inputs)}
+    tensors = reduce(
+        lambda known, node: {**known, node.name: node.op.compute(*(known[n] for n in node.inputs))}, graph.nodes, given
+    )
+    return tensors[graph.outputs[0]]

@@ -100,6 +100,12 @@ def activation(kind: Kind, y: Fixed = U8, **options: object) -> Callable[[Spec],
     return lambda x: Activation(x.type, kind, y, **options)  # type: ignore[arg-type]
 
 
+def hard_sigmoid(x: Spec) -> Operator:
+    """Keras 2's: 0.2 x + 0.5 between 0 and 1."""
+    slope, half, one = Constant.of(0.2, 26), Constant(1, 1), Constant(1)
+    return Activation(x.type, Kind.HARD_SIGMOID, U8, slope=slope, offset=half, lower=Constant(0), upper=one)
+
+
 def max_pool(
     pool: tuple[int, int], strides: tuple[int, int], padding: object = NO_PADDING
 ) -> Callable[[Spec], Operator]:
@@ -174,9 +180,7 @@ def windows() -> list[Graph]:
 
 def others() -> list[Graph]:
     """Element-wise operators, vectors, joins."""
-    image, narrow = (3, 4, 2), Fixed(True, 1, 2)
-    half, fifth = Constant(1, 1), Constant.of(0.2, 26)
-    zero, one = Constant(0), Constant(1)
+    image, narrow, fine = (3, 4, 2), Fixed(True, 1, 2), Fixed(True, -3, 9)
     graphs = [chain(f"linear_{r.value}", image, S8, activation(Kind.LINEAR, narrow, rounding=r)) for r in Rounding]
     graphs += [chain(f"linear_{o.value}", image, S8, activation(Kind.LINEAR, narrow, overflow=o)) for o in Overflow]
     return [
@@ -184,11 +188,9 @@ def others() -> list[Graph]:
         chain("relu", image, S8, activation(Kind.RELU)),
         chain("relu6", image, Fixed(True, 4, 3), activation(Kind.RELU, Fixed(False, 3, 1), upper=Constant(6))),
         chain("leaky_relu", image, S8, activation(Kind.LEAKY_RELU, S8, slope=Constant(3, 4))),
-        chain("leaky_relu_fifth", image, S8, activation(Kind.LEAKY_RELU, S8, slope=fifth)),
-        chain(
-            "hard_sigmoid", image, S8, activation(Kind.HARD_SIGMOID, slope=fifth, offset=half, lower=zero, upper=one)
-        ),
-        chain("hard_tanh", image, S8, activation(Kind.HARD_TANH, S8, lower=Constant(-1), upper=one)),
+        chain("leaky_relu_fifth", image, S8, activation(Kind.LEAKY_RELU, S8, slope=Constant.of(0.2, 26))),
+        chain("hard_sigmoid", image, S8, hard_sigmoid),
+        chain("hard_tanh", image, S8, activation(Kind.HARD_TANH, S8, lower=Constant(-1), upper=Constant(1))),
         chain("sigmoid", image, S8, activation(Kind.TABLE, function="sigmoid", table_type=S8)),
         chain("tanh_8", image, Fixed(True, 5, 8), activation(Kind.TABLE, S8, function="tanh", table_type=S8)),
         chain("tanh_5", image, S8, activation(Kind.TABLE, S8, function="tanh", table_type=Fixed(True, 2, 2))),
@@ -203,9 +205,8 @@ def others() -> list[Graph]:
         chain("softmax_image", image, S8, softmax),
         chain("dense_argmax", (6,), S8, dense(5), argmax),
         chain("coarse", (4,), Fixed(True, 6, -2), dense(2, Fixed(True, 3, -1))),
-        chain(
-            "fine", (4,), Fixed(True, -3, 9), dense(2, Fixed(False, -2, 8)), activation(Kind.LINEAR, Fixed(True, -3, 7))
-        ),
+        chain("fine", (4,), fine, dense(2, Fixed(False, -2, 8)), activation(Kind.LINEAR, Fixed(True, -3, 7))),
+        chain("far_below_half", (4,), fine, activation(Kind.RELU, Fixed(False, 12, -6))),
         fork_and_join(image),
         two_inputs(image),
         many_readers(image),

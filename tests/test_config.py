@@ -25,6 +25,7 @@ HLSConfig:
     ReuseFactor: 1
     Strategy: Latency
     BramFactor: 1000000000
+    BitExact: null
     TraceOutput: false
   LayerName:
     conv1:
@@ -37,6 +38,12 @@ HLSConfig:
   LayerType:
     Dense: {Precision: 'fixed<12,4>', Strategy: Resource}
 WriterConfig: {TBOutputStream: both}
+KerasModel: !keras_model 'hp/keras_model.keras'
+InputData: null
+InputShapes: {pixels: [48, 48, 1]}
+OutputShapes: {layer6_out: [3]}
+Stamp: e75d4db3
+Version: 1.0.0
 Bitsmith:
   pixels_per_cycle: 16
   strategy: distributed_arithmetic
@@ -57,7 +64,13 @@ def test_an_hls4ml_file_works_as_it_is(tmp_path: Path) -> None:
     assert config.hls.model.strategy == "latency"
     weight = config.precision("conv1", "QConv2D", "weight")
     assert weight == (Fixed(True, 0, 5), Rounding.TRN, Overflow.WRAP)
-    assert config.precision("conv1", "QConv2D", "bias") is None  # auto does not fall through to the model's
+    assert config.precision("conv1", "QConv2D", "bias") == (Fixed(True, 5, 10), Rounding.TRN, Overflow.WRAP)
+    assert config.precision("conv1", "QConv2D", "result") is None  # auto: derived, here exact
+    assert config.precision("conv1", "QConv2D", "result", required=True) == (
+        Fixed(True, 5, 10),
+        Rounding.TRN,
+        Overflow.WRAP,
+    )
     assert config.precision("relu1", "ReLU", "result") == (Fixed(False, 2, 6), Rounding.RND_CONV, Overflow.SAT)
     assert config.precision("dense", "Dense", "result") == (Fixed(True, 3, 8), Rounding.TRN, Overflow.WRAP)
     assert config.precision("other", "Add", "result") == (Fixed(True, 5, 10), Rounding.TRN, Overflow.WRAP)

@@ -37,7 +37,7 @@ def forest(pixels: int, seed: int, slow: bool) -> Forest:
     """Six networks; widths that are and are not multiples of the pixels per cycle, about as many beats in each."""
     grown = Forest(np.random.default_rng(seed))
     for _ in range(CHAINS):
-        width = max(4, pixels + int(grown.rng.integers(0, pixels + 6)))
+        width = int(grown.rng.integers(max(4, pixels // 2), 2 * pixels + 6))
         grown.chain(int(grown.rng.integers(4, 9)), width, slow)
     for _ in range(JOINS):
         grown.fork_and_join(5, pixels + 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from bitsmith.gen.verify import vectors
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import Dense
+from bitsmith.sim.ops import Activation, Dense, Flatten, Kind
 from bitsmith.sim.predict import Reference
 
 FRAMES, SEED = 6, 1
@@ -45,7 +46,14 @@ def check(graph: Graph, folder: Path, **config: object) -> None:
     traced = model.trace_raw(*inputs)
     for name, values in traced.items():
         assert_array_equal(values, expected[name], err_msg=name)
-    assert len(traced) > len(graph.inputs) + len(graph.outputs)
+    assert names_to_trace(graph) <= set(traced)
+
+
+def names_to_trace(graph: Graph) -> set[str]:
+    """What somebody reads, but for reshapes in place and for what is too wide for hls4ml's trace."""
+    read = {name for node in graph.nodes for name in node.inputs} | set(graph.outputs)
+    nodes = [node for node in graph.nodes if node.name in read and not isinstance(node.op, Flatten)]
+    return {node.name for node in nodes if graph.specs()[node.name].type.width <= 53}
 
 
 CASES: dict[str, Callable[[], list[Graph]]] = {
@@ -156,14 +164,10 @@ def test_predict_quantizes_real_inputs(tmp_path: Path, need: Callable[..., None]
 
 
 def test_eight_readers_of_a_stream_are_refused(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     graph = next(g for g in others() if g.name == "readers")
     first = chain("first", graph.inputs[0][1].shape, graph.inputs[0][1].type, conv((1, 1), 2))
-    relu = [
-        replace(n, op=replace(n.op, input_type=first.specs()["conv2d_0"].type), inputs=("conv2d_0",))
-        for n in graph.nodes
-    ]  # type: ignore[type-var]
+    x = first.specs()["conv2d_0"].type
+    relu = [replace(n, op=Activation(x, Kind.RELU, Fixed(False, 2, 3)), inputs=("conv2d_0",)) for n in graph.nodes]
     extra = replace(relu[0], name="r7")
     many = Graph("many", first.inputs, (*first.nodes, *relu, extra), (*graph.outputs, "r7"))
     assert many.specs()["r7"] == Spec(many.specs()["r0"].shape, many.specs()["r0"].type)

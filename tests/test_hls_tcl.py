@@ -68,7 +68,7 @@ def test_every_file_exists_and_the_configuration_is_used(backend: str, tmp_path:
     assert re.search(rf"\bvoid {top}\(", (hls / "firmware" / f"{top}.cpp").read_text())
     assert by_name["set_part"] == [PART]
     assert by_name["create_clock"][:2] == ["-period", CLOCK_NS]
-    added = [[word for word in call[1:] if not word.startswith("-")][0] for call in calls if call[0] == "add_files"]
+    added = [next(word for word in call[1:] if not word.startswith("-")) for call in calls if call[0] == "add_files"]
     assert f"firmware/{top}.cpp" in added
     assert f"{top}_test.cpp" in added
     for name in added:

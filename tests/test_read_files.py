@@ -251,9 +251,15 @@ class TestLayers:
         refused(write_h5(tmp_path / "model.h5", layers), message)
 
     def test_attributes_that_change_nothing(self, tmp_path: Path) -> None:
-        changes: dict[str, Any] = {"trainable": False, "dtype": {"class_name": "DTypePolicy", "config": {"name": "float32"}},
-                   "kernel_regularizer": {"class_name": "L2"}, "bias_initializer": "zeros", "kernel_range": None,
-                   "activity_regularizer": None, "kernel_constraint": {"class_name": "Clip"}}  # fmt: skip
+        changes: dict[str, Any] = {
+            "trainable": False,
+            "dtype": {"class_name": "DTypePolicy", "config": {"name": "float32"}},
+            "kernel_regularizer": {"class_name": "L2"},
+            "activity_regularizer": None,
+            "bias_initializer": "zeros",
+            "kernel_constraint": {"class_name": "Clip"},
+            "kernel_range": None,
+        }
         assert read_model(small(tmp_path, dense(**changes))).outputs == ("dense",)
 
     @pytest.mark.parametrize("name", ["a; exit", "module", "$x", "Ünïcode", "wire", "int", "x" * 200])

@@ -67,10 +67,10 @@ def residual() -> Graph:
     rng = np.random.default_rng(5)
     pixel, weight = Fixed(True, 0, 7), Fixed(True, 0, 5)
     image = Spec((5, 6, 3), pixel)
-    conv = Conv2D(pixel, rng.integers(-32, 32, (3, 3, 3, 3)), weight, np.zeros(3), weight, padding=((1, 1), (1, 1)))
+    conv = Conv2D(pixel, rng.integers(-32, 32, (3, 3, 3, 3)), weight, np.arange(3), weight, padding=((1, 1), (1, 1)))
     join = Add((conv.infer(image).type, pixel))
-    nodes = (Node("conv", conv, ("image",), "conv"), Node("join", join, ("conv", "image"), "join"))
-    return Graph("residual", (("image", image),), nodes, ("join",))
+    nodes = (Node("conv", conv, ("image",), "conv"), Node("total", join, ("conv", "image"), "total"))
+    return Graph("residual", (("image", image),), nodes, ("total",))
 
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])

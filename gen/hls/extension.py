@@ -30,7 +30,7 @@ def core_layer() -> Any:
     from hls4ml.model.layers import Layer, register_layer
     from hls4ml.model.types import IntegerPrecisionType
 
-    class BitsmithCore(Layer):
+    class BitsmithCore(Layer):  # type: ignore[misc]
         """A call of ``bitsmith::<stem><config>(inputs, output, weights)``.
 
         Attributes: stem, output_shape, config_lines (the struct's members), headers, core_weights: names to arrays
@@ -43,7 +43,7 @@ def core_layer() -> Any:
                 precision = IntegerPrecisionType(width=bits, signed=True) if bits else None
                 self.add_weights_variable(name=name, var_name=name[0] + "{index}", data=data, precision=precision)
 
-    class Config(LayerConfigTemplate):
+    class Config(LayerConfigTemplate):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(BitsmithCore)
 
@@ -51,7 +51,7 @@ def core_layer() -> Any:
             lines = "".join(f"    {line}\n" for line in node.get_attr("config_lines"))
             return f"struct config{node.index} {{\n{lines}}};\n"
 
-    class Call(FunctionCallTemplate):
+    class Call(FunctionCallTemplate):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(BitsmithCore)
 

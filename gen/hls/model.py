@@ -27,8 +27,10 @@ class HlsModel:
     """The C simulation in ``folder`` (a build folder, or the project itself). Not for several threads at once."""
 
     def __init__(self, folder: str | Path, optimization: str = "-O2") -> None:
-        """``optimization`` is the compiler's option: -O0 compiles faster and runs slower. BitsmithError where there is no
-        HLS project of ours."""
+        """``optimization`` is the compiler's option: -O0 compiles faster and runs slower.
+
+        BitsmithError where there is no HLS project of ours.
+        """
         self.flags = [*FLAGS, optimization]
         home = Path(folder)
         self.project = home / "hls" if (home / "hls").is_dir() else home
@@ -39,7 +41,7 @@ class HlsModel:
         self.cache = self.project.parent / "sim"
 
     def compile(self) -> Path:
-        """The shared library, compiled where it is not there already for the same sources; BitsmithError without g++."""
+        """The shared library, compiled unless it is there for the same sources; BitsmithError without g++."""
         compiler = gxx()
         sources = [f"firmware/{self.ports['top']}.cpp", "bitsmith_bridge.cpp"]
         target = self.cache / f"hls-{self._digest(compiler.command)}.so"

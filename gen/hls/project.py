@@ -28,9 +28,9 @@ def write(graph: Graph, config: Config, folder: Path, vectors: Path) -> None:
     graph = live(graph)
     layers = layer_list(graph, config.io_type)
     top = top_name(config)
-    folder.mkdir(parents=True, exist_ok=True)
     with redirect_stdout(StringIO()):  # hls4ml prints notes on reuse factors
         model = make_model(graph, config, layers, top, folder)
+        folder.mkdir(parents=True, exist_ok=True)
         _write(model, config.backend)
     _cores(folder, layers.headers)
     bench.write(graph, bench.describe(graph, layers, top, model), folder, vectors)
@@ -76,14 +76,15 @@ def _settings(graph: Graph, config: Config, layers: LayerList, top: str, folder:
 def _plain(key: str, text: str) -> str:
     """Text that may stand in a Tcl script as it is."""
     if not text or set(text) & _FORBIDDEN:
-        raise BitsmithError(
-            f"{key}: '{text}' holds a character that Tcl would interpret; write it without quotes or spaces"
-        )
+        raise BitsmithError(f"{key}: '{text}' holds a character that Tcl would interpret; leave it out")
     return text
 
 
 def _layer(graph: Graph, config: Config, layers: LayerList, name: str) -> dict[str, Any]:
-    """Precision, reuse factor and strategy of one of hls4ml's layers; what we call distributed arithmetic is latency."""
+    """Precision, reuse factor and strategy of a layer.
+
+    Our distributed arithmetic is Latency here: hls4ml's own needs a solver that we do not install.
+    """
     ours = next((node for node in graph.nodes if layers.names[node.name] == name), None)
     label = graph.labels.get(ours.name, ours.layer) if ours else name
     own = config.hls.layer_name.get(label) or config.hls.layer_name.get(ours.layer if ours else name)

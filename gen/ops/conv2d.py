@@ -71,6 +71,6 @@ def convert_separable(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) 
     filters, multiplier = a.integer("filters"), a.sizes("depth_multiplier", 1)[0]
     y = depthwise(build, layer, x, a, multiplier, a.get("depthwise_quantizer"), bias=None, suffix="depthwise")
     values = layer.weight(1, ("pointwise_kernel",), (*(1,) * d, y.shape[-1], filters))
-    kernel = as_2d(weight_grid(build, layer, values, a.get("pointwise_quantizer"), "pointwise_kernel", "weight"))
+    kernel = as_2d(weight_grid(build, layer, values, a.get("pointwise_quantizer"), "pointwise_kernel", "pointwise"))
     bias = bias_grid(build, layer, 2, filters, a.flag("use_bias", True), a.get("bias_quantizer"))
     return fused_activation(build, layer, convolution(build, layer, y, kernel, bias), a)

@@ -31,7 +31,9 @@ def depthwise(
     check_fits(layer, x, pair(window), padding, dilation)
     names = ("depthwise_kernel", "kernel")
     values = layer.weight(0, names, (*window, channels, multiplier))
-    grid = weight_grid(build, layer, values.reshape(*pair(window), channels, multiplier), quantizer, names[0], "weight")
+    grid = weight_grid(
+        build, layer, values.reshape(*pair(window), channels, multiplier), quantizer, names[0], "depthwise"
+    )
     scale = None
     if grid.scale is not None:  # one for each multiplier, or one for all: Keras's order is channel, then multiplier
         scale = np.broadcast_to(grid.scale.reshape(-1), (channels, multiplier)).reshape(-1)

@@ -26,7 +26,17 @@ def read_model(model: Any, config: Config | None = None) -> Graph:
 
     if not isinstance(model, (str, Path)):
         return read_live(model, config)
-    return convert(read_network_file(Path(model)), config or Config())
+    network = read_network_file(Path(model))
+    try:
+        return convert(network, config or Config())
+    except BitsmithError as error:  # names in a file may hold anything
+        raise BitsmithError(one_line(error)) from None
+
+
+def one_line(error: BaseException) -> str:
+    """The message without line breaks and other control characters."""
+    text = "".join(c if c.isprintable() else " " for c in str(error))
+    return " ".join(text.split())
 
 
 def read_network_file(path: Path) -> Network:
@@ -34,8 +44,10 @@ def read_network_file(path: Path) -> Network:
     try:
         container = open_container(path)
         return read_network(container.model, container.weights, path)
+    except BitsmithError as error:
+        raise BitsmithError(one_line(error)) from None
     except DAMAGE as error:  # what h5py and damaged JSON raise is no fixed list
-        text = " ".join(str(error).split())[:80]
+        text = one_line(error)[:80]
         raise BitsmithError(f"{path} is damaged ({type(error).__name__}: {text}); save the model again") from None
 
 

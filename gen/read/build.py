@@ -108,7 +108,7 @@ class Builder:
     def precision(self, layer: Layer, role: str, required: bool = False, name: str | None = None) -> Precision | None:
         """The configured precision of a role; the model's default counts where a value needs one."""
         model = required or not self.quantized
-        return self.config.precision(name or layer.name, layer.class_name, role, model)
+        return self.config.precision(name or layer.name, layer.class_name, role, model, required)
 
     def result(self, layer: Layer, required: bool = False, inner: str = "") -> Precision | None:
         """What the layer's result is rounded to: its own entry (or that of ``<layer>_<inner>``, hls4ml's name for the

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ...sim.errors import BitsmithError
-from ..config import Config, suggest
+from ..config import Config
 from ..ir import Graph
 from ..ops import CONVERTERS
 from ..ops.argmax import append_argmax
 from ..passes.fold_batch_norm import fold_batch_norm
 from ..spec import check_graph
+from ..suggest import suggest
 from .build import Builder, Tensor
 from .inputs import convert_input
 from .network import Layer, Network

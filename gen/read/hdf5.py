@@ -16,8 +16,7 @@ MAX_VALUES = 1 << 26
 
 MAX_ATTRIBUTE_BYTES = 64 << 20
 MAX_NAMES = 1 << 16
-MAX_PIECES = 4096
-"""A damaged file may claim any number of attributes."""
+"""A damaged file may claim any size."""
 
 
 def child(group: Any, path: str, where: str) -> Any | None:
@@ -70,14 +69,3 @@ def read_attribute(node: Any, name: str, where: str) -> Any:
     if count > MAX_NAMES or count * handle.get_type().get_size() > MAX_ATTRIBUTE_BYTES:
         raise BitsmithError(f"{where}: the attribute {name} claims an unreasonable size; the file is damaged")
     return node.attrs[name]
-
-
-def attribute_names(group: Any, name: str) -> list[str]:
-    """A list of names kept as an attribute, also where Keras split it into ``name0``, ``name1``, …"""
-    pieces = [name] if name in group.attrs else []
-    while not pieces or (pieces != [name] and len(pieces) < MAX_PIECES):
-        if f"{name}{len(pieces)}" not in group.attrs:
-            break
-        pieces.append(f"{name}{len(pieces)}")
-    values = [v for piece in pieces for v in np.asarray(read_attribute(group, piece, str(group.name))).ravel().tolist()]
-    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]

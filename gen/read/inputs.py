@@ -55,7 +55,7 @@ def input_type(build: Builder, layer: Layer) -> Fixed:
     quantized = _first_quantizer(build, layer)
     if quantized is not None:
         return quantized
-    given = config.precision(layer.name, layer.class_name, "result")
+    given = config.precision(layer.name, layer.class_name, "result", required=True)
     if given is not None:
         return given.type
     raise BitsmithError(

@@ -32,8 +32,9 @@ def weight_grid(
     if q is None:
         precision = build.precision(layer, role, required=True)
         if precision is None:
+            named = "weight" if role.endswith("wise") else role
             raise BitsmithError(
-                f"{where} has no quantizer; give HLSConfig.LayerName.{layer.name}.Precision.{role} "
+                f"{where} has no quantizer; give HLSConfig.LayerName.{layer.name}.Precision.{named} "
                 "(bitsmith calibrate proposes a configuration)"
             )
         return on_type(values, precision.type, precision.rounding, precision.overflow, where)

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...sim.errors import BitsmithError
-from .hdf5 import FloatArray, attribute_names, child, finite, read_array
+from .hdf5 import FloatArray, child, finite, read_array
+
+MAX_DEPTH = 16
 
 Weights = dict[str, FloatArray]
-"""In Keras's order. Keys are the variables' own names (``kernel``) or, in ``.keras`` files, numbers (``0``)."""
+"""Keys are the variables' own names (``kernel``) or, in ``.keras`` files, numbers (``0``)."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,10 @@ class WeightSource(Protocol):
 
 @dataclass(frozen=True)
 class NamedWeights:
-    """``.h5`` of Keras 2 and 3: one group for each layer of the outermost model, weights by name."""
+    """``.h5`` of Keras 2 and 3: one group for each layer of the outermost model, weights by name.
+
+    The lists of names that Keras keeps as attributes are not read: damaged ones send the HDF5 library into a loop.
+    """
 
     root: Any
 
@@ -45,17 +49,21 @@ class NamedWeights:
         group = child(self.root, place.names[0], str(place))
         if group is None:
             return {}
-        result: Weights = {}
-        for name in attribute_names(group, "weight_names"):
-            parts = name.split(":")[0].split("/")
-            if len(place.names) > 1 and place.names[-1] not in parts[:-1]:
-                continue
-            where = f"'{place}': {parts[-1]}"
-            found = child(group, name, where)
-            if found is None:
-                raise BitsmithError(f"{where} is listed but missing; the file is damaged, save the model again")
-            result[parts[-1]] = read_array(found, where)
-        return result
+        inner = place.names[-1] if len(place.names) > 1 else None
+        return _named(group, inner, place, MAX_DEPTH)
+
+
+def _named(group: Any, inner: str | None, place: Place, depth: int) -> Weights:
+    """Every array below a group by the last part of its path; those of ``inner`` alone where that is given."""
+    result: Weights = {}
+    for name in group if depth else ():
+        where = f"'{place}': {name.split(':')[0]}"
+        node = child(group, name, where)
+        if hasattr(node, "keys"):
+            result |= _named(node, None if name == inner else inner, place, depth - 1)
+        elif inner is None:
+            result[name.split(":")[0]] = read_array(node, where)
+    return result
 
 
 @dataclass(frozen=True)

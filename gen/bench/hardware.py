@@ -1,0 +1,54 @@
+"""What the emitted hardware does and costs: mismatches, cycles, and how far the formula is from Yosys."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..build import build_project
+from ..folder import write_text
+from ..synth_yosys import synth
+from ..verify import verify
+
+FAST_FRAMES = 64
+
+
+def build_with(model: Path, config: Path, folder: Path, pixels: int) -> dict[str, Any]:
+    """A build at ``pixels`` per cycle; seconds from the model's file to Verilog and HLS project."""
+    import yaml
+
+    data = yaml.safe_load(config.read_text(encoding="utf-8"))
+    data["Bitsmith"] = {**data.get("Bitsmith", {}), "pixels_per_cycle": pixels}
+    changed = folder.with_suffix(".yaml")
+    write_text(changed, yaml.safe_dump(data))
+    start, used = time.perf_counter(), time.process_time()
+    build_project(model, changed, folder)
+    return {"wall_seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - used}
+
+
+def proof(folder: Path, images: Path, levels: tuple[str, ...], frames: int | None = None) -> dict[str, Any]:
+    """What ``verify`` says of these images: frames and mismatches by level, cycles predicted and simulated."""
+    report = verify(folder, levels, frames, np.load(images))
+    return {"levels": report["levels"], "cycles": report["cycles"], "passed": report["passed"]}
+
+
+def formula_against_yosys(folder: Path) -> dict[str, Any]:
+    """LUTs and flip-flops of each layer, both ways, and the formula's error in percent of Yosys's figure."""
+    found = synth(folder)
+    estimate = json.loads((folder / "estimate.json").read_text(encoding="utf-8"))
+    formula = {row["name"]: row for row in estimate["layers"]}
+    rows = []
+    for row in found["layers"]:
+        guess = formula.get(row["name"], {"lut": 0, "ff": 0, "dsp": 0, "bram": 0})
+        rows.append({"name": row["name"], **{key: [row[key], guess[key]] for key in ("lut", "ff", "dsp", "bram")}})
+    total = {key: [found[key], estimate["resources"][key]] for key in ("lut", "ff", "dsp", "bram")}
+    return {"layers": rows, "total": total, "lut_error_percent": error_percent(*total["lut"]), "seconds": found["seconds"]}
+
+
+def error_percent(measured: float, estimated: float) -> float:
+    """How much the estimate is above (or, negative, below) what was measured."""
+    return round(100 * (estimated - measured) / measured, 1) if measured else 0.0

@@ -1,0 +1,159 @@
+"""The cases of a contract side by side in one graph, so that one compiled simulation shows them all.
+
+They share nothing: each has inputs, layers and an output of its own, named after the case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bitsmith.gen.config import parse_config
+from bitsmith.gen.hls import HlsModel, emit
+from bitsmith.gen.ir import Graph, Node
+from bitsmith.gen.names import safe_name
+from bitsmith.gen.rtl.choices import plan_for
+from bitsmith.gen.rtl.emit import emit_plan
+from bitsmith.gen.verify import vectors, verilator
+from bitsmith.gen.verify.simulation import Drive, Run, Simulation
+from bitsmith.hw.sim.ports import Top
+from bitsmith.sim.fixed import IntArray
+from bitsmith.sim.op import Operator, Spec
+from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.predict import Reference
+
+FRAMES = 8
+SEED = 20261121
+Group = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operator with its inputs. ``layer`` is hls4ml's section for it (Strategy, ReuseFactor).
+
+    ``before``: an operator in front of each input; ``after``: operators behind it, one after another.
+    """
+
+    op: Operator
+    inputs: tuple[Spec, ...]
+    pixels_per_cycle: int = 1
+    layer: Mapping[str, Any] = field(default_factory=dict)
+    before: tuple[Operator, ...] = ()
+    after: tuple[Operator, ...] = ()
+
+    @property
+    def operator_inputs(self) -> tuple[Spec, ...]:
+        """What the operator itself sees."""
+        if not self.before:
+            return self.inputs
+        return tuple(op.infer(spec) for op, spec in zip(self.before, self.inputs))
+
+    @property
+    def group(self) -> Group:
+        """Cases of one group share a top: its pixels per cycle, and its one threshold."""
+        least = next((op for op in (self.op, *self.after) if isinstance(op, Argmax)), None)
+        return (self.pixels_per_cycle, least and (least.input_type, least.threshold))
+
+    @property
+    def threshold(self) -> int:
+        return next((op.threshold for op in (self.op, *self.after) if isinstance(op, Argmax)), 0)
+
+    def graph(self, prefix: str) -> Graph:
+        """Its inputs, layers and one output; all names begin with ``prefix``, the operator's is the prefix alone."""
+        inputs = tuple((f"{prefix}_x{k}", spec) for k, spec in enumerate(self.inputs))
+        nodes = [Node(f"{prefix}_b{k}", op, (inputs[k][0],), f"{prefix}_b{k}") for k, op in enumerate(self.before)]
+        sources = tuple(node.name for node in nodes) or tuple(name for name, _ in inputs)
+        nodes.append(Node(prefix, self.op, sources, prefix))
+        for k, op in enumerate(self.after):
+            nodes.append(Node(f"{prefix}_a{k}", op, (nodes[-1].name,), f"{prefix}_a{k}"))
+        return Graph(prefix, inputs, tuple(nodes), (nodes[-1].name,))
+
+
+def side_by_side(graphs: Mapping[str, Graph]) -> Graph:
+    """One graph of several that have no name in common."""
+    every = graphs.values()
+    return Graph(
+        "contract",
+        tuple(entry for graph in every for entry in graph.inputs),
+        tuple(node for graph in every for node in graph.nodes),
+        tuple(name for graph in every for name in graph.outputs),
+    )
+
+
+class Hardware:
+    """What is built for some cases, and what comes out of it; everything compiles when it is first asked for."""
+
+    def __init__(self, cases: Mapping[str, Case], folder: Path) -> None:
+        self.cases, self.folder = cases, folder
+        self.graphs = {name: case.graph(f"c{k}_{safe_name(name)[:32]}") for k, (name, case) in enumerate(cases.items())}
+        self.whole = side_by_side(self.graphs)
+        self.batch = vectors.make(self.whole.inputs, FRAMES, SEED)
+        self._runs: dict[tuple[Group, Drive], Run] = {}
+        self._tops: dict[Group, tuple[Simulation, dict[str, tuple[int, ...]]]] = {}
+
+    def output(self, name: str) -> str:
+        return self.graphs[name].outputs[0]
+
+    def inputs_of(self, name: str) -> list[IntArray]:
+        return [self.batch[tensor] for tensor, _ in self.graphs[name].inputs]
+
+    @cached_property
+    def expected(self) -> dict[str, IntArray]:
+        """The reference's integers by case."""
+        outputs = Reference(self.whole).predict_raw(*self.batch.values())
+        return dict(zip(self.cases, outputs))
+
+    @cached_property
+    def hls_model(self) -> HlsModel:
+        """The compiled C simulation of all cases."""
+        config = parse_config(self._config(1))
+        named = {self.output(name): raw for name, raw in self.expected.items()}
+        vectors.save(self.folder / "vectors", self.batch, named)
+        emit(self.whole, config, self.folder, self.folder / "vectors")
+        return HlsModel(self.folder, "-O0")
+
+    def hls(self, threshold: int | None = None) -> dict[str, IntArray]:
+        return dict(zip(self.cases, self.hls_model.predict_raw(*self.batch.values(), threshold=threshold)))
+
+    def full_speed(self, case: Case) -> Run:
+        return self.run(case, Drive(threshold=case.threshold, seed=SEED))
+
+    def stalled(self, case: Case) -> Run:
+        """Pauses on both sides, after a reset with a frame half way in."""
+        first = self.graph_of(case.group).inputs[0][1]
+        abort = 2 + int(first.shape[0])
+        return self.run(case, Drive(True, abort, case.threshold, SEED))
+
+    def run(self, case: Case, drive: Drive) -> Run:
+        """The outputs of every case in the group, each run once."""
+        key = (case.group, drive)
+        if key not in self._runs:
+            graph = self.graph_of(case.group)
+            simulation, _ = self._top(case.group)
+            self._runs[key] = simulation.run({name: self.batch[name] for name, _ in graph.inputs}, drive)
+        return self._runs[key]
+
+    def predicted_ends(self, name: str) -> tuple[int, ...]:
+        """When the frames' last beats leave this case's output."""
+        _, ends = self._top(self.cases[name].group)
+        return ends[self.output(name)]
+
+    def graph_of(self, group: Group) -> Graph:
+        return side_by_side({name: graph for name, graph in self.graphs.items() if self.cases[name].group == group})
+
+    def _top(self, group: Group) -> tuple[Simulation, dict[str, tuple[int, ...]]]:
+        if group not in self._tops:
+            folder = self.folder / f"top_{len(self._tops)}"
+            plan = plan_for(self.graph_of(group), parse_config(self._config(group[0])))
+            schedule = emit_plan(plan, folder / "rtl")
+            simulation = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim")
+            ends = {output: schedule.ends_by_output[stage] for output, stage in plan.outputs.items()}
+            self._tops[group] = simulation, ends
+        return self._tops[group]
+
+    def _config(self, pixels_per_cycle: int) -> dict[str, Any]:
+        layers = {graph.name: dict(self.cases[name].layer) for name, graph in self.graphs.items() if self.cases[name].layer}
+        return {"Bitsmith": {"pixels_per_cycle": pixels_per_cycle}, "HLSConfig": {"LayerName": layers}}
