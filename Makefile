@@ -28,8 +28,8 @@ help: ## list the targets
 	@echo "MODEL=$(MODEL) (cells; fli and lic come later), TOOL=$(TOOL) (vitis, vivado_hls, yosys, ecp5)"
 
 demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, prove it at the levels hls and rtl on its test images, report
-	@echo "Comparing on the first 1,000 images of the test set (synthetic cell images):"
-	$(RUN) verify $(BUILD) --level hls --level rtl --inputs $(IMAGES) --vectors 1000
+	@echo "Comparing on the first 1,000 images of the synthetic test set and on 179 real ones, held-out digits:"
+	$(RUN) verify $(BUILD) --level hls --level rtl --inputs $(IMAGES)
 	$(RUN) estimate $(BUILD)
 	@echo "The report:"
 	$(RUN) report $(BUILD)
@@ -41,7 +41,7 @@ golden: $(BUILD)/bitsmith.json ## the reference's inputs and outputs, as raw int
 	@ls -l $(BUILD)/vectors
 
 sim: $(BUILD)/bitsmith.json $(IMAGES) ## simulate the Verilog against the reference
-	$(RUN) verify $(BUILD) --level rtl --inputs $(IMAGES) --vectors 1000
+	$(RUN) verify $(BUILD) --level rtl --inputs $(IMAGES)
 
 synth: $(BUILD)/bitsmith.json ## synthesize with TOOL
 	$(RUN) synth $(BUILD) --tool $(TOOL)
@@ -76,8 +76,8 @@ $(BUILD)/bitsmith.json: .venv/.demo $(MODEL_$(MODEL)) $(CONFIG_$(MODEL)) $(SOURC
 
 build/images_cells.npy: .venv/.demo models/cells/data.py models/cells/synthetic.py
 	@mkdir -p build
-	$(PY) -c 'import numpy; from bitsmith.models.cells.data import test_images; \
-	  numpy.save("$@", test_images("synthetic", 1000)[0] / numpy.float32(256))'
+	$(PY) -c 'import numpy; from bitsmith.models.cells.data import proof_images; \
+	  numpy.save("$@", proof_images() / numpy.float32(256))'
 
 # The environment. A stamp says which requirements are in it; both stamps share one folder.
 .venv/bin/python:

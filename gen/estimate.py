@@ -96,5 +96,8 @@ def _shared(plan: Plan, stage: PlannedStage) -> bool:
 
 def fifo_depths(plan: Plan, stage: PlannedStage, schedule: Schedule) -> list[int]:
     """The depths of the buffers behind a stage, one for each reader."""
-    keys = [(f"output:{stage.name}", 0) if name.startswith("output:") else (name, port) for name, port in plan.buffered(stage)]
+    keys = [
+        (f"output:{stage.name}", 0) if name.startswith("output:") else (name, port)
+        for name, port in plan.buffered(stage)
+    ]
     return [schedule.depths[key] for key in keys]

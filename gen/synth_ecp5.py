@@ -40,8 +40,8 @@ def route(path: Path, say: Callable[[str], None]) -> dict[str, Any]:
     synthesizer.run(["-q", "-p", SYNTHESIS.format(files=" ".join(top.files), top=top.name)], work, "Yosys")
     say("ecp5: placing and routing")
     router.run(_arguments(wanted), work, "nextpnr")
-    for source in top.files:
-        (work / source).unlink()
+    for name in top.files:
+        (work / name).unlink()
     return _result(json.loads((work / "timing.json").read_text()), wanted, time.monotonic() - start)
 
 
@@ -58,7 +58,15 @@ def nextpnr() -> Tool:
 
 def _arguments(clock_mhz: float) -> list[str]:
     options = [f"--{DEVICE}", "--package", PACKAGE, "--json", "netlist.json", "--freq", f"{clock_mhz:.3f}"]
-    return [*options, "--report", "timing.json", "--timing-allow-fail", "--lpf-allow-unconstrained", "--seed", str(SEED)]
+    return [
+        *options,
+        "--report",
+        "timing.json",
+        "--timing-allow-fail",
+        "--lpf-allow-unconstrained",
+        "--seed",
+        str(SEED),
+    ]
 
 
 def _result(report: dict[str, Any], wanted: float, seconds: float) -> dict[str, Any]:

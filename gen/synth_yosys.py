@@ -25,7 +25,9 @@ from .tools import Tool, yosys
 
 SOURCE = "Yosys synth_xilinx -family xcu (an estimate)"
 PROCESSES = 2
-SYNTHESIS = "read_verilog -lib -sv {others}; read_verilog -sv {own}; synth_xilinx -family xcu -noiopad -noclkbuf -top {top}"
+SYNTHESIS = (
+    "read_verilog -lib -sv {others}; read_verilog -sv {own}; synth_xilinx -family xcu -noiopad -noclkbuf -top {top}"
+)
 STATISTICS = "tee -q -o cells.json stat -json -top {top}"
 # LUTs taken by one cell that is a memory (AMD UG974).
 MEMORY_LUTS = {
@@ -79,8 +81,7 @@ def synth_xcu(path: Path, say: Progress) -> dict[str, Any]:
     for stage in plan.stages:
         parts = [stage.core.name, *(module.name for module in stage.pointwise), *plan.fifo_names(stage)]
         rows.append({"name": stage.name, **resources(sum((modules[part] for part in parts), Counter()))})
-    glue = Counter({cell: n for cell, n in modules[plan.graph.name].items()})
-    rows.append({"name": f"{plan.graph.name} (top)", **resources(glue)})
+    rows.append({"name": f"{plan.graph.name} (top)", **resources(modules[plan.graph.name])})
     return {
         "tool": "yosys",
         "family": "xcu",
@@ -137,7 +138,10 @@ def _synthesize(tool: Tool, top: Top, sources: list[Path], part: list[Path], wor
     statistics = json.loads((work / "cells.json").read_text())
     for source in sources:
         (work / source.name).unlink()
-    return {_plain(name): {_plain(c): n for c, n in m["num_cells_by_type"].items()} for name, m in statistics["modules"].items()}
+    return {
+        _plain(name): {_plain(c): n for c, n in m["num_cells_by_type"].items()}
+        for name, m in statistics["modules"].items()
+    }
 
 
 def _plain(name: str) -> str:
@@ -164,5 +168,7 @@ def resources(cells: Counter[str]) -> dict[str, int | float]:
         "lut": luts + memories,
         "ff": sum(n for cell, n in cells.items() if re.match(r"FD[RSCP]E", cell)),
         "dsp": sum(n for cell, n in cells.items() if cell.startswith("DSP48")),
-        "bram": sum(n * (1.0 if cell.startswith("RAMB36") else 0.5) for cell, n in cells.items() if cell.startswith("RAMB")),
+        "bram": sum(
+            n * (1.0 if cell.startswith("RAMB36") else 0.5) for cell, n in cells.items() if cell.startswith("RAMB")
+        ),
     }

@@ -33,6 +33,7 @@ class Producer:
 
 
 async def reset(dut: Any) -> None:
+    await FallingEdge(dut.clk)
     for name in ("reserve", "w_tvalid", "w_tdata", "r_tready"):
         getattr(dut, name).value = 0
     dut.rst.value = 1

@@ -11,16 +11,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bitsmith.gen.config import parse_config
+import numpy as np
+
+from bitsmith.gen.config import Config, parse_config
 from bitsmith.gen.hls import HlsModel, emit
 from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.names import safe_name
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
+from bitsmith.gen.rtl.plan import Plan
 from bitsmith.gen.verify import vectors, verilator
 from bitsmith.gen.verify.simulation import Drive, Run, Simulation
 from bitsmith.hw.sim.ports import Top
-from bitsmith.sim.fixed import IntArray
+from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.argmax import Argmax
 from bitsmith.sim.predict import Reference
@@ -72,6 +75,20 @@ class Case:
         return Graph(prefix, inputs, tuple(nodes), (nodes[-1].name,))
 
 
+def plan_alone(case: Case) -> Plan:
+    """The stages that the case would be built from; BitsmithError where it cannot be."""
+    graph = case.graph("alone")
+    return plan_for(graph, parse_config(_config(case.pixels_per_cycle, {"alone": dict(case.layer)})))
+
+
+def draw(type_: Fixed, *shape: int) -> IntArray:
+    """Random raw integers over the whole range, both ends among them, the same for the same type and shape."""
+    rng = np.random.default_rng([SEED, type_.width, *shape])
+    raw = rng.integers(type_.raw_min, type_.raw_max, shape, endpoint=True)
+    raw.flat[0], raw.flat[-1] = type_.raw_min, type_.raw_max
+    return raw
+
+
 def side_by_side(graphs: Mapping[str, Graph]) -> Graph:
     """One graph of several that have no name in common."""
     every = graphs.values()
@@ -109,7 +126,7 @@ class Hardware:
     @cached_property
     def hls_model(self) -> HlsModel:
         """The compiled C simulation of all cases."""
-        config = parse_config(self._config(1))
+        config = self._settings(1)
         named = {self.output(name): raw for name, raw in self.expected.items()}
         vectors.save(self.folder / "vectors", self.batch, named)
         emit(self.whole, config, self.folder, self.folder / "vectors")
@@ -123,9 +140,9 @@ class Hardware:
 
     def stalled(self, case: Case) -> Run:
         """Pauses on both sides, after a reset with a frame half way in."""
-        first = self.graph_of(case.group).inputs[0][1]
-        abort = 2 + int(first.shape[0])
-        return self.run(case, Drive(True, abort, case.threshold, SEED))
+        simulation, _ = self._top(case.group)
+        beats = max(port.beats for port in simulation.top.inputs)
+        return self.run(case, Drive(True, beats + beats // 2, case.threshold, SEED))
 
     def run(self, case: Case, drive: Drive) -> Run:
         """The outputs of every case in the group, each run once."""
@@ -147,13 +164,19 @@ class Hardware:
     def _top(self, group: Group) -> tuple[Simulation, dict[str, tuple[int, ...]]]:
         if group not in self._tops:
             folder = self.folder / f"top_{len(self._tops)}"
-            plan = plan_for(self.graph_of(group), parse_config(self._config(group[0])))
+            plan = plan_for(self.graph_of(group), self._settings(group[0]))
             schedule = emit_plan(plan, folder / "rtl")
             simulation = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim")
             ends = {output: schedule.ends_by_output[stage] for output, stage in plan.outputs.items()}
             self._tops[group] = simulation, ends
         return self._tops[group]
 
-    def _config(self, pixels_per_cycle: int) -> dict[str, Any]:
-        layers = {graph.name: dict(self.cases[name].layer) for name, graph in self.graphs.items() if self.cases[name].layer}
-        return {"Bitsmith": {"pixels_per_cycle": pixels_per_cycle}, "HLSConfig": {"LayerName": layers}}
+    def _settings(self, pixels_per_cycle: int) -> Config:
+        layers = {self.graphs[name].name: dict(case.layer) for name, case in self.cases.items()}
+        return parse_config(_config(pixels_per_cycle, layers))
+
+
+def _config(pixels_per_cycle: int, layers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """hls4ml's configuration, with a section for each layer that has one."""
+    sections = {name: section for name, section in layers.items() if section}
+    return {"Bitsmith": {"pixels_per_cycle": pixels_per_cycle}, "HLSConfig": {"LayerName": sections}}

@@ -103,7 +103,7 @@ class Forest:
     def pool(self, source: str) -> str:
         spec, place = self.specs[source], self.window(source, 3)
         pool, strides = place["kernel"], place["strides"]
-        padding = tuple((min(a, (k - 1) // 2), min(b, (k - 1) // 2)) for (a, b), k in zip(place["padding"], pool))
+        padding: Any = tuple((min(a, (k - 1) // 2), min(b, (k - 1) // 2)) for (a, b), k in zip(place["padding"], pool))
         if self.rng.random() < 0.5:
             return self.add(MaxPool2D(spec.type, pool, strides, padding), source)
         return self.add(AveragePool2D(spec.type, pool, strides, padding, spec.type), source)
@@ -143,7 +143,9 @@ class Forest:
 
     def chain(self, height: int, width: int, slow: bool = False) -> None:
         source = self.input((height, width, int(self.rng.integers(1, 3))))
-        for layer in self.pick(("conv",), ("conv", "pool"), ("pool", "conv"), ("conv", "conv"), ("conv", "pool", "conv")):
+        for layer in self.pick(
+            ("conv",), ("conv", "pool"), ("pool", "conv"), ("conv", "conv"), ("conv", "pool", "conv")
+        ):
             if min(self.specs[source].shape[:2]) >= 1:
                 source = self.convolution(source, slow) if layer == "conv" else self.pool(source)
         self.outputs.append(self.head(source))

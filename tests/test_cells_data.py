@@ -193,3 +193,11 @@ def test_wrong_requests_are_errors() -> None:
     ):
         with pytest.raises(BitsmithError, match=message):
             call()
+
+
+def test_the_proof_ends_with_the_held_out_digits() -> None:
+    pytest.importorskip("sklearn")
+    images = data.proof_images(3)
+    digits, _ = data.test_images("digits", 179)
+    np.testing.assert_array_equal(images[3:], digits)
+    np.testing.assert_array_equal(images[:3], data.test_images("synthetic", 3)[0])

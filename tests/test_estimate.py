@@ -54,7 +54,9 @@ def threshold(graph: Graph) -> int:
 
 
 @pytest.mark.parametrize("name", GROUPS)
-def test_every_network_takes_the_predicted_cycles_and_gives_the_reference(name: str, tmp_path: Path, need: Need) -> None:
+def test_every_network_takes_the_predicted_cycles_and_gives_the_reference(
+    name: str, tmp_path: Path, need: Need
+) -> None:
     need("g++", "verilator")
     pixels, seed, slow = GROUPS[name]
     grown = forest(pixels, seed, slow)

@@ -86,7 +86,12 @@ def rivals(model: Path, images: Path, work: Path) -> Any:
 def machine() -> dict[str, Any]:
     """What the times were measured on."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {"processors": os.cpu_count(), "load": load, "python": platform.python_version(), "system": platform.system()}
+    return {
+        "processors": os.cpu_count(),
+        "load": load,
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
 
 
 def say(what: str) -> None:

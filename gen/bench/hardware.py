@@ -46,7 +46,12 @@ def formula_against_yosys(folder: Path) -> dict[str, Any]:
         guess = formula.get(row["name"], {"lut": 0, "ff": 0, "dsp": 0, "bram": 0})
         rows.append({"name": row["name"], **{key: [row[key], guess[key]] for key in ("lut", "ff", "dsp", "bram")}})
     total = {key: [found[key], estimate["resources"][key]] for key in ("lut", "ff", "dsp", "bram")}
-    return {"layers": rows, "total": total, "lut_error_percent": error_percent(*total["lut"]), "seconds": found["seconds"]}
+    return {
+        "layers": rows,
+        "total": total,
+        "lut_error_percent": error_percent(*total["lut"]),
+        "seconds": found["seconds"],
+    }
 
 
 def error_percent(measured: float, estimated: float) -> float:

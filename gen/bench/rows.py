@@ -8,7 +8,7 @@ PIXELS = 48 * 48
 
 
 def rows(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """One dictionary a row: measure, value, unit, limit, ratio (how many times better), met; None where not measured."""
+    """Measure, value, unit, limit, ratio (how many times better) and whether it is met; None where not measured."""
     one, sixteen = figures["one_pixel"], figures["sixteen_pixels"]
     table = [*_speed(figures["predict"]), *_mismatches(one, figures["predict"])]
     table += [
@@ -54,7 +54,12 @@ def _speed(predict: Any) -> list[dict[str, Any]]:
 def _mismatches(one: Any, predict: Any) -> list[dict[str, Any]]:
     levels = {} if isinstance(one, str) else one["levels"]
     found = [
-        at_most(f"{level} against the reference, {levels[level]['compared']:,} images", levels[level]["mismatches"], "mismatches", 0)
+        at_most(
+            f"{level} against the reference, {levels[level]['compared']:,} images",
+            levels[level]["mismatches"],
+            "mismatches",
+            0,
+        )
         if level in levels
         else at_most(f"{level} against the reference", None, "mismatches", 0)
         for level in ("hls", "rtl")
@@ -90,7 +95,9 @@ def text(table: list[dict[str, Any]], figures: dict[str, Any]) -> str:
     for row in table:
         ratio = "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
         verdict = {True: "", False: "  MISSED", None: "  not measured"}[row["met"]]
-        lines.append(f"{row['measure']:58} {_number(row['value']):>12} {row['unit']:14} {row['limit']:18} {ratio:>7}{verdict}")
+        lines.append(
+            f"{row['measure']:58} {_number(row['value']):>12} {row['unit']:14} {row['limit']:18} {ratio:>7}{verdict}"
+        )
     resources = figures["resources"]
     if not isinstance(resources, str):
         lines += ["", f"{'LUT by layer':24} {'Yosys':>9} {'formula':>9} {'off':>8}"]

@@ -38,7 +38,11 @@ def of_command(arguments: Sequence[str], runs: int) -> Time:
     for _ in range(runs):
         wall, before = time.perf_counter(), os.times()
         done = subprocess.run(
-            [sys.executable, "-m", "bitsmith", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "bitsmith", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         after = os.times()
         if done.returncode:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from math import ceil
 
+import numpy as np
+
 from ...hw.rtl.adder_graph import Adder, AdderGraph
 from ...hw.rtl.adders import ranges, stage_of
 from ...hw.rtl.matrix import MatrixKernel, split, weight_words
 from ...hw.rtl.tree import LEVELS_PER_STAGE, tree_stages
+from ...sim.fixed import IntArray
 from .cost import (
     Resources,
     adder,
@@ -69,15 +72,23 @@ def _resource(module: MatrixKernel) -> Resources:
     return found + accumulators(groups * outputs, spec.y_type.width) + registers(4 * stages)
 
 
-def shared_product(words: object, bits: int) -> Resources:
+def shared_product(weights: IntArray, bits: int) -> Resources:
     """A table of weights, a multiplier and the registers of both."""
-    import numpy as np
-
-    weights = np.asarray(words)
-    width = max(int(weight).bit_length() for weight in (weights.min(), weights.max(), -weights.min())) + 1
+    width = _width(weights)
     if len(np.unique(weights)) == 1:
         return constant_multiplier(bits, int(weights[0])) + registers(bits + width)
     return table(weights, width) + multiplier(bits, width) + registers(bits + 2 * width)
+
+
+def logic_product(weights: IntArray, bits: int) -> Resources:
+    """The same as a sum of shifted copies: an adder for each bit of the weight."""
+    width = _width(weights)
+    return table(weights, width) + adder(width * (bits + 1)) + registers(bits + 2 * width)
+
+
+def _width(weights: IntArray) -> int:
+    """Bits of the signed numbers."""
+    return int(max(weights.max(), -weights.min() - 1, 0)).bit_length() + 1
 
 
 def accumulators(count: int, bits: int) -> Resources:
@@ -131,5 +142,3 @@ def _waiting(bits: int, steps: list[int]) -> Resources:
     """A value read after so many registers: a chain, from one reader to the next."""
     chains = [later - sooner for sooner, later in zip([0, *steps], steps)]
     return total(shift_register(bits, length) for length in chains)
-
-

@@ -27,7 +27,6 @@ from ...sim.rounding import Overflow, Rounding
 from ..rtl.plan import PlannedStage
 from .cost import (
     Resources,
-    adder,
     constant_multiplier,
     counter,
     logic,
@@ -39,7 +38,7 @@ from .cost import (
     table,
     total,
 )
-from .kernels import accumulators, kernel, shared_product, tree
+from .kernels import accumulators, kernel, logic_product, shared_product, tree
 
 
 @singledispatch
@@ -124,23 +123,14 @@ def division(parameters: RoundedDivision, bits: int, out_bits: int) -> Resources
 
 @count.register
 def _(core: DenseCore) -> Resources:
-    layout, bits = core.inputs[0].layout, core.output.type.width
-    taken = layout.elements // core.rows
-    words = core.weights()
-    width = layout.type.width
-    products = total(shared_product(words[:, k, n], width) for k in range(words.shape[1]) for n in range(words.shape[2]))
-    if core.logic_multipliers:
-        products = total(_logic_product(words[:, k, n], width) for k in range(words.shape[1]) for n in range(words.shape[2]))
-    sums = tree(taken, width + int(abs(words).max(initial=0)).bit_length()) * words.shape[2]
+    layout, bits, width = core.inputs[0].layout, core.output.type.width, core.inputs[0].layout.type.width
+    taken, words = layout.elements // core.rows, core.weights()
+    each = logic_product if core.logic_multipliers else shared_product
+    products = total(each(column, width) for column in words.reshape(len(words), -1).T)
+    sums = tree(taken, width + int(np.abs(words).max(initial=0)).bit_length()) * words.shape[2]
     front = registers(layout.bits + taken * width) + multiplexer(core.rows, taken * width)
     control = counter(layout.beats) * 2 + counter(core.reuse) * 2 + counter(layout.beats * core.reuse)
     return products + sums + front + control + accumulators(core.output.channels, bits) + registers(4 * core.stages)
-
-
-def _logic_product(words: np.ndarray, bits: int) -> Resources:  # type: ignore[type-arg]
-    """A product of shifted copies: an adder for each bit of the weight."""
-    width = max(int(words.max(initial=0)), -int(words.min(initial=0)) - 1).bit_length() + 1
-    return table(words, width) + logic(width * (bits + 1)) + registers(bits + 2 * width)
 
 
 @count.register

@@ -26,6 +26,7 @@ SYNTHETIC_COUNTS = (16000, 2000, 2000)
 CELL_CLASSES = (0, 1)
 """Student 2's two classes among LymphoMNIST's labels: B against T4, as in the paper."""
 DIGIT_CLASSES = (3, 8)
+DIGITS_TEST = Path(__file__).parent / "digits_test.npy"
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,16 @@ def test_images(
 
 
 test_images.__test__ = False  # type: ignore[attr-defined]
+
+
+def proof_images(synthetic_count: int = 1000) -> Images:
+    """What ``make demo`` proves the hardware on: synthetic test images, then real ones, the 179 held-out digits.
+
+    The digits' own 8x8 pixels lie beside this file (scikit-learn's, from UCI's optdigits, CC BY 4.0), so that the
+    proof needs no scikit-learn.
+    """
+    stored = np.load(DIGITS_TEST, allow_pickle=False)
+    return np.concatenate([test_images("synthetic", synthetic_count)[0], _enlarge(stored.astype(float))[..., None]])
 
 
 def _checked(classes: tuple[int, ...], available: int) -> tuple[int, ...]:
