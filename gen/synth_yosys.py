@@ -111,9 +111,9 @@ def module_cells(top: Top, work: Path, say: Progress) -> dict[str, Counter[str]]
         jobs = [pool.submit(_synthesize, tool, top, sources, part, work / f"part_{k}") for k, part in enumerate(parts)]
         found = [job.result() for job in jobs]
     own = {name: cells for modules in found for name, cells in modules.items()}
-    inside = {name: _flat(name, own) for name in own}
-    inside[top.name] = Counter({cell: n for cell, n in own[top.name].items() if cell not in own})
-    return inside
+    cells = {name: inside(name, own) for name in own}
+    cells[top.name] = Counter({cell: n for cell, n in own[top.name].items() if cell not in own})
+    return cells
 
 
 def _balanced(sources: Sequence[Path]) -> list[list[Path]]:
@@ -148,11 +148,11 @@ def _plain(name: str) -> str:
     return name.removeprefix("\\")
 
 
-def _flat(name: str, own: dict[str, Cells]) -> Counter[str]:
+def inside(name: str, own: dict[str, Cells]) -> Counter[str]:
     """A module's library cells, its submodules' included, each as often as it stands there."""
     cells: Counter[str] = Counter()
     for cell, count in own[name].items():
-        inner = _flat(cell, own) if cell in own else Counter({cell: 1})
+        inner = inside(cell, own) if cell in own else Counter({cell: 1})
         cells.update({inside: n * count for inside, n in inner.items()})
     return cells
 

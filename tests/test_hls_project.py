@@ -17,6 +17,8 @@ from bitsmith.gen.hls import HlsModel
 from bitsmith.gen.ir import Graph
 from bitsmith.gen.tools import gxx
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.ops import Argmax, Dense
 from bitsmith.sim.predict import Reference
 
 ODD_FOLDER = "a b; $(touch x) 'ü' [1] {2}"
@@ -70,6 +72,22 @@ def test_bench_passes_in_an_odd_folder_and_fails_when_it_must(tmp_path: Path, ne
     assert "FIRST DIFFERENCE: output flatten_1, frame" in done.stdout
     wrong = HlsModel(folder, "-O0").trace_raw(*inputs)
     assert not np.array_equal(wrong["conv2d_0"], Reference(graph).trace_raw(*inputs)["conv2d_0"])
+
+
+def test_a_class_does_not_hide_a_wrong_weight(tmp_path: Path, need: Callable[..., None]) -> None:
+    """The decision stays the same; the bench names the layer."""
+    need("g++")
+    certain = np.array([[16, 0], [16, 0]])  # class 0 by far
+    x, w, b = U8, Fixed(True, 4, 4), Fixed(True, 4, 4)
+    op = Dense(x, certain, w, np.array([100, 0]), b)
+    graph = chain("certain", (2,), x, lambda spec: op, lambda spec: Argmax(spec.type, spec.type.raw_min))
+    project(graph, tmp_path)
+    assert bench(tmp_path).returncode == 0
+    flip_weight_bit(next((tmp_path / "hls" / "firmware" / "weights").glob("w*.h")))
+    done = bench(tmp_path)
+    assert done.returncode == 1
+    assert "FIRST LAYER THAT DIFFERS: dense_0 in frame" in done.stdout
+    assert "FIRST DIFFERENCE" not in done.stdout
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -14,11 +14,14 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ...sim.op import Spec
 from ...sim.ops import Argmax
+from ...sim.predict import Reference
 from ..ir import Graph
 from .layers import LayerList
 
 HERE = Path(__file__).resolve().parent
 TRACE_BITS = 53  # hls4ml's trace hands out float64
+LAYER_FRAMES = 4  # frames in which the bench looks at every layer
+MULTIPLIER = 0x100000001B3  # odd, so every power is invertible modulo 2**64
 
 
 def write(graph: Graph, ports: dict[str, Any], folder: Path, vectors: Path) -> None:
@@ -30,6 +33,7 @@ def write(graph: Graph, ports: dict[str, Any], folder: Path, vectors: Path) -> N
     (folder / "ports.json").write_text(json.dumps(ports, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     data = folder / "tb_data"
     data.mkdir(exist_ok=True)
+    (data / "layers.dat").write_text(_checksums(graph, ports, vectors), encoding="ascii")
     for kind, names in (("input", [name for name, _ in graph.inputs]), ("output", graph.outputs)):
         for name in names:
             _frames(_load(vectors / f"{kind}_{name}.npy"), data / f"{kind}_{name}.dat")
@@ -44,9 +48,19 @@ def describe(graph: Graph, layers: LayerList, top: str, model: Any) -> dict[str,
     for op, variable in zip(thresholds, variables[len(inputs) :]):
         port = _port("threshold", Spec((1,), op.input_type), variable)
         inputs.append({**port, "given": False, "default": op.threshold})
-    traces = {node.name: _trace(layers.names[node.name], specs[node.name]) for node in graph.nodes}
+    in_place = {layer["name"] for layer in layers.layers if layer["class_name"] == "Reshape"}
+    named = {node.name: layers.names[node.name] for node in graph.nodes}
+    traces = {name: _trace(layer, specs[name], layer in in_place) for name, layer in named.items()}
     outputs = [_port(n, specs[n], variable) for n, variable in zip(graph.outputs, model.get_output_variables())]
-    return {"top": top, "io_type": layers.io_type, "inputs": inputs, "outputs": outputs, "traces": traces}
+    return {
+        "top": top,
+        "io_type": layers.io_type,
+        "layer_frames": LAYER_FRAMES,
+        "multiplier": MULTIPLIER,
+        "inputs": inputs,
+        "outputs": outputs,
+        "traces": traces,
+    }
 
 
 def _port(name: str, spec: Spec, variable: Any) -> dict[str, Any]:
@@ -61,10 +75,31 @@ def _port(name: str, spec: Spec, variable: Any) -> dict[str, Any]:
     }
 
 
-def _trace(layer: str, spec: Spec) -> dict[str, Any]:
-    """Where a node's values are; ``exact`` tells whether hls4ml's trace, which is in float64, can hold them."""
-    exact = spec.type.width <= TRACE_BITS
+def _trace(layer: str, spec: Spec, in_place: bool) -> dict[str, Any]:
+    """Where a node's values are.
+
+    ``exact``: the layer has values of its own, and hls4ml's trace, which is in float64, can hold them.
+    """
+    exact = spec.type.width <= TRACE_BITS and not in_place
     return {"layer": layer, "shape": list(spec.shape), "fraction": spec.type.fraction, "exact": exact}
+
+
+def _checksums(graph: Graph, ports: dict[str, Any], vectors: Path) -> str:
+    """One line a frame: the checksum of each layer of ``ports["traces"]`` that is exact, in their order.
+
+    A class alone would hide most wrong weights; with these the bench sees every layer of the first frames.
+    """
+    frames = [_load(vectors / f"input_{name}.npy")[:LAYER_FRAMES] for name, _ in graph.inputs]
+    tensors = Reference(graph).trace_raw(*frames)
+    columns = [checksum(tensors[name]) for name, trace in ports["traces"].items() if trace["exact"]]
+    return "".join(" ".join(str(c[f]) for c in columns) + "\n" for f in range(len(frames[0])))
+
+
+def checksum(raw: IntArray) -> list[int]:
+    """For each frame ``sum_i raw[i] * MULTIPLIER**(n - 1 - i)`` modulo 2**64: no single difference goes unseen."""
+    flat = raw.reshape(len(raw), -1).astype(np.uint64)
+    powers = np.cumprod(np.full(flat.shape[1], MULTIPLIER, dtype=np.uint64))[::-1]
+    return [int(s) for s in (flat * (powers * np.uint64(pow(MULTIPLIER, -1, 1 << 64)))).sum(axis=1, dtype=np.uint64)]
 
 
 @lru_cache(maxsize=4)
@@ -82,7 +117,8 @@ def _template(name: str) -> Any:
 
 
 def _render(name: str, ports: dict[str, Any]) -> str:
-    return str(_template(name).render(**ports))
+    checked = [(node, {**t, "size": prod(t["shape"])}) for node, t in ports["traces"].items() if t["exact"]]
+    return str(_template(name).render(**ports, checked=checked))
 
 
 def _load(path: Path) -> IntArray:

@@ -59,7 +59,7 @@ def _settings(graph: Graph, config: Config, layers: LayerList, top: str, folder:
         "ProjectName": top,
         "Backend": config.backend,
         "Part": _plain("Part", config.part or PARTS[config.backend]),
-        "ClockPeriod": f"{config.clock_period_ns:g}",
+        "ClockPeriod": f"{config.clock_period_ns:.12g}",
         "ClockUncertainty": _plain("ClockUncertainty", str(uncertainty)),
         "Version": _plain("Version", config.version or "1.0.0"),
         "IOType": config.io_type,

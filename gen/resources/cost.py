@@ -114,8 +114,7 @@ def multiplier(a_bits: int, b_bits: int) -> Resources:
 
 
 def constant_multiplier(x_bits: int, weight: int) -> Resources:
-    """``x * weight``: free for powers of two; as Yosys does it, a DSP block and not a few adders."""
-    magnitude = abs(weight)
-    if magnitude & (magnitude - 1) == 0:
-        return logic(x_bits if weight < 0 else 0)
-    return multiplier(x_bits, magnitude.bit_length() + 1)
+    """``x * weight``: free for powers of two; as Yosys does it, a DSP block even for -64, and not a few adders."""
+    if weight >= 0 and weight & (weight - 1) == 0:
+        return Resources()
+    return multiplier(x_bits, (weight if weight > 0 else -weight - 1).bit_length() + (weight < 0))

@@ -127,7 +127,7 @@ def _(core: DenseCore) -> Resources:
     taken, words = layout.elements // core.rows, core.weights()
     each = logic_product if core.logic_multipliers else shared_product
     products = total(each(column, width) for column in words.reshape(len(words), -1).T)
-    sums = tree(taken, width + int(np.abs(words).max(initial=0)).bit_length()) * words.shape[2]
+    sums: Resources = tree(taken, width + int(np.abs(words).max(initial=0)).bit_length()) * int(words.shape[2])
     front = registers(layout.bits + taken * width) + multiplexer(core.rows, taken * width)
     control = counter(layout.beats) * 2 + counter(core.reuse) * 2 + counter(layout.beats * core.reuse)
     return products + sums + front + control + accumulators(core.output.channels, bits) + registers(4 * core.stages)
