@@ -166,7 +166,7 @@ class Hardware:
             folder = self.folder / f"top_{len(self._tops)}"
             plan = plan_for(self.graph_of(group), self._settings(group[0]))
             schedule = emit_plan(plan, folder / "rtl")
-            simulation = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim")
+            simulation = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim", "-O0")
             ends = {output: schedule.ends_by_output[stage] for output, stage in plan.outputs.items()}
             self._tops[group] = simulation, ends
         return self._tops[group]

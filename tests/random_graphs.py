@@ -15,10 +15,11 @@ from bitsmith.gen.rtl.plan import Choice
 from bitsmith.hw.rtl import conv2d, depthwise_conv2d
 from bitsmith.sim.fixed import Fixed, IntArray, Overflow, Rounding
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops.activation import Activation
+from bitsmith.sim.ops.activation import Activation, Kind
 from bitsmith.sim.ops.add import Add
 from bitsmith.sim.ops.argmax import Argmax
 from bitsmith.sim.ops.average_pool2d import AveragePool2D
+from bitsmith.sim.ops.batch_norm import BatchNorm
 from bitsmith.sim.ops.concatenate import Concatenate
 from bitsmith.sim.ops.conv2d import Conv2D
 from bitsmith.sim.ops.dense import Dense
@@ -27,6 +28,7 @@ from bitsmith.sim.ops.flatten import Flatten
 from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
 from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
 from bitsmith.sim.ops.max_pool2d import MaxPool2D
+from bitsmith.sim.ops.softmax import Softmax
 
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
 INPUT, PIXEL, WEIGHT = Fixed(True, 1, 3), Fixed(False, 2, 2), Fixed(True, 0, 3)
@@ -96,9 +98,15 @@ class Forest:
         return self.activation(name)
 
     def activation(self, source: str) -> str:
-        kind = self.pick("relu", "linear")
+        """Now and then a scale of each channel before it; exact kinds or a table."""
+        if self.rng.random() < 0.25:
+            spec = self.specs[source]
+            scale, offset = self.weights(spec.shape[-1]), self.weights(spec.shape[-1])
+            source = self.add(BatchNorm(spec.type, scale, WEIGHT, offset, WEIGHT), source)
+        kind = self.pick(Kind.RELU, Kind.RELU, Kind.LINEAR, Kind.TABLE)
+        table = {"function": "sigmoid", "table_type": Fixed(True, 2, 3)} if kind is Kind.TABLE else {}
         modes = (self.pick(*Rounding), self.pick(Overflow.SAT, Overflow.WRAP))
-        return self.add(Activation(self.specs[source].type, kind, PIXEL, *modes), source)
+        return self.add(Activation(self.specs[source].type, kind, PIXEL, *modes, **table), source)
 
     def pool(self, source: str) -> str:
         spec, place = self.specs[source], self.window(source, 3)
@@ -109,7 +117,7 @@ class Forest:
         return self.add(AveragePool2D(spec.type, pool, strides, padding, spec.type), source)
 
     def head(self, source: str) -> str:
-        """What ends the network: nothing, a dense layer, a global pool, the largest class."""
+        """What ends the network: nothing, a dense layer and the largest class or a softmax, a global pool."""
         spec = self.specs[source]
         kind = self.pick("none", "dense", "dense", "mean", "largest")
         if kind == "dense":
@@ -127,7 +135,8 @@ class Forest:
         self.choices[name] = Choice(self.pick(*STRATEGIES))
         if decided and not any(isinstance(node.op, Argmax) for node in self.nodes):
             return self.add(Argmax(self.specs[name].type, self.specs[name].type.raw_min), name)
-        return name
+        six, eight = Fixed(False, 2, 4), Fixed(False, 0, 8)
+        return self.add(Softmax(self.specs[name].type, six, eight, six, eight, eight), name) if decided else name
 
     def same(self, source: str, channels: int) -> str:
         """A 3×3 convolution that keeps the image's size."""

@@ -22,7 +22,7 @@ from bitsmith.gen.synth_yosys import SOURCE, inside, resources, synth
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops.activation import Activation
+from bitsmith.sim.ops.activation import Activation, Kind
 from bitsmith.sim.ops.conv2d import Conv2D
 from bitsmith.sim.ops.dense import Dense
 from bitsmith.sim.ops.flatten import Flatten
@@ -37,7 +37,7 @@ MULTIPLIERS = 5
 def small(folder: Path, strategy: str, pixels: int = 1) -> Path:
     """A 3×3 convolution, relu and a dense layer on a 6×8 image, built."""
     conv = Conv2D(U8, KERNEL.reshape(3, 3, 1, 1), W8, np.array([5]), B8)
-    relu = Activation(conv.accumulator.type, "relu", OUT)
+    relu = Activation(conv.accumulator.type, Kind.RELU, OUT)
     weights = np.random.default_rng(4).integers(-100, 100, (24, 3))
     nodes = (
         Node("conv", conv, ("x",), "conv"),

@@ -21,7 +21,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ..tools import gxx
 
-SMALL_BYTES = 100_000
+SMALL_BYTES, SMALL_UNOPTIMIZED_BYTES = 100_000, 2_000_000
 TEMPLATES = Path(__file__).resolve().parents[2] / "hw" / "sim"
 
 
@@ -176,10 +176,11 @@ def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list
     """g++ over ``sources``, two at a time, linked with ``objects`` into ``work/harness``.
 
     What Verilator calls slow runs once, at the start, and is not optimized: that would be most of the time. Small files
-    become one, since their headers take longer than they do.
+    become one, since their headers take longer than they do; so do all but huge ones where nothing is optimized.
     """
     compiler = gxx()
-    small = [source for source in sources if source.stat().st_size < SMALL_BYTES]
+    limit = SMALL_UNOPTIMIZED_BYTES if optimize == "-O0" else SMALL_BYTES
+    small = [source for source in sources if source.stat().st_size < limit]
     (work / "small.cc").write_text("".join(f'#include "{source.name}"\n' for source in small))
     parts = [work / "small.cc", *(source for source in sources if source not in small)]
 

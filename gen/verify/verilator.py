@@ -17,12 +17,15 @@ FLAGS = ["-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", 
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
 
-def build(top: Top, folder: Path) -> Simulation:
-    """Compile ``top`` under ``folder``, once for the same sources; BitsmithError where a tool is missing or fails."""
+def build(top: Top, folder: Path, optimize: str = "-O1") -> Simulation:
+    """Compile ``top`` under ``folder``, once for the same sources; BitsmithError where a tool is missing or fails.
+
+    ``optimize`` is the compiler's option: -O0 compiles in a third of the time, for a few frames.
+    """
     tool = verilator()
     bench = harness(top, "device.hpp", mangle)
     sources = top.sources()
-    texts = [" ".join(tool.command), bench, *(path.read_text() for path in sources)]
+    texts = [" ".join(tool.command), optimize, bench, *(path.read_text() for path in sources)]
 
     def compile_in(work: Path) -> None:
         (work / "harness.cpp").write_text(bench)
@@ -30,7 +33,7 @@ def build(top: Top, folder: Path) -> Simulation:
         options = [*VERILATE, "--top-module", top.name, *map(str, sources)]
         tool.run(options, work, "Verilator")
         flags = [*FLAGS, f"-I{tool.include}", f"-I{tool.include}/vltstd"]
-        compile_all(work, sorted(work.glob("*.cpp")), flags, _runtime(tool, flags))
+        compile_all(work, sorted(work.glob("*.cpp")), flags, _runtime(tool, flags), optimize)
 
     return Simulation(cached(folder.resolve(), top.name, texts, compile_in) / "harness", top)
 
