@@ -53,8 +53,8 @@ lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m mypy tests
 	.venv/bin/clang-format --dry-run --Werror $(wildcard hw/hls/*.hpp)
 
-bench: .venv/.test ## measure against other tools in one run; writes build/bench.json
-	$(PY) -m bitsmith.gen.bench
+bench: .venv/.test build/images_cells.npy ## measure against other tools in one run; writes build/bench.json
+	$(PY) -m bitsmith.gen.bench --images build/images_cells.npy
 
 train: .venv/.test ## train the network again
 	$(RUN) train $(MODEL)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..sim.errors import BitsmithError
 from .config import Config, parse_config
-from .folder import open_build
+from .folder import open_build, write_json
 from .ir import Graph
 from .rtl.choices import plan_for
 from .rtl.plan import Plan, PlannedStage
@@ -17,7 +17,7 @@ ESTIMATES = ("formula", "yosys")
 
 
 def estimate(folder: str | Path, resources: str = "formula") -> dict[str, Any]:
-    """What ``DIR/estimate.json`` holds.
+    """What is written to ``DIR/estimate.json``, too.
 
     ``latency_cycles``: from the first input beat's transfer to the last output beat's, both counted;
     ``interval_cycles``: from frame to frame, with a source that always has a beat and a sink that always takes it.
@@ -32,7 +32,8 @@ def estimate(folder: str | Path, resources: str = "formula") -> dict[str, Any]:
     if resources == "yosys":
         from .synth_yosys import into_estimate
 
-        return into_estimate(data, path)
+        data = into_estimate(data, path)
+    write_json(path / "estimate.json", data)
     return data
 
 

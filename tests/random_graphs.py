@@ -104,7 +104,7 @@ class Forest:
             scale, offset = self.weights(spec.shape[-1]), self.weights(spec.shape[-1])
             source = self.add(BatchNorm(spec.type, scale, WEIGHT, offset, WEIGHT), source)
         kind = self.pick(Kind.RELU, Kind.RELU, Kind.LINEAR, Kind.TABLE)
-        table = {"function": "sigmoid", "table_type": Fixed(True, 2, 3)} if kind is Kind.TABLE else {}
+        table: dict[str, Any] = {"function": "sigmoid", "table_type": Fixed(True, 2, 3)} if kind is Kind.TABLE else {}
         modes = (self.pick(*Rounding), self.pick(Overflow.SAT, Overflow.WRAP))
         return self.add(Activation(self.specs[source].type, kind, PIXEL, *modes, **table), source)
 

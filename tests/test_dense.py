@@ -76,13 +76,13 @@ class TestDense(OperatorContract):
         "adder graphs, 1 cycle a beat": shared("distributed_arithmetic", 12),
         "adder graphs, 2 cycles a beat": shared("distributed_arithmetic", 24),
         "an image, 3 channels": of_image(3, 4, 3, 1),
-        "5 pixels, 3 beats": case(13, 3, 5),
-        "5 pixels, fewer inputs": case(3, 2, 5),
-        "5 pixels, resource": shared("resource", 30, 5),
-        "5 pixels, resource, rows and columns": shared("resource", 90, 5),
-        "5 pixels, adder graphs": shared("distributed_arithmetic", 15, 5),
-        "5 pixels, an image of width 7": of_image(3, 7, 2, 5),
-        "5 pixels, an image of width 2": of_image(3, 2, 1, 5),
+        "8 pixels, 3 beats": case(21, 3, 8),
+        "8 pixels, fewer inputs": case(3, 2, 8),
+        "8 pixels, resource": shared("resource", 6, 8),
+        "8 pixels, resource, rows and columns": shared("resource", 32, 8),
+        "8 pixels, adder graphs": shared("distributed_arithmetic", 4, 8),
+        "8 pixels, an image of width 11": of_image(3, 11, 2, 8),
+        "8 pixels, an image of width 2": of_image(3, 2, 1, 8),
     }
     bad: ClassVar = {
         "a kernel of fractions": (

@@ -122,7 +122,8 @@ def test_an_estimate_is_whole_and_adds_up(built: Path) -> None:
 
 def test_a_layer_states_what_it_was_built_with(built: Path) -> None:
     layer = next(layer for layer in estimate(built)["layers"] if layer["operator"].startswith("conv2d"))
-    assert layer["operator"] == "conv2d + activation"
+    stems = layer["operator"].split(" + ")
+    assert (stems[0], stems[-1]) == ("conv2d", "activation")
     assert (layer["strategy"], layer["pixels_per_cycle"]) == ("latency", 2)
     assert layer["fifo_depth"] >= 1
     assert layer["lut"] > 0

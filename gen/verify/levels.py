@@ -15,13 +15,14 @@ from ...sim.predict import Reference
 from ..ir import Graph
 from ..tools import iverilog
 from . import cxxrtl, icarus, netlist, verilator
-from .diverge import Divergence, locate, wrong_frames
+from .diverge import Divergence, first_difference, locate, named, wrong_frames
 from .simulation import Drive, Run
 from .vectors import Batch
 
 STALLED_FRAMES = 16
 SECOND_FRAMES = 3
 NETLIST_FRAMES = 3
+INSIDE_FRAMES = 8
 TIMED_FRAMES = 8
 
 
@@ -118,6 +119,8 @@ def hls(job: Job) -> Outcome:
             return job.trace(frames), model.trace_raw(*(inputs[name] for name, _ in job.graph.inputs))
 
         outcome.divergence = locate("hls", job.graph, wrong[0], (job.expected, got), traced)
+    else:
+        _look_inside("hls", job, outcome, lambda inputs: model.trace_raw(*(inputs[n] for n, _ in job.graph.inputs)))
     return outcome
 
 
@@ -135,7 +138,21 @@ def rtl(job: Job) -> Outcome:
         outcome.mismatches, outcome.divergence = stalled.mismatches, stalled.divergence
         outcome.problems += stalled.problems
         outcome.cycles = _cycles(job, device, full, run)
+    if outcome.mismatches == 0:
+        twin = top.traced()
+        _look_inside("rtl", job, outcome, lambda inputs: verilator.build(twin, job.sim).run(inputs, full).traces)
     return outcome
+
+
+def _look_inside(level: str, job: Job, outcome: Outcome, trace: Callable[[Batch], Batch]) -> None:
+    """A decision hides what is wrong before it: behind an argmax every layer of some frames is compared, too."""
+    if not any(isinstance(node.op, Argmax) for node in job.graph.nodes):
+        return
+    frames = _first(job, INSIDE_FRAMES)
+    job.say(f"{level}: every layer of {len(frames)} vectors")
+    found = first_difference([n.name for n in job.graph.nodes], job.trace(frames), trace(job.part(frames)[0]))
+    if found is not None:
+        outcome.mismatches, outcome.divergence = 1, named(level, job.graph, found, found.frame)
 
 
 def second(job: Job) -> Outcome:

@@ -1,0 +1,80 @@
+"""The contract with the decision: ties, the threshold and its changes at run time, "rejected"."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from contract import Need, OperatorContract
+from definitions import Real
+from hardware import SEED, Case, Hardware, draw
+
+from bitsmith.gen.verify.simulation import Drive
+from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.op import Spec
+from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.flatten import Flatten
+
+S8, U4 = Fixed(True, 3, 4), Fixed(False, 2, 2)
+NARROW = Fixed(True, 1, 1)
+NEVER = S8.raw_min
+
+
+def case(classes: int, pixels: int = 1, x: Fixed = S8, threshold: int = NEVER) -> Case:
+    return Case(Argmax(x, threshold), (Spec((classes,), x),), pixels)
+
+
+def behind_dense() -> Case:
+    dense = Dense(S8, draw(U4, 6, 4), U4, draw(S8, 4), S8)
+    x = dense.accumulator.type
+    return Case(Argmax(x, x.raw_max // 4), (Spec((6,), S8),), before=(dense,))
+
+
+class TestArgmax(OperatorContract):
+    cases: ClassVar = {
+        "2 classes": case(2),
+        "1 class": case(1),
+        "3 classes": case(3),
+        "13 classes": case(13),
+        "an image's values": Case(Argmax(S8, NEVER), (Spec((2, 3, 2), S8),), before=(Flatten(S8, (12,)),)),
+        "some rejected": case(5, threshold=40),
+        "some rejected, 2 classes": case(2, threshold=40),
+        "ties": case(7, x=NARROW, threshold=0),
+        "unsigned": case(6, x=U4, threshold=12),
+        "behind dense": behind_dense(),
+        "4 pixels, 7 classes": case(7, 4),
+        "4 pixels, 3 classes": case(3, 4),
+    }
+    bad: ClassVar = {
+        "a threshold out of range": (lambda: Argmax(S8, 128), "threshold 128 is outside fixed<8,4>; give -128 to 127"),
+        "a negative threshold of unsigned": (lambda: Argmax(U4, -1), "threshold -1 is outside"),
+        "an image": (lambda: Argmax(S8, 0).infer(Spec((2, 2, 2), S8)), "flatten it first"),
+    }
+
+    def float_result(self, op: Argmax, *x_float: Real) -> Real:
+        """The first of the largest, class by class; the number of classes where that is below the threshold."""
+        least = op.threshold * 2.0**-op.input_type.fraction
+        frames = x_float[0].tolist()
+        return np.array([[frame.index(max(frame)) if max(frame) >= least else len(frame)] for frame in frames])
+
+    @pytest.mark.parametrize("threshold", [-128, -1, 0, 1, 63, 127])
+    def test_threshold_at_run_time(self, threshold: int, hardware: Hardware, need: Need) -> None:
+        """The Verilog's port and the C++'s argument, on what was built for another threshold."""
+        need("g++", "verilator")
+        hls = hardware.hls(threshold, ("some rejected",))["some rejected"]
+        run = hardware.run(self.cases["some rejected"], Drive(threshold=threshold, seed=SEED))
+        raw = hardware.inputs_of("some rejected")[0]
+        expected = np.where(raw.max(axis=1) < threshold, 5, raw.argmax(axis=1))[:, None]
+        np.testing.assert_array_equal(hls, expected)
+        np.testing.assert_array_equal(run.outputs[hardware.output("some rejected")], expected)
+        assert run.problems == ()
+
+    def test_the_thresholds_tried_matter(self, hardware: Hardware) -> None:
+        """Some frames are rejected and some are not, and some are ties: or the tests above would say little."""
+        rejected = hardware.expected["some rejected"] == 5
+        assert rejected.any()
+        assert not rejected.all()
+        ties = hardware.inputs_of("ties")[0]
+        assert ((ties == ties.max(axis=1, keepdims=True)).sum(axis=1) > 1).any()
