@@ -35,7 +35,7 @@ demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, prove it at t
 	$(RUN) report $(BUILD)
 
 test: .venv/.test ## run the tests (installs TensorFlow for those that train)
-	$(PY) -m pytest -n 2 $(TESTS)
+	$(PY) -m pytest -n 2 --dist loadscope $(TESTS)
 
 golden: $(BUILD)/bitsmith.json ## the reference's inputs and outputs, as raw integers
 	@ls -l $(BUILD)/vectors

@@ -17,7 +17,9 @@ from bitsmith.gen.verify import verify
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.argmax import Argmax
 from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.flatten import Flatten
 from bitsmith.sim.ops.max_pool2d import MaxPool2D
 
 Need = Callable[..., None]
@@ -138,6 +140,20 @@ def test_a_flipped_weight_bit_in_the_cpp(layer: str, header: int, spoil: Callabl
     changed = ((round(float(found[0]) * 32)) ^ 1) / 32
     path.write_text(text[: found.start()] + f"{changed:.5f}" + text[found.end() :])
     assert named(verify(folder, ["hls"]), "hls")[0] == layer
+
+
+def test_a_decision_hides_no_flipped_bit(tmp_path: Path, need: Need) -> None:
+    """A bias of conv1 is off by one step behind a threshold that rejects every frame: the outputs stay equal."""
+    need("g++", "verilator")
+    graph = network()
+    wide = graph.specs()["conv2"]
+    size = int(np.prod(wide.shape))
+    flat = Node("flat", Flatten(wide.type, (size,)), ("conv2",), "flat")
+    decision = Node("decision", Argmax(wide.type, wide.type.raw_max), ("flat",), "decision")
+    hidden = Graph("hidden", graph.inputs, (*graph.nodes, flat, decision), ("decision",))
+    build(hidden, configuration("latency"), tmp_path / "build", seed=3, vectors=4)
+    flip(tmp_path / "build" / "rtl" / "conv1.v", weight("", "latency"), -1)
+    assert named(verify(tmp_path / "build", ["rtl"]), "rtl")[0] == "conv1"
 
 
 def test_a_changed_expected_integer(spoil: Callable[[str], Path], need: Need) -> None:
