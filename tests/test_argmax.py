@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from contract import Need, OperatorContract
 from definitions import Real
-from hardware import SEED, Case, Hardware, draw
+from hardware import FRAMES, SEED, Case, Hardware, draw
 
 from bitsmith.gen.verify.simulation import Drive
 from bitsmith.sim.fixed import Fixed
@@ -19,10 +19,10 @@ from bitsmith.sim.ops.flatten import Flatten
 
 S8, U4 = Fixed(True, 3, 4), Fixed(False, 2, 2)
 NARROW = Fixed(True, 1, 1)
-NEVER = S8.raw_min
+THRESHOLD = 40
 
 
-def case(classes: int, pixels: int = 1, x: Fixed = S8, threshold: int = NEVER) -> Case:
+def case(classes: int, pixels: int = 1, x: Fixed = S8, threshold: int = THRESHOLD) -> Case:
     return Case(Argmax(x, threshold), (Spec((classes,), x),), pixels)
 
 
@@ -37,13 +37,9 @@ class TestArgmax(OperatorContract):
         "2 classes": case(2),
         "1 class": case(1),
         "3 classes": case(3),
+        "5 classes": case(5),
         "13 classes": case(13),
-        "an image's values": Case(Argmax(S8, NEVER), (Spec((2, 3, 2), S8),), before=(Flatten(S8, (12,)),)),
-        "some rejected": case(5, threshold=40),
-        "some rejected, 2 classes": case(2, threshold=40),
-        "ties": case(7, x=NARROW, threshold=0),
-        "unsigned": case(6, x=U4, threshold=12),
-        "behind dense": behind_dense(),
+        "an image's values": Case(Argmax(S8, THRESHOLD), (Spec((2, 3, 2), S8),), before=(Flatten(S8, (12,)),)),
         "4 pixels, 7 classes": case(7, 4),
         "4 pixels, 3 classes": case(3, 4),
     }
@@ -59,22 +55,35 @@ class TestArgmax(OperatorContract):
         frames = x_float[0].tolist()
         return np.array([[frame.index(max(frame)) if max(frame) >= least else len(frame)] for frame in frames])
 
-    @pytest.mark.parametrize("threshold", [-128, -1, 0, 1, 63, 127])
-    def test_threshold_at_run_time(self, threshold: int, hardware: Hardware, need: Need) -> None:
+    @pytest.mark.parametrize("threshold", [-128, -1, 0, 63, 127])
+    def test_threshold_at_run_time(self, name: str, threshold: int, hardware: Hardware, need: Need) -> None:
         """The Verilog's port and the C++'s argument, on what was built for another threshold."""
         need("g++", "verilator")
-        hls = hardware.hls(threshold, ("some rejected",))["some rejected"]
-        run = hardware.run(self.cases["some rejected"], Drive(threshold=threshold, seed=SEED))
-        raw = hardware.inputs_of("some rejected")[0]
-        expected = np.where(raw.max(axis=1) < threshold, 5, raw.argmax(axis=1))[:, None]
-        np.testing.assert_array_equal(hls, expected)
-        np.testing.assert_array_equal(run.outputs[hardware.output("some rejected")], expected)
+        raw = hardware.inputs_of(name)[0].reshape(FRAMES, -1)
+        expected = np.where(raw.max(axis=1) < threshold, raw.shape[1], raw.argmax(axis=1))[:, None]
+        np.testing.assert_array_equal(hardware.hls(threshold)[name], expected)
+        run = hardware.run(self.cases[name], Drive(threshold=threshold, seed=SEED))
+        np.testing.assert_array_equal(run.outputs[hardware.output(name)], expected)
         assert run.problems == ()
 
-    def test_the_thresholds_tried_matter(self, hardware: Hardware) -> None:
-        """Some frames are rejected and some are not, and some are ties: or the tests above would say little."""
-        rejected = hardware.expected["some rejected"] == 5
+    def test_the_frames_matter(self, hardware: Hardware) -> None:
+        """Some are rejected and some are not, or the tests above would say little."""
+        rejected = hardware.expected["5 classes"] == 5
         assert rejected.any()
         assert not rejected.all()
-        ties = hardware.inputs_of("ties")[0]
-        assert ((ties == ties.max(axis=1, keepdims=True)).sum(axis=1) > 1).any()
+
+
+class TestArgmaxOfOtherTypes(OperatorContract):
+    """Each in a top of its own, which has one threshold of one type."""
+
+    cases: ClassVar = {
+        "ties": case(7, x=NARROW, threshold=0),
+        "unsigned": case(6, x=U4, threshold=12),
+        "behind dense": behind_dense(),
+    }
+    bad: ClassVar = {"a threshold of another type": (lambda: Argmax(U4, 16), "threshold 16 is outside ufixed<4,2>")}
+    float_result = TestArgmax.float_result
+
+    def test_there_are_ties(self, hardware: Hardware) -> None:
+        raw = hardware.inputs_of("ties")[0]
+        assert ((raw == raw.max(axis=1, keepdims=True)).sum(axis=1) > 1).any()

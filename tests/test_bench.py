@@ -36,7 +36,7 @@ def figures() -> dict[str, Any]:
             "qkeras": {"wall_seconds": 0.0004},
             "qkeras_mismatches": 0,
         },
-        "build": {"wall_seconds": 5.0},
+        "build": {"wall": 5.0},
         "help": {"wall": 0.25},
         "inspect": {"wall": 3.0},
         "one_pixel": {"levels": levels, "cycles": cycles},

@@ -51,9 +51,8 @@ def measure(model: Path, config: Path, images: Path, work: Path) -> dict[str, An
     figures["help"] = vars(of_command(["--help"], START_RUNS))
     figures["inspect"] = vars(of_command(["inspect", str(model)], START_RUNS))
     say("builds")
-    builds = [build_with(model, config, work / "one", 1) for _ in range(BUILD_RUNS)]
-    figures["build"] = {key: float(np.median([b[key] for b in builds])) for key in builds[0]}
-    build_with(model, config, work / "sixteen", 16)
+    figures["build"] = vars(build_with(model, config, work / "one", 1, BUILD_RUNS))
+    build_with(model, config, work / "sixteen", 16, 1)
     say("predictors")
     figures["predict"] = rivals(model, images, work)
     say("proof at 1 pixel per cycle")

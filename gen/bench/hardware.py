@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..build import build_project
 from ..folder import write_text
 from ..synth_yosys import synth
 from ..verify import verify
+from .timing import Time, of_command
 
-FAST_FRAMES = 64
 
-
-def build_with(model: Path, config: Path, folder: Path, pixels: int) -> dict[str, Any]:
-    """A build at ``pixels`` per cycle; seconds from the model's file to Verilog and HLS project."""
+def build_with(model: Path, config: Path, folder: Path, pixels: int, runs: int) -> Time:
+    """A build at ``pixels`` per cycle, from the model's file to Verilog and HLS project, each time in a new process."""
     import yaml
 
     data = yaml.safe_load(config.read_text(encoding="utf-8"))
     data["Bitsmith"] = {**data.get("Bitsmith", {}), "pixels_per_cycle": pixels}
     changed = folder.with_suffix(".yaml")
     write_text(changed, yaml.safe_dump(data))
-    start, used = time.perf_counter(), time.process_time()
-    build_project(model, changed, folder)
-    return {"wall_seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - used}
+    return of_command(["build", str(model), "--config", str(changed), "--output", str(folder)], runs)
 
 
 def proof(folder: Path, images: Path, levels: tuple[str, ...], frames: int | None = None) -> dict[str, Any]:

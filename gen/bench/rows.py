@@ -12,7 +12,7 @@ def rows(figures: dict[str, Any]) -> list[dict[str, Any]]:
     one, sixteen = figures["one_pixel"], figures["sixteen_pixels"]
     table = [*_speed(figures["predict"]), *_mismatches(one, figures["predict"])]
     table += [
-        at_most("model file to Verilog and HLS project", figures["build"]["wall_seconds"], "s", 15),
+        at_most("model file to Verilog and HLS project", figures["build"]["wall"], "s", 15),
         at_most("bitsmith --help", figures["help"]["wall"], "s", 0.5),
         at_most("bitsmith inspect", figures["inspect"]["wall"], "s", 1.5),
     ]

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-
 from ...hw.rtl.core import Core, Pointwise
 from ...hw.rtl.geometry import Geometry, lanes_fit
 from ...hw.rtl.join import entrance
@@ -19,7 +17,7 @@ from ...hw.rtl.reshape import CollectCore, SpreadCore
 from ...sim.errors import BitsmithError
 from ...sim.op import Operator
 from ..ir import Graph, Node
-from ..schedule import Network, Stage, Times, readable, step_times
+from ..schedule import Network, Stage, Times, paced, readable, step_times
 
 STRATEGY_DEFAULT = "latency"
 # Sharing hardware may make the last beat leave this much later: a part of the interval, or this many cycles.
@@ -31,10 +29,14 @@ JOINS = {"add", "concatenate"}
 
 @dataclass(frozen=True)
 class Choice:
-    """What a user asked of a layer: its strategy, and a reuse factor or None for the one that fits."""
+    """What a user asked of a layer: its strategy, and a reuse factor or None for the one that fits.
+
+    ``wish`` is a reuse factor asked of the whole model: each layer takes its nearest legal one, as in hls4ml.
+    """
 
     strategy: str = STRATEGY_DEFAULT
     reuse: int | None = None
+    wish: int | None = None
 
 
 @dataclass
@@ -89,27 +91,42 @@ def hardware(op: Operator) -> Any:
     return import_module(f"...hw.rtl.{op.stem}", __package__)
 
 
-def plan(graph: Graph, pixels_per_cycle: int, choices: Mapping[str, Choice], default: Choice = Choice()) -> Plan:
-    """The stages for ``graph``.
+def plan(
+    graph: Graph,
+    pixels_per_cycle: int,
+    choices: Mapping[str, Choice],
+    default: Choice = Choice(),
+    interval: int = 0,
+    slack: int | None = None,
+) -> Plan:
+    """The stages for ``graph``, ``choices`` by node name; BitsmithError where something cannot be built, naming the
+    layer.
 
-    ``choices`` by node name. BitsmithError where something cannot be built, naming the layer.
+    ``interval``: cycles that a frame may take at least. ``slack``: cycles by which sharing may delay the last beat of a
+    layer, by default a thirty-second of the interval or 64.
     """
-    first = _Planner(graph, pixels_per_cycle, choices, default, 0).run().network().interval
-    return _Planner(graph, pixels_per_cycle, choices, default, first).run()
+    first = _Planner(graph, pixels_per_cycle, choices, default, interval, slack).run().network().interval
+    return _Planner(graph, pixels_per_cycle, choices, default, max(first, interval), slack).run()
 
 
 class _Planner:
     def __init__(
-        self, graph: Graph, pixels: int, choices: Mapping[str, Choice], default: Choice, interval: int
+        self,
+        graph: Graph,
+        pixels: int,
+        choices: Mapping[str, Choice],
+        default: Choice,
+        interval: int,
+        slack: int | None,
     ) -> None:
-        self.graph, self.choices, self.default = graph, choices, default
+        self.graph, self.choices, self.default, self.slack = graph, choices, default, slack
         self.specs = graph.specs()
         self.inputs = {name: Layout.of_input(spec, pixels) for name, spec in graph.inputs}
         self.stages: list[PlannedStage] = []
         self.at: dict[str, str] = {name: name for name in self.inputs}  # tensor -> stage or input
         self.producers = {node.name: node for node in graph.nodes}
         self.interval = interval
-        self.times: dict[str, Times] = {name: np.arange(layout.beats) for name, layout in self.inputs.items()}
+        self.times: dict[str, Times] = {n: paced(x.beats, max(x.beats, interval), 1) for n, x in self.inputs.items()}
 
     def run(self) -> Plan:
         self.interval = max([self.interval, *(layout.beats for layout in self.inputs.values())])
@@ -265,7 +282,9 @@ class _Planner:
             if choice.reuse not in legal:
                 raise illegal_reuse(choice.reuse, choice.strategy, legal)
             return choice.reuse
-        slack = max(SLACK_CYCLES, self.interval // SLACK_PART)
+        if choice.wish is not None:
+            return nearest(legal, choice.wish)
+        slack = max(SLACK_CYCLES, self.interval // SLACK_PART) if self.slack is None else self.slack
         timings = {
             r: hardware(node.op).core(node.name, node.op, (layout,), choice.strategy, r).steps()
             for r in legal
@@ -276,6 +295,11 @@ class _Planner:
             r for r, t in timings.items() if int(t.cost.sum()) <= self.interval and last[r] <= last[legal[0]] + slack
         ]
         return max(fits, default=legal[0])
+
+
+def nearest(legal: list[int], wish: int) -> int:
+    """The legal factor closest to a wish, the smaller of two."""
+    return min(legal, key=lambda r: (abs(r - wish), r))
 
 
 def legal_for(op: Operator, layout: Layout, strategy: str) -> list[int]:
