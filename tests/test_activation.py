@@ -31,13 +31,13 @@ def table(function: str, address: Fixed, x: Fixed = S8, y: Fixed = Fixed(True, 0
 
 
 def modes() -> dict[str, Case]:
-    """Each rounding with each overflow, of a signed type and of an unsigned one, two bits cut off and two added."""
-    cases = {}
-    for k, (rounding, overflow) in enumerate((r, o) for r in Rounding for o in Overflow):
-        target = Fixed(True, 1, 2) if k % 3 else Fixed(False, 1, 2)
-        cases[f"{rounding.value}, {overflow.value}"] = case(
-            Kind.LINEAR, S8, target, (2, 8, 4), rounding=rounding, overflow=overflow
-        )
+    """Each rounding with two overflows, to signed and to unsigned types, two bits cut off and two left out."""
+    cases, overflows = {}, list(Overflow)
+    for k, rounding in enumerate(Rounding):
+        for j in (k, k + 1):
+            overflow, target = overflows[j % len(overflows)], Fixed(j % 3 > 0, 1, 2)
+            op = Activation(S8, Kind.LINEAR, target, rounding, overflow)
+            cases[f"{rounding.value}, {overflow.value}"] = Case(op, (Spec((2, 8, 4), S8),))
     return cases
 
 

@@ -1,0 +1,141 @@
+"""Whole networks through every level: forks that join, several inputs and outputs, and what failed in other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hardware import SEED, draw, side_by_side
+
+from bitsmith.gen.build import build
+from bitsmith.gen.ir import Graph, Node
+from bitsmith.gen.verify import verify
+from bitsmith.sim.fixed import Fixed, Overflow, Rounding
+from bitsmith.sim.op import Operator, Spec
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.add import Add
+from bitsmith.sim.ops.concatenate import Concatenate
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
+from bitsmith.sim.ops.max_pool2d import MaxPool2D
+
+Need = Callable[..., None]
+SAME3 = ((1, 1), (1, 1))
+Q8, U8, S6 = Fixed(True, 0, 7), Fixed(False, 0, 8), Fixed(True, 2, 3)
+
+
+class Builder:
+    """Grows a graph whose names begin with the network's."""
+
+    def __init__(self, name: str, **inputs: Spec) -> None:
+        self.name = name
+        self.inputs = tuple((f"{name}_{key}", spec) for key, spec in inputs.items())
+        self.specs = dict(self.inputs)
+        self.nodes: list[Node] = []
+
+    def type(self, name: str) -> Fixed:
+        return self.specs[f"{self.name}_{name}"].type
+
+    def add(self, name: str, op: Operator, *sources: str) -> None:
+        full = f"{self.name}_{name}"
+        names = tuple(f"{self.name}_{source}" for source in sources)
+        self.specs[full] = op.infer(*(self.specs[source] for source in names))
+        self.nodes.append(Node(full, op, names, full))
+
+    def graph(self, *outputs: str) -> Graph:
+        return Graph(self.name, self.inputs, tuple(self.nodes), tuple(f"{self.name}_{name}" for name in outputs))
+
+    def conv(self, name: str, source: str, size: Sequence[int], **more: Any) -> None:
+        x = self.type(source)
+        self.add(name, Conv2D(x, draw(Q8, *size), Q8, draw(Q8, size[-1]), Q8, **more), source)
+
+    def relu(self, name: str, source: str, to: Fixed) -> None:
+        self.add(name, Activation(self.type(source), Kind.RELU, to), source)
+
+    def linear(self, name: str, source: str, to: Fixed) -> None:
+        op = Activation(self.type(source), Kind.LINEAR, to, Rounding.RND_CONV, Overflow.SAT)
+        self.add(name, op, source)
+
+
+def quantized_cnn() -> Graph:
+    """hls4ml#463: (16,16,3), QActivation, QConv2D(12, 3×3), quantized_relu(8, 0), MaxPool, QDense(10)."""
+    net = Builder("quantized", image=Spec((16, 16, 3), Fixed(True, 3, 8)))
+    net.linear("entry", "image", Q8)
+    net.conv("conv", "entry", (3, 3, 3, 12))
+    net.relu("relu", "conv", U8)
+    net.add("pool", MaxPool2D(U8, (2, 2), (2, 2)), "relu")
+    net.add("flat", Flatten(U8, (7 * 7 * 12,)), "pool")
+    net.add("dense", Dense(U8, draw(Q8, 7 * 7 * 12, 10), Q8, draw(Q8, 10), Q8), "flat")
+    return net.graph("dense")
+
+
+def odd_depthwise() -> Graph:
+    """hls4ml#1472: QDepthwiseConv2D of 8 bits, integer 3, on (16, 35, 1)."""
+    eight = Fixed(True, 3, 4)
+    net = Builder("odd", image=Spec((16, 35, 1), eight))
+    net.add("depthwise", DepthwiseConv2D(eight, draw(eight, 3, 3, 1, 3), eight, draw(eight, 3), eight), "image")
+    net.linear("rounded", "depthwise", eight)
+    return net.graph("rounded")
+
+
+def skips() -> Graph:
+    """hls4ml#707, finn#1094: a short way and a long one join, twice, one within the other; two inputs, two outputs."""
+    net = Builder("skips", a=Spec((6, 9, 2), S6), b=Spec((6, 9, 2), U8))
+    net.conv("first", "a", (3, 3, 2, 2), padding=SAME3)
+    net.relu("first_relu", "first", U8)
+    net.conv("second", "first_relu", (3, 3, 2, 2), padding=SAME3)
+    net.relu("second_relu", "second", U8)
+    net.add("inner", Add((U8, U8)), "second_relu", "b")
+    net.linear("inner_8", "inner", U8)
+    net.conv("third", "inner_8", (5, 5, 2, 3), padding=((2, 2), (2, 2)))
+    net.relu("third_relu", "third", U8)
+    net.add("join", Concatenate((U8, U8, U8)), "third_relu", "first_relu", "inner_8")
+    net.conv("mixed", "join", (1, 1, 7, 2))
+    net.linear("mixed_8", "mixed", S6)
+    net.add("outer", Add((S6, S6)), "mixed_8", "a")
+    net.add("mean", GlobalAveragePool2D(U8, Fixed(False, 0, 10)), "third_relu")
+    return net.graph("outer", "mean")
+
+
+def proven(graph: Graph, config: dict[str, Any], levels: tuple[str, ...], folder: Path, frames: int) -> None:
+    """Every level gives the reference's integers, without a complaint, in the predicted cycles."""
+    build(graph, config, folder, seed=SEED, vectors=frames)
+    report = verify(folder, levels, seed=SEED)
+    assert report["first_divergence"] is None
+    assert [(name, level["problems"]) for name, level in report["levels"].items() if level["problems"]] == []
+    assert {name: level["mismatches"] for name, level in report["levels"].items()} == dict.fromkeys(levels, 0)
+    assert {name: level["compared"] for name, level in report["levels"].items()}["rtl"] == frames
+    assert report["cycles"]["equal"], report["cycles"]
+    assert report["passed"]
+
+
+def test_networks_that_failed_elsewhere(tmp_path: Path, need: Need) -> None:
+    """Two pixels per cycle, adder graphs; Verilator, another simulator, the C simulation."""
+    need("g++", "verilator", "yosys")
+    graphs = {graph.name: graph for graph in (quantized_cnn(), odd_depthwise(), skips())}
+    config = {"Bitsmith": {"pixels_per_cycle": 2, "strategy": "distributed_arithmetic"}}
+    proven(side_by_side(graphs), config, ("hls", "rtl", "second"), tmp_path / "build", frames=6)
+
+
+def test_forks_that_join_down_to_the_netlist(tmp_path: Path, need: Need) -> None:
+    """Shared multipliers, through synthesis too: every buffer as deep as it was proven to need, and no deeper."""
+    need("g++", "verilator", "yosys")
+    config = {"HLSConfig": {"Model": {"Strategy": "resource"}}}
+    graph = side_by_side({"skips": skips(), "odd": odd_depthwise()})
+    proven(graph, config, ("hls", "rtl", "netlist"), tmp_path / "build", frames=5)
+
+
+def test_frames_are_told_apart() -> None:
+    """The vectors of the networks above differ from frame to frame: a frame lost or doubled would show."""
+    from bitsmith.gen.verify import vectors
+    from bitsmith.sim.predict import Reference
+
+    graph = skips()
+    batch = vectors.make(graph.inputs, 6, SEED)
+    for output in Reference(graph).predict_raw(*batch.values()):
+        assert len({frame.tobytes() for frame in np.asarray(output)}) == 6
