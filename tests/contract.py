@@ -13,7 +13,7 @@ A class costs one compiled C simulation and one compiled Verilog for each number
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any, ClassVar
 
@@ -55,9 +55,9 @@ class OperatorContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def hardware(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hardware]:
+    def hardware(cls, tmp_path_factory: pytest.TempPathFactory) -> Hardware:
         """Everything that is built for the class; it compiles when a test first asks."""
-        yield Hardware(cls.cases, tmp_path_factory.mktemp("contract"))
+        return Hardware(cls.cases, tmp_path_factory.mktemp("contract"))
 
     def test_float_bound(self, name: str) -> None:
         case = self.cases[name]

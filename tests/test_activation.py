@@ -13,7 +13,7 @@ from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding
 from bitsmith.sim.op import Shape, Spec
 from bitsmith.sim.ops.activation import Activation, Kind
 
-S8, U8, S5, U4 = Fixed(True, 3, 4), Fixed(False, 0, 8), Fixed(True, 1, 3), Fixed(False, 2, 2)
+S8, U8, S5, U4, Q8 = Fixed(True, 3, 4), Fixed(False, 0, 8), Fixed(True, 1, 3), Fixed(False, 2, 2), Fixed(True, 0, 7)
 HALF, ONE, ZERO = Constant(1, 1), Constant(1), Constant(0)
 FIFTH, SIXTH = Constant.of(0.2, 20), Constant.of(1 / 6, 22)
 
@@ -26,8 +26,8 @@ def hard(kind: Kind, x: Fixed, y: Fixed, slope: Constant, offset: Constant, low:
     return case(kind, x, y, slope=slope, offset=offset, lower=low, upper=ONE)
 
 
-def table(function: str, address: Fixed, x: Fixed = S8, y: Fixed = Fixed(True, 0, 7), pixels: int = 1, **more: Any) -> Case:
-    return case(Kind.TABLE, x, y, (4, 8, 3), pixels, function=function, table_type=address, **more)
+def table(function: str, address: Fixed, x: Fixed = S8, y: Fixed = Q8, pixels: int = 1, **more: Any) -> Case:
+    return case(Kind.TABLE, x, y, (4, 8, 1), pixels, function=function, table_type=address, **more)
 
 
 def modes() -> dict[str, Case]:

@@ -52,7 +52,10 @@ class TestBatchNorm(OperatorContract):
         "4 pixels, a vector": case((7,), 4),
     }
     bad: ClassVar = {
-        "offsets of another length": (lambda: BatchNorm(S6, draw(SCALE, 3), SCALE, draw(B8, 2), B8), "offset has shape"),
+        "offsets of another length": (
+            lambda: BatchNorm(S6, draw(SCALE, 3), SCALE, draw(B8, 2), B8),
+            "offset has shape",
+        ),
         "a scale too large": (
             lambda: BatchNorm(S6, np.array([300]), SCALE, np.array([0]), B8),
             r"scale holds raw 300\.\.300",

@@ -31,12 +31,13 @@ def figures() -> dict[str, Any]:
     total = {"lut": [20_000, 15_000], "ff": [10, 10], "dsp": [0, 0], "bram": [1, 1]}
     return {
         "predict": {
-            "reference": {"wall_seconds": 0.0001},
-            "hls4ml": {"wall_seconds": 0.013},
-            "qkeras": {"wall_seconds": 0.0004},
+            "reference": {"wall_seconds": 0.0001, "cpu_seconds": 0.0002},
+            "hls4ml": {"wall_seconds": 0.013, "cpu_seconds": 0.01},
+            "qkeras": {"wall_seconds": 0.0004, "cpu_seconds": 0.0008},
             "qkeras_mismatches": 0,
         },
-        "build": {"wall": 5.0},
+        "machine": {"load": 0.5},
+        "build": {"wall": 5.0, "cpu": 4.0},
         "help": {"wall": 0.25},
         "inspect": {"wall": 3.0},
         "one_pixel": {"levels": levels, "cycles": cycles},
@@ -82,13 +83,17 @@ def test_the_text_shows_misses_and_the_formulas_error() -> None:
     assert "MISSED" not in next(line for line in shown.splitlines() if line.startswith("bitsmith --help"))
     assert next(line for line in shown.splitlines() if line.startswith("conv ")).endswith("-25.0 %")
     assert error_percent(20_000, 15_000) == -25.0
+    assert "reference 0.200 ms an image; hls4ml 10.000 ms (50.0 times); qkeras 0.800 ms (4.0 times)" in shown
 
 
 def test_what_was_skipped_is_shown_and_is_no_failure() -> None:
     found = figures()
     found["resources"] = "skipped: no Yosys found"
     found["one_pixel"] = "skipped: no Verilator found"
-    found["predict"] = {"reference": {"wall_seconds": 0.0001}, "skipped": "TensorFlow and QKeras are not installed"}
+    found["predict"] = {
+        "reference": {"wall_seconds": 0.0001, "cpu_seconds": 0.0002},
+        "skipped": "TensorFlow and QKeras are not installed",
+    }
     table = rows(found)
     unmeasured = [r["measure"] for r in table if r["met"] is None]
     assert "reference's predict against hls4ml's" in unmeasured

@@ -132,4 +132,4 @@ class TestConv2D(OperatorContract):
         """Every window times the kernel, and the bias."""
         kernel = real(op.kernel, op.kernel_type)
         seen = windows(x_float[0], (kernel.shape[0], kernel.shape[1]), op.strides, op.padding, op.dilation)
-        return np.einsum("nrcijk,ijko->nrco", seen, kernel) + real(op.bias, op.bias_type)
+        return np.asarray(np.einsum("nrwijc,ijco->nrwo", seen, kernel) + real(op.bias, op.bias_type))

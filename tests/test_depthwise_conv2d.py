@@ -108,4 +108,4 @@ class TestDepthwiseConv2D(OperatorContract):
         kernel = real(op.kernel, op.kernel_type)
         seen = windows(x_float[0], (kernel.shape[0], kernel.shape[1]), op.strides, op.padding, op.dilation)
         y = np.einsum("nrwijc,ijcm->nrwcm", seen, kernel)
-        return y.reshape(*y.shape[:3], -1) + real(op.bias, op.bias_type)
+        return np.asarray(y.reshape(*y.shape[:3], -1) + real(op.bias, op.bias_type))

@@ -11,7 +11,7 @@ from hardware import SEED, draw, side_by_side
 
 from bitsmith.gen.build import build
 from bitsmith.gen.ir import Graph, Node
-from bitsmith.gen.verify import verify
+from bitsmith.gen.verify import vectors, verify
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.activation import Activation, Kind
@@ -23,6 +23,7 @@ from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
 from bitsmith.sim.ops.flatten import Flatten
 from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
 from bitsmith.sim.ops.max_pool2d import MaxPool2D
+from bitsmith.sim.predict import Reference
 
 Need = Callable[..., None]
 SAME3 = ((1, 1), (1, 1))
@@ -74,11 +75,13 @@ def quantized_cnn() -> Graph:
     return net.graph("dense")
 
 
-def odd_depthwise() -> Graph:
+def odd_depthwise(outputs: int = 3) -> Graph:
     """hls4ml#1472: QDepthwiseConv2D of 8 bits, integer 3, on (16, 35, 1)."""
     eight = Fixed(True, 3, 4)
     net = Builder("odd", image=Spec((16, 35, 1), eight))
-    net.add("depthwise", DepthwiseConv2D(eight, draw(eight, 3, 3, 1, 3), eight, draw(eight, 3), eight), "image")
+    net.add(
+        "depthwise", DepthwiseConv2D(eight, draw(eight, 3, 3, 1, outputs), eight, draw(eight, outputs), eight), "image"
+    )
     net.linear("rounded", "depthwise", eight)
     return net.graph("rounded")
 
@@ -102,6 +105,14 @@ def skips() -> Graph:
     return net.graph("outer", "mean")
 
 
+def small_skip() -> Graph:
+    """One channel, one convolution, around it a wire."""
+    net = Builder("small", a=Spec((5, 6, 1), S6))
+    net.conv("conv", "a", (3, 3, 1, 1), padding=SAME3)
+    net.add("total", Add((net.type("conv"), S6)), "conv", "a")
+    return net.graph("total")
+
+
 def proven(graph: Graph, config: dict[str, Any], levels: tuple[str, ...], folder: Path, frames: int) -> None:
     """Every level gives the reference's integers, without a complaint, in the predicted cycles."""
     build(graph, config, folder, seed=SEED, vectors=frames)
@@ -122,19 +133,16 @@ def test_networks_that_failed_elsewhere(tmp_path: Path, need: Need) -> None:
     proven(side_by_side(graphs), config, ("hls", "rtl", "second"), tmp_path / "build", frames=6)
 
 
-def test_forks_that_join_down_to_the_netlist(tmp_path: Path, need: Need) -> None:
-    """Shared multipliers, through synthesis too: every buffer as deep as it was proven to need, and no deeper."""
+def test_down_to_the_netlist(tmp_path: Path, need: Need) -> None:
+    """Shared multipliers, through synthesis too."""
     need("g++", "verilator", "yosys")
     config = {"HLSConfig": {"Model": {"Strategy": "resource"}}}
-    graph = side_by_side({"skips": skips(), "odd": odd_depthwise()})
+    graph = side_by_side({"small": small_skip(), "odd": odd_depthwise(outputs=1)})
     proven(graph, config, ("hls", "rtl", "netlist"), tmp_path / "build", frames=5)
 
 
 def test_frames_are_told_apart() -> None:
     """The vectors of the networks above differ from frame to frame: a frame lost or doubled would show."""
-    from bitsmith.gen.verify import vectors
-    from bitsmith.sim.predict import Reference
-
     graph = skips()
     batch = vectors.make(graph.inputs, 6, SEED)
     for output in Reference(graph).predict_raw(*batch.values()):

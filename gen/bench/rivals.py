@@ -17,7 +17,7 @@ import numpy as np
 
 from .timing import Time, of_call
 
-BATCH, RUNS = 256, 5
+BATCH, RUNS = 256, 40
 HLS4ML_RUNS = 1  # of 256 images at tens of milliseconds each
 
 

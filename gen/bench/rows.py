@@ -106,10 +106,24 @@ def text(table: list[dict[str, Any]], figures: dict[str, Any]) -> str:
             measured, guess = layer["lut"]
             off = f"{100 * (guess - measured) / measured:+.1f} %" if measured else "-"
             lines.append(f"{layer['name']:24} {measured:9,} {guess:9,} {off:>8}")
+    lines += _processor_time(figures)
     skipped = [figure for figure in figures.values() if isinstance(figure, str) and figure.startswith("skipped")]
     if isinstance(figures["predict"], dict) and "skipped" in figures["predict"]:
         skipped.append(f"skipped: {figures['predict']['skipped']}")
     return "\n".join([*lines, *skipped])
+
+
+def _processor_time(figures: dict[str, Any]) -> list[str]:
+    """What a busy machine cannot distort: processor time, of all threads together."""
+    predict = figures["predict"]
+    if isinstance(predict, str):
+        return []
+    own = predict["reference"]["cpu_seconds"]
+    others = [name for name in ("hls4ml", "qkeras") if name in predict]
+    times = {name: predict[name]["cpu_seconds"] for name in others}
+    shares = [f"{name} {1000 * seconds:.3f} ms ({seconds / own:.1f} times)" for name, seconds in times.items()]
+    line = "; ".join([f"reference {1000 * own:.3f} ms an image", *shares, f"build {figures['build']['cpu']:.2f} s"])
+    return ["", f"processor time: {line}; load when the run began: {figures['machine']['load']}"]
 
 
 def _number(value: Any) -> str:

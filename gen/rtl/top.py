@@ -10,6 +10,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, Mux,
 from ...hw.rtl.core import Hardware, elements, shape_of
 from ...hw.rtl.fifo import Fifo
 from ...hw.rtl.layout import Layout
+from ...sim.errors import BitsmithError
 from .plan import Plan, PlannedStage
 
 
@@ -175,11 +176,14 @@ class Top(Hardware):
 
 
 def _threshold(plan: Plan) -> Signal | None:
-    for stage in plan.stages:
-        for module in stage.pointwise:
-            if hasattr(module, "threshold"):
-                return Signal(module.threshold.shape(), name="threshold")
-    return None
+    """The decision's run-time threshold; BitsmithError where two decisions would need two."""
+    found = [module for stage in plan.stages for module in stage.pointwise if hasattr(module, "threshold")]
+    if len({(module.op.input_type, module.op.threshold) for module in found}) > 1:
+        names = " and ".join(f"'{module.name}'" for module in found)
+        raise BitsmithError(
+            f"{names} need thresholds of their own and the top has one; give them one type and threshold"
+        )
+    return Signal(found[0].threshold.shape(), name="threshold") if found else None
 
 
 def _instance(module: str, ports: dict[str, Any]) -> Instance:
