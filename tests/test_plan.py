@@ -6,9 +6,14 @@ import pytest
 from sim_graphs import student2
 
 from bitsmith.gen.config import parse_config
+from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.rtl.choices import latency, plan_for
 from bitsmith.gen.rtl.plan import Choice, Plan, plan
+from bitsmith.gen.rtl.top import Top
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.op import Spec
+from bitsmith.sim.ops.argmax import Argmax
 
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
 
@@ -113,3 +118,13 @@ def test_an_illegal_reuse_factor_names_the_layer_and_prints_the_legal_ones() -> 
         BitsmithError, match=r"layer 'conv1': a reuse factor of 5 is not legal.*1, 2, 3, 4, 6, 8, 9, 12"
     ):
         planned(1, conv1=Choice("resource", 5))
+
+
+def test_two_decisions_with_thresholds_of_their_own_are_refused() -> None:
+    """The top has one threshold port."""
+    type_ = Fixed(True, 3, 4)
+    nodes = tuple(Node(f"decision_{k}", Argmax(type_, k), ("x",), f"decision_{k}") for k in range(2))
+    graph = Graph("two", (("x", Spec((4,), type_)),), nodes, tuple(node.name for node in nodes))
+    found = plan(graph, 1, {})
+    with pytest.raises(BitsmithError, match="'decision_0' and 'decision_1' need thresholds of their own"):
+        Top(found, found.network().depths())
