@@ -14,10 +14,10 @@ CONFIG_cells := models/cells/config.yaml
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/*)
 
-.PHONY: help demo test golden sim synth lint bench train lock wheel clean
+.PHONY: help demo test golden sim second netlist synth lint bench train lock wheel clean
 .DEFAULT_GOAL := help
 
-ifneq ($(filter demo golden sim synth train,$(MAKECMDGOALS)),)
+ifneq ($(filter demo golden sim second netlist synth train,$(MAKECMDGOALS)),)
   ifeq ($(MODEL_$(MODEL)),)
     $(error MODEL=$(MODEL) is not there yet; this version has cells)
   endif
@@ -42,6 +42,12 @@ golden: $(BUILD)/bitsmith.json ## the reference's inputs and outputs, as raw int
 
 sim: $(BUILD)/bitsmith.json $(IMAGES) ## simulate the Verilog against the reference
 	$(RUN) verify $(BUILD) --level rtl --inputs $(IMAGES)
+
+second: $(BUILD)/bitsmith.json ## a second opinion: the Verilog on Icarus, or on CXXRTL where there is none
+	$(RUN) verify $(BUILD) --level second
+
+netlist: $(BUILD)/bitsmith.json ## simulate what Yosys synthesizes (many minutes)
+	$(RUN) verify $(BUILD) --level netlist
 
 synth: $(BUILD)/bitsmith.json ## synthesize with TOOL
 	$(RUN) synth $(BUILD) --tool $(TOOL)
