@@ -9,7 +9,8 @@ import numpy as np
 
 from ...hw.rtl.adder_graph import Adder, AdderGraph
 from ...hw.rtl.adders import ranges, stage_of
-from ...hw.rtl.matrix import MatrixKernel, split, weight_words
+from ...hw.rtl.matrix import MatrixKernel, weight_words
+from ...hw.rtl.sharing import split
 from ...hw.rtl.tree import LEVELS_PER_STAGE, tree_stages
 from ...sim.fixed import IntArray
 from .cost import (
@@ -67,7 +68,7 @@ def constant_products(weights: list[int], bits: int) -> Resources:
 def _resource(module: MatrixKernel) -> Resources:
     spec = module.spec
     groups, inputs, outputs = spec.matrix.shape
-    rows, columns = split(spec)
+    rows, columns = split(spec.matrix.shape[2], spec.reuse)
     found = counter(spec.reuse) + multiplexer(rows, groups * inputs // rows * spec.x_type.width)
     found += registers(groups * inputs // rows * spec.x_type.width)
     for group in spec.matrix:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import gcd
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from ...sim.ops.dense import Dense
 from .core import Core, Timing, delay, elements, shape_of
 from .layout import Layout
 from .matrix import illegal_reuse
-from .sharing import phase_split, phases, rom, take_rows
+from .sharing import hold, phase_split, phases, rom, split, take_rows
 from .tree import adder_tree, tree_stages
 
 
@@ -28,7 +27,7 @@ class DenseCore(Core):
         outputs = op.kernel.shape[1]
         super().__init__(name, (layout,), Layout(1, 1, outputs, 1, accumulator.type))
         self.op, self.reuse, self.logic_multipliers = op, reuse, logic_multipliers
-        self.rows, self.columns = split_beat(outputs, reuse)
+        self.rows, self.columns = split(outputs, reuse)
 
     @property
     def stages(self) -> int:
@@ -97,15 +96,7 @@ class DenseCore(Core):
         m.d.sync += start.eq(step)
         with m.If(step):
             m.d.sync += [count.eq(Mux(last, 0, count + 1)), beat.eq(count), last_beat.eq(last), x.eq(port.tdata)]
-        if self.reuse == 1:
-            m.d.comb += idle.eq(1)
-        else:
-            hold = Signal(range(self.reuse))
-            m.d.comb += idle.eq(hold == 0)
-            with m.If(step):
-                m.d.sync += hold.eq(self.reuse - 1)
-            with m.Elif(hold != 0):
-                m.d.sync += hold.eq(hold - 1)
+        m.d.comb += idle.eq(hold(m, step, self.reuse))
         return beat, start, last_beat, x
 
     def _take(self, m: Module, x: Signal, row: Value) -> list[Value]:
@@ -136,12 +127,6 @@ def logic_product(x: Value, weight: Value) -> Value:
     for term in terms:
         total = total + term
     return total - Mux(weight[-1], x << (len(weight) - 1), 0)
-
-
-def split_beat(outputs: int, reuse: int) -> tuple[int, int]:
-    """(rows, columns): in how many parts a beat's inputs and the outputs are taken."""
-    columns = gcd(reuse, outputs)
-    return reuse // columns, columns
 
 
 def reuse_factors(op: Dense, strategy: str, layout: Layout) -> list[int]:

@@ -10,7 +10,6 @@ narrower.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from ...sim.fixed import Fixed, IntArray
 from .adder_graph import AdderGraph, solve
 from .adders import emit_graph
 from .core import Hardware, delay, elements, shape_of
-from .sharing import phase_split, phases, rom, take_rows
+from .sharing import phase_split, phases, rom, split, take_rows
 from .tree import LEVELS_PER_STAGE, adder_tree, tree_stages
 
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
@@ -91,7 +90,7 @@ class MatrixKernel(Hardware):
         if spec.strategy == "latency":
             return 1 + tree_stages(spec.matrix.shape[1] + 1)
         if spec.strategy == "resource":
-            return 2 + tree_stages(spec.matrix.shape[1] // split(spec)[0]) + spec.reuse
+            return 2 + tree_stages(spec.matrix.shape[1] // split(spec.matrix.shape[2], spec.reuse)[0]) + spec.reuse
         return self.graph_stages() + (spec.reuse if spec.reuse > 1 else 0) + 1
 
     def elaborate(self, platform: Any) -> Module:
@@ -135,7 +134,7 @@ class MatrixKernel(Hardware):
     def _resource(self, m: Module, x: list[Value]) -> None:
         spec = self.spec
         groups, inputs, outputs = spec.matrix.shape
-        rows, columns = split(spec)
+        rows, columns = split(spec.matrix.shape[2], spec.reuse)
         stages = tree_stages(inputs // rows)
         phase, busy = phases(m, self.start, spec.reuse)
         column, row = phase_split(m, phase, rows, columns)
@@ -252,12 +251,6 @@ def block_diagonal(matrix: IntArray) -> IntArray:
     whole = np.zeros((groups, inputs, groups, outputs), dtype=np.int64)
     whole[np.arange(groups), :, np.arange(groups)] = matrix
     return whole.reshape(groups * inputs, groups * outputs)
-
-
-def split(spec: MatrixSpec) -> tuple[int, int]:
-    """(rows, columns): in how many parts the inputs and the outputs are taken; their product is the reuse factor."""
-    columns = gcd(spec.reuse, spec.matrix.shape[2])
-    return spec.reuse // columns, columns
 
 
 def weight_words(matrix: IntArray, rows: int, columns: int) -> IntArray:

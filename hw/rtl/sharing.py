@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import gcd
+
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 
 
@@ -14,6 +16,24 @@ def rom(m: Module, words: list[int], address: Value, name: str) -> Value:
     else:
         m.d.sync += register.eq(Array([Const(w, signed(width)) for w in words])[address])
     return register
+
+
+def split(outputs: int, reuse: int) -> tuple[int, int]:
+    """(rows, columns): in how many parts the inputs and the outputs are taken; their product is the reuse factor."""
+    columns = gcd(reuse, outputs)
+    return reuse // columns, columns
+
+
+def hold(m: Module, taken: Value, reuse: int) -> Value:
+    """High while a step may be taken: not in the ``reuse`` - 1 cycles behind one that must stay."""
+    if reuse == 1:
+        return Const(1)
+    count = Signal(range(reuse), name="hold")
+    with m.If(taken):
+        m.d.sync += count.eq(reuse - 1)
+    with m.Elif(count != 0):
+        m.d.sync += count.eq(count - 1)
+    return count == 0
 
 
 def phases(m: Module, start: Value, reuse: int) -> tuple[Value, Value]:

@@ -12,6 +12,7 @@ from ...sim.fixed import Fixed
 from .core import Core, Timing, elements
 from .geometry import Geometry
 from .layout import Layout
+from .sharing import hold
 
 
 class WindowCore(Core):
@@ -77,7 +78,7 @@ class WindowCore(Core):
             Signal(name="last"),
         )
         m.d.comb += [
-            emits.eq(warm & self._on_grid(m, row, beat)),
+            emits.eq(warm & self._on_grid(row, beat)),
             flushing.eq(count >= g.layout.beats),
             port.tready.eq(idle & (self.m_room | ~emits) & ~flushing),
             step.eq(idle & (self.m_room | ~emits) & (port.tvalid | flushing)),
@@ -94,25 +95,13 @@ class WindowCore(Core):
                 m.d.sync += [beat.eq(0), row.eq(row + 1)]
             with m.Else():
                 m.d.sync += beat.eq(beat + 1)
-        self._hold(m, emit, idle)
+        m.d.comb += idle.eq(hold(m, emit, self.reuse))
         return row, beat
 
-    def _hold(self, m: Module, emit: Signal, idle: Signal) -> None:
-        """A window stays ``reuse`` cycles: no step in the meantime."""
-        if self.reuse == 1:
-            m.d.comb += idle.eq(1)
-            return
-        hold = Signal(range(self.reuse))
-        m.d.comb += idle.eq(hold == 0)
-        with m.If(emit):
-            m.d.sync += hold.eq(self.reuse - 1)
-        with m.Elif(hold != 0):
-            m.d.sync += hold.eq(hold - 1)
-
-    def _on_grid(self, m: Module, row: Signal, beat: Signal) -> Value:
+    def _on_grid(self, row: Signal, beat: Signal) -> Value:
         g = self.geometry
-        rows_on = modulo_is_zero(m, row, g.strides[0], g.height * g.strides[0], "row")
-        beats_on = modulo_is_zero(m, beat, g.every, g.layout.beats_per_row, "beat")
+        rows_on = modulo_is_zero(row, g.strides[0], g.height * g.strides[0])
+        beats_on = modulo_is_zero(beat, g.every, g.layout.beats_per_row)
         return rows_on & beats_on & (row < g.height * g.strides[0]) & (beat < g.out_beats * g.every)
 
     def _line_buffers(self, m: Module, step: Signal) -> list[Value]:
@@ -177,7 +166,7 @@ class WindowCore(Core):
         return [Mux(inside, channel, fill) for channel in channels]
 
 
-def modulo_is_zero(m: Module, counter: Signal, modulus: int, limit: int, name: str) -> Value:
+def modulo_is_zero(counter: Signal, modulus: int, limit: int) -> Value:
     """Whether a counter below ``limit`` is a multiple of the modulus."""
     if modulus == 1:
         return Const(1)
