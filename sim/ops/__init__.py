@@ -9,15 +9,23 @@ from .average_pool2d import AveragePool2D
 from .batch_norm import BatchNorm
 from .concatenate import Concatenate
 from .conv2d import Conv2D
+from .crop import Crop
 from .dense import Dense
 from .depthwise_conv2d import DepthwiseConv2D
 from .flatten import Flatten
 from .global_average_pool2d import GlobalAveragePool2D
 from .global_max_pool2d import GlobalMaxPool2D
+from .gru import GRU
+from .lstm import LSTM
 from .max_pool2d import MaxPool2D
+from .repeat_vector import RepeatVector
+from .reverse import Reverse
+from .simple_rnn import SimpleRNN
 from .softmax import Softmax
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "Activation",
     "Add",
     "Argmax",
@@ -25,6 +33,7 @@ __all__ = [
     "BatchNorm",
     "Concatenate",
     "Conv2D",
+    "Crop",
     "Dense",
     "DepthwiseConv2D",
     "Flatten",
@@ -32,5 +41,8 @@ __all__ = [
     "GlobalMaxPool2D",
     "Kind",
     "MaxPool2D",
+    "RepeatVector",
+    "Reverse",
+    "SimpleRNN",
     "Softmax",
 ]

@@ -1,0 +1,50 @@
+"""Proven ranges of sums and products of tensors: the exact types inside an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+
+from .errors import BitsmithError
+from .fixed import Fixed, IntArray
+
+MAX_BITS = 62  # every sum of two such numbers still fits int64
+
+
+def exact_sum(*types: Fixed) -> Fixed:
+    """The type of ``a + b + …``: every value, no rounding."""
+    fraction = max(t.fraction for t in types)
+    low = sum(t.raw_min << (fraction - t.fraction) for t in types)
+    high = sum(t.raw_max << (fraction - t.fraction) for t in types)
+    return checked(low, high, fraction)
+
+
+def exact_product(a: Fixed, b: Fixed) -> Fixed:
+    """The type of ``a * b``."""
+    ends = [x * y for x, y in product((a.raw_min, a.raw_max), (b.raw_min, b.raw_max))]
+    return checked(min(ends), max(ends), a.fraction + b.fraction)
+
+
+def checked(low: int, high: int, fraction: int) -> Fixed:
+    """The smallest type of a range; BitsmithError beyond 62 bits."""
+    if max(high, -low).bit_length() >= MAX_BITS:
+        raise BitsmithError(
+            f"an exact value inside needs {max(high, -low).bit_length() + 1} bits and {MAX_BITS} is the most; "
+            "use narrower inputs, weights, gates or states"
+        )
+    return Fixed.holding(low, high, fraction)
+
+
+def aligned(raw: IntArray, source: Fixed, target: Fixed) -> IntArray:
+    """The same values with the target's (larger or equal) fraction."""
+    result: IntArray = raw << (target.fraction - source.fraction)
+    return result
+
+
+def union(types: Iterable[Fixed]) -> Fixed:
+    """The smallest type that holds every value of all of them."""
+    found = list(types)
+    fraction = max(t.fraction for t in found)
+    low = min(t.raw_min << (fraction - t.fraction) for t in found)
+    high = max(t.raw_max << (fraction - t.fraction) for t in found)
+    return checked(low, high, fraction)
