@@ -44,6 +44,8 @@ class BitsmithConfig(Section):
     strategy: Literal["latency", "resource", "distributed_arithmetic"] | None = None
     latency_cycles: int | None = Field(default=None, ge=1)
     interval_cycles: int | None = Field(default=None, ge=1)
+    interleaved_sequences: int | None = Field(default=None, ge=1, le=1 << 16)
+    """Sequences side by side in the Verilog of a recurrent network; without it, as many as keep its arithmetic busy."""
     table_bits: int | None = Field(default=None, ge=2, le=18)
     """Address bits of tables (sigmoid, tanh, softmax); without it tables are exact or an error, softmax's have 12."""
     scale_bits: int | None = Field(default=None, ge=2, le=24)
@@ -106,6 +108,12 @@ class Config(Section):
             if section is not None and role == "result" and section.explicit(role) and not required:
                 return None
         return None
+
+    def given(self, name: str, class_name: str, role: str) -> Precision | None:
+        """The precision of a role that is named itself: by layer, by type, for the model; no default stands in."""
+        sections = [self.hls.layer_name.get(name), self.hls.layer_type.get(class_name), self.hls.model]
+        named = next((s for s in sections if s is not None and s.explicit(role)), None)
+        return None if named is None else named.lookup(role)
 
     def input_precision(self, name: str) -> Precision | None:
         """``Bitsmith: input`` for this input."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
+from ...sim.recurrent import Recurrent
 from ..ir import Graph, Node
-from .plan import SHARED, STRATEGY_DEFAULT, Choice, Plan, plan
+from ..passes.interleave import interleave, recurrent
+from .plan import SHARED, STRATEGY_DEFAULT, Choice, Plan, PlannedStage, plan, readers, repeated
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -16,9 +20,50 @@ if TYPE_CHECKING:
 
 def plan_for(graph: Graph, config: Config) -> Plan:
     """The plan that the configuration asks for; BitsmithError where a layer or a target cannot be reached."""
-    wanted = config.bitsmith
     choices = {node.name: choice(graph, config, node) for node in graph.nodes if node.op.stem in SHARED}
-    make = partial(plan, graph, wanted.pixels_per_cycle, choices, interval=wanted.interval_cycles or 0)
+    if not recurrent(graph):
+        return _within_targets(partial(_plan, graph, 0, config, choices), config)
+    sequences = config.bitsmith.interleaved_sequences or _keeping_busy(graph, config, choices)
+    return _within_targets(partial(_plan, graph, sequences, config, choices), config)
+
+
+def _plan(graph: Graph, sequences: int, config: Config, choices: dict[str, Choice], slack: int | None = None) -> Plan:
+    """The plan for so many sequences side by side; 0 for a network that is not recurrent."""
+    wanted = config.bitsmith
+    form = interleave(graph, sequences) if sequences else graph
+    found = plan(form, wanted.pixels_per_cycle, choices, interval=wanted.interval_cycles or 0, slack=slack)
+    return replace(found, model=graph, sequences=sequences)
+
+
+MANY, MOST_ROUNDS = 4096, 4
+
+
+def _keeping_busy(graph: Graph, config: Config, choices: dict[str, Choice]) -> int:
+    """The fewest sequences with which no recurrent layer waits for itself; 1 where they cannot stand side by side."""
+    try:
+        interleave(graph, MANY)
+    except BitsmithError:
+        return 1
+    sequences = MANY
+    for _ in range(MOST_ROUNDS):  # fewer sequences may let a layer be shared otherwise
+        needed = max(_busy_from(stage) for stage in _plan(graph, sequences, config, choices).stages)
+        if needed == sequences:
+            break
+        sequences = needed
+    return sequences
+
+
+def _busy_from(stage: PlannedStage) -> int:
+    """Sequences that keep a stage's core busy."""
+    core = stage.core
+    if not isinstance(core, RecurrentCore):
+        return 1
+    return -(-core.recurrence // core.reuse) * core.inputs[0].layout.lanes
+
+
+def _within_targets(make: partial[Plan], config: Config) -> Plan:
+    """The plan, or an error where it misses the configuration's cycles."""
+    wanted = config.bitsmith
     found = make()
     if wanted.interval_cycles is not None and found.network().interval > wanted.interval_cycles:
         best = found.network().interval
@@ -64,12 +109,24 @@ def choice(graph: Graph, config: Config, node: Node) -> Choice:
     strategy = next((s for s in strategies if s), STRATEGY_DEFAULT)
     reuse = next((section.reuse_factor for section in own if section.reuse_factor), None)
     wish = config.hls.model.reuse_factor
+    if _projects(graph, node):  # the layer's own factor is its recurrent product's
+        named = config.hls.layer_name.get(node.name)
+        wish, reuse = reuse or wish, named.reuse_factor if named else None
+        if repeated(graph, node):
+            wish = None
     return Choice(strategy, reuse, wish if wish and wish > 1 else None)
+
+
+def _projects(graph: Graph, node: Node) -> bool:
+    """Whether a node makes the gate inputs of a recurrent layer."""
+    behind = readers(graph, node.name)
+    behind += [reader for n in behind if n.op.stem == "repeat_vector" for reader in readers(graph, n.name)]
+    return node.op.stem in ("conv2d", "dense") and any(isinstance(reader.op, Recurrent) for reader in behind)
 
 
 def _sections(graph: Graph, config: Config, node: Node) -> list[LayerConfig]:
     """What the configuration says of this layer, by name and by type (``QConv1D`` is a conv2d here)."""
-    names = (node.layer, graph.labels.get(node.layer, ""), node.name)
+    names = dict.fromkeys((node.name, node.layer, graph.labels.get(node.layer, "")))
     by_name = [config.hls.layer_name[name] for name in names if name in config.hls.layer_name]
     stem = node.op.stem.replace("_", "")
     types = config.hls.layer_type.items()

@@ -56,12 +56,14 @@ def _shared(plan: Plan) -> frozenset[str]:
 
 
 def _ports(plan: Plan, top: Top, trace: Top, files: list[str]) -> dict[str, Any]:
-    specs = plan.graph.specs()
-    ins = [_port(n, p.prefix, specs[n].shape, p.layout, p.element) for n, p in top.inputs.items()]
-    outs = [_port(n, p.prefix, specs[n].shape, p.layout, p.element) for n, p in top.outputs.items()]
+    specs, number = plan.model.specs(), plan.sequences
+    ins = [_port(n, p.prefix, specs[n].shape, p.layout, p.element, number) for n, p in top.inputs.items()]
+    outs = [_port(n, p.prefix, specs[n].shape, p.layout, p.element, number) for n, p in top.outputs.items()]
     traces = []
-    for node, (_, _, layout) in trace.traces.items():
-        traces.append(_port(node, f"trace_{node}", specs[node].shape, layout, layout.type.width))
+    for tensor, (data, _, layout) in trace.traces.items():
+        shape = specs[tensor].shape if tensor in specs else (1, layout.height, layout.channels)
+        prefix = data.name.removesuffix("_tdata")
+        traces.append(_port(tensor, prefix, shape, layout, layout.type.width, number))
     return {
         "top": plan.graph.name,
         "trace_top": f"{plan.graph.name}_trace",
@@ -73,7 +75,7 @@ def _ports(plan: Plan, top: Top, trace: Top, files: list[str]) -> dict[str, Any]
     }
 
 
-def _port(name: str, prefix: str, shape: Shape, layout: Layout, element: int) -> dict[str, Any]:
+def _port(name: str, prefix: str, shape: Shape, layout: Layout, element: int, sequences: int) -> dict[str, Any]:
     return {
         "name": name,
         "prefix": prefix,
@@ -87,4 +89,5 @@ def _port(name: str, prefix: str, shape: Shape, layout: Layout, element: int) ->
         "lanes": layout.lanes,
         "beats": layout.beats,
         "elements": layout.elements,
+        "sequences": sequences,
     }

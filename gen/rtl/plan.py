@@ -23,7 +23,8 @@ STRATEGY_DEFAULT = "latency"
 # Sharing hardware may make the last beat leave this much later: a part of the interval, or this many cycles.
 SLACK_PART, SLACK_CYCLES = 32, 64
 POINTWISE = {"activation", "batch_norm", "softmax", "argmax"}
-SHARED = {"conv2d", "depthwise_conv2d", "dense"}
+RECURRENT = {"gru", "lstm", "simple_rnn"}
+SHARED = {"conv2d", "depthwise_conv2d", "dense", *RECURRENT}
 JOINS = {"add", "concatenate"}
 
 
@@ -61,12 +62,17 @@ class PlannedStage:
 
 @dataclass
 class Plan:
-    """All stages in order; ``inputs`` and ``outputs`` map tensor names to layouts and stages."""
+    """All stages in order; ``inputs`` and ``outputs`` map tensor names to layouts and stages.
+
+    ``sequences``: where not 0, ``graph`` is the interleaved form of ``model`` for so many sequences.
+    """
 
     graph: Graph
     inputs: dict[str, Layout]
     stages: list[PlannedStage]
     outputs: dict[str, str]
+    model: Graph
+    sequences: int = 0
 
     def network(self) -> Network:
         beats = {name: layout.beats for name, layout in self.inputs.items()}
@@ -135,7 +141,8 @@ class _Planner:
                 self.at[name] = self._enter(name, f"{name}_in")
         for node in self.graph.nodes:
             self._place_named(node)
-        return Plan(self.graph, self.inputs, self.stages, {name: self._output(name) for name in self.graph.outputs})
+        outputs = {name: self._output(name) for name in self.graph.outputs}
+        return Plan(self.graph, self.inputs, self.stages, outputs, self.graph)
 
     # streams --------------------------------------------------------------------------------------
 
@@ -250,17 +257,21 @@ class _Planner:
 
     def _compute(self, node: Node) -> str:
         choice = self.choices.get(node.name, self.default)
-        stream = self.at[node.inputs[0]]
-        lanes = self._lanes(node, self.layout(stream))
-        stream = self._narrowed(stream, lanes, f"{node.name}_narrow")
-        reuse = self._reuse(node, stream, choice)
-        core = hardware(node.op).core(node.name, node.op, (self.layout(stream),), choice.strategy, reuse)
-        return self._append(node.name, core, (stream,), node.name, strategy=choice.strategy, reuse=reuse)
+        streams = [self.at[name] for name in node.inputs]
+        lanes = self._lanes(node, self.layout(streams[0]))
+        names = [f"{node.name}_narrow", *(f"{node.name}_narrow_{k}" for k in range(1, len(streams)))]
+        streams = [self._narrowed(stream, lanes, name) for stream, name in zip(streams, names)]
+        reuse = self._reuse(node, streams[0], choice)
+        layouts = tuple(self.layout(stream) for stream in streams)
+        core = hardware(node.op).core(node.name, node.op, layouts, choice.strategy, reuse)
+        return self._append(node.name, core, tuple(streams), node.name, strategy=choice.strategy, reuse=reuse)
 
     def _lanes(self, node: Node, layout: Layout) -> int:
         """The fewest pixels at once with which the layer still keeps up; pools take what comes."""
         stride = getattr(node.op, "strides", (1, 1))[1]
         fitting = [n for n in _halves(layout.lanes) if lanes_fit(n, stride)] or [1]
+        if node.op.stem == "crop":
+            return int(hardware(node.op).lanes(node.op, layout))
         if node.op.stem not in SHARED or node.op.stem == "dense":
             return fitting[0]
         keeping = [n for n in fitting if self._busy(node, _with_lanes(layout, n)) <= self.interval]
@@ -268,6 +279,8 @@ class _Planner:
 
     def _busy(self, node: Node, layout: Layout) -> int:
         op: Any = node.op
+        if op.stem in RECURRENT:
+            return layout.beats
         return Geometry(layout, op.kernel.shape[:2], op.strides, op.padding, op.dilation).steps
 
     def _reuse(self, node: Node, stream: str, choice: Choice) -> int:
@@ -284,7 +297,9 @@ class _Planner:
             return choice.reuse
         if choice.wish is not None:
             return nearest(legal, choice.wish)
-        slack = max(SLACK_CYCLES, self.interval // SLACK_PART) if self.slack is None else self.slack
+        if node.op.stem in RECURRENT:  # shared only as far as every step of a frame allows
+            return max((r for r in legal if r * layout.beats <= self.interval), default=legal[0])
+        slack = self._slack(node)
         timings = {
             r: hardware(node.op).core(node.name, node.op, (layout,), choice.strategy, r).steps()
             for r in legal
@@ -295,6 +310,25 @@ class _Planner:
             r for r, t in timings.items() if int(t.cost.sum()) <= self.interval and last[r] <= last[legal[0]] + slack
         ]
         return max(fits, default=legal[0])
+
+    def _slack(self, node: Node) -> int:
+        """Cycles by which sharing may delay the layer's last beat; what is then repeated may take a whole frame."""
+        if repeated(self.graph, node):
+            return self.interval
+        return max(SLACK_CYCLES, self.interval // SLACK_PART) if self.slack is None else self.slack
+
+
+def readers(graph: Graph, name: str) -> list[Node]:
+    """The nodes that read a tensor, those behind pointwise ones in their place."""
+    found: list[Node] = []
+    for node in graph.consumers(name):
+        found += readers(graph, node.name) if node.op.stem in POINTWISE else [node]
+    return found
+
+
+def repeated(graph: Graph, node: Node) -> bool:
+    """Whether a node's result is sent at every step of a sequence: it has a whole frame's time."""
+    return any(reader.op.stem == "repeat_vector" for reader in readers(graph, node.name))
 
 
 def nearest(legal: list[int], wish: int) -> int:

@@ -10,6 +10,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, Mux,
 from ...hw.rtl.core import Hardware, elements, shape_of
 from ...hw.rtl.fifo import Fifo
 from ...hw.rtl.layout import Layout
+from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
 from .plan import Plan, PlannedStage
 
@@ -64,8 +65,14 @@ class Top(Hardware):
             names = stage.nodes if len(stage.nodes) == len(layouts) else ["", *stage.nodes]
             for name, layout in zip(names, layouts):
                 if name:
-                    signals = Signal(layout.bits, name=f"trace_{name}_tdata"), Signal(name=f"trace_{name}_tvalid")
-                    self.traces[name] = (*signals, layout)
+                    self._trace_port(name, f"trace_{name}", layout)
+            if isinstance(stage.core, RecurrentCore):
+                for key, (_, _, layout) in stage.core.probes().items():
+                    self._trace_port(f"{stage.name}.{key}", f"probe_{stage.name}_{key}", layout)
+
+    def _trace_port(self, tensor: str, prefix: str, layout: Layout) -> None:
+        signals = Signal(layout.bits, name=f"{prefix}_tdata"), Signal(name=f"{prefix}_tvalid")
+        self.traces[tensor] = (*signals, layout)
 
     def ports(self) -> list[Signal]:
         axi = [s for port in [*self.inputs.values(), *self.outputs.values()] for s in port.signals()]
@@ -114,13 +121,23 @@ class Top(Hardware):
             in_data, in_valid, in_ready = self._streams[source][name, k]
             prefix = port.tvalid.name.rsplit("_", 1)[0]
             ports |= {f"i_{prefix}_tvalid": in_valid, f"o_{prefix}_tready": in_ready, f"i_{prefix}_tdata": in_data}
-        m.submodules[name] = _instance(stage.core.name, ports)
+        m.submodules[name] = _instance(stage.core.name, ports | self._probes(stage))
         if stage.nodes and len(stage.nodes) > len(stage.pointwise):
             self._tap(m, stage.nodes[0], valid, data)
         for module in stage.pointwise:
             valid, data = self._pointwise(m, module, valid, data)
             self._tap(m, module.name, valid, data)
         self._buffers(m, stage, room, reserve, valid, data)
+
+    def _probes(self, stage: PlannedStage) -> dict[str, Any]:
+        """The tracing top's ports for what is inside a step of a recurrent layer."""
+        if not self.trace or not isinstance(stage.core, RecurrentCore):
+            return {}
+        ports: dict[str, Any] = {}
+        for key, (inner_data, inner_valid, _) in stage.core.probes().items():
+            data, valid, _ = self.traces[f"{stage.name}.{key}"]
+            ports |= {f"o_{inner_data.name}": data, f"o_{inner_valid.name}": valid}
+        return ports
 
     def _pointwise(self, m: Module, module: Any, valid: Signal, data: Signal) -> tuple[Signal, Signal]:
         out_valid = Signal(name=f"{module.name}_tvalid")

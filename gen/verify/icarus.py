@@ -24,7 +24,8 @@ class IcarusSimulation:
 
     def run(self, inputs: dict[str, IntArray], drive: Drive = FULL_SPEED) -> Run:
         """Drive (frames, *shape) integers by input name; returns whatever came out, with the protocol's problems."""
-        frames = len(next(iter(inputs.values())))
+        count = len(next(iter(inputs.values())))
+        frames = self.top.inputs[0].frames(count)
         with tempfile.TemporaryDirectory(prefix="bitsmith-") as name:
             folder = Path(name)
             noise = np.random.default_rng(drive.seed)
@@ -32,7 +33,7 @@ class IcarusSimulation:
                 _write(folder, port, inputs[port.name], noise)
             log = self._execute(folder, frames, drive)
             unknown = [port.prefix for port in self.top.outputs if "x" in (folder / f"{port.prefix}.out").read_text()]
-            outputs = {port.name: _read(folder, port) for port in self.top.outputs}
+            outputs = {port.name: _read(folder, port)[:count] for port in self.top.outputs}
         problems = [line.removeprefix("problem ") for line in log if line.startswith("problem")]
         problems += [f"unknown bits on {prefix}" for prefix in unknown]
         first = min((int(line.split()[1]) for line in log if line.startswith("first")), default=-1)

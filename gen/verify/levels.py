@@ -134,10 +134,10 @@ def rtl(job: Job) -> Outcome:
     outcome, run = _compare("rtl", job, top, device, full, list(range(job.frames)))
     if outcome.mismatches == 0:
         job.say(f"rtl: {min(job.frames, STALLED_FRAMES)} vectors with stalls on both sides after a reset in mid-frame")
-        stalled, _ = _compare("rtl", job, top, device, _stalls(job, top, abort=True), _first(job, STALLED_FRAMES))
+        stalled, _ = _compare("rtl", job, top, device, _stalls(job, top, abort=True), _first(job, STALLED_FRAMES, top))
         outcome.mismatches, outcome.divergence = stalled.mismatches, stalled.divergence
         outcome.problems += stalled.problems
-        outcome.cycles = _cycles(job, device, full, run)
+        outcome.cycles = _cycles(job, top, device, full, run)
     if outcome.mismatches == 0:
         twin = top.traced()
         _look_inside("rtl", job, outcome, lambda inputs: verilator.build(twin, job.sim).run(inputs, full).traces)
@@ -164,7 +164,7 @@ def second(job: Job) -> Outcome:
         device: Simulator = icarus.build(top.without_traces(), job.sim)
     except BitsmithError:
         device = cxxrtl.build(top.without_traces(), job.sim)
-    return _compare("second", job, top, device, _stalls(job, top, abort=False), _first(job, SECOND_FRAMES))[0]
+    return _compare("second", job, top, device, _stalls(job, top, abort=False), _first(job, SECOND_FRAMES, top))[0]
 
 
 def synthesized(job: Job) -> Outcome:
@@ -172,14 +172,15 @@ def synthesized(job: Job) -> Outcome:
     top = Top.load(job.folder / "rtl")
     job.say("netlist: synthesizing (minutes for a large model)")
     device = netlist.build(top.without_traces(), job.sim)
-    return _compare("netlist", job, top, device, _stalls(job, top, abort=True), _first(job, NETLIST_FRAMES))[0]
+    return _compare("netlist", job, top, device, _stalls(job, top, abort=True), _first(job, NETLIST_FRAMES, top))[0]
 
 
 LEVELS: dict[str, Callable[[Job], Outcome]] = {"hls": hls, "rtl": rtl, "second": second, "netlist": synthesized}
 
 
-def _first(job: Job, count: int) -> list[int]:
-    return list(range(min(job.frames, count)))
+def _first(job: Job, count: int, top: Top | None = None) -> list[int]:
+    """The first frames; with a top, so many of the hardware's."""
+    return list(range(min(job.frames, count * (top.sequences if top else 1))))
 
 
 def _stalls(job: Job, top: Top, abort: bool) -> Drive:
@@ -203,10 +204,11 @@ def _compare(level: str, job: Job, top: Top, device: Simulator, drive: Drive, fr
     return outcome, run
 
 
-def _cycles(job: Job, device: Simulator, drive: Drive, run: Run) -> Cycles:
+def _cycles(job: Job, top: Top, device: Simulator, drive: Drive, run: Run) -> Cycles:
     """From the bulk run; too few frames are repeated until the steady state shows."""
-    if job.frames < TIMED_FRAMES:
-        run = device.run(job.part([k % job.frames for k in range(TIMED_FRAMES)])[0], drive)
+    needed = TIMED_FRAMES * top.sequences
+    if job.frames < needed:
+        run = device.run(job.part([k % job.frames for k in range(needed)])[0], drive)
     return Cycles(run.latency_cycles, run.interval_cycles, *_predicted(job.folder / "estimate.json"))
 
 

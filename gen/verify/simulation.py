@@ -87,16 +87,17 @@ class Simulation:
         self.top = top
 
     def run(self, inputs: dict[str, IntArray], drive: Drive = FULL_SPEED) -> Run:
-        """Drive (frames, *shape) integers by input name; returns whatever came out, with the protocol's problems."""
-        frames = len(next(iter(inputs.values())))
+        """Drive (count, *shape) integers by input name; returns whatever came out, with the protocol's problems."""
+        count = len(next(iter(inputs.values())))
+        frames = self.top.inputs[0].frames(count)
         with tempfile.TemporaryDirectory(prefix="bitsmith-") as name:
             folder = Path(name)
             noise = np.random.default_rng(drive.seed)
             for port in self.top.inputs:
                 port.pack(inputs[port.name], noise).tofile(folder / f"{port.prefix}.in")
             report = self._execute(folder, frames, drive)
-            outputs = {port.name: _read(folder, port) for port in self.top.outputs}
-            traces = {port.name: _read(folder, port) for port in self.top.traces}
+            outputs = {port.name: _read(folder, port)[:count] for port in self.top.outputs}
+            traces = {port.name: _read(folder, port)[:count] for port in self.top.traces}
         ends = tuple(tuple(one) for one in report["frame_ends"])
         return Run(outputs, traces, tuple(report["problems"]), report["first_input"], ends)
 

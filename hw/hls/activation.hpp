@@ -24,8 +24,17 @@ Pixels:
     }
 }
 
-// By table: wide_t is x_t with room for the rounding (ap_fixed reads past narrower ones); address_t rounds to nearest
-// (ties up) and saturates; its bits are the index.
+// A table's entry: wide_t is x_t with room for the rounding (ap_fixed reads past narrower ones); address_t rounds to
+// nearest (ties up) and saturates; its bits are the index.
+template <class CONFIG, class ENTRY>
+typename CONFIG::y_t lookup(const typename CONFIG::x_t &x, const ENTRY *table) {
+#pragma HLS INLINE
+    typename CONFIG::address_t address = typename CONFIG::wide_t(x);
+    const unsigned index = address.range(CONFIG::address_t::width - 1, 0).to_uint();
+    return from_bits<typename CONFIG::y_t>(table[index].to_int64());
+}
+
+// By table.
 template <class CONFIG, class IN, class OUT, class ENTRY>
 void activation(IN &data, OUT &res, const ENTRY *table) {
 Pixels:
@@ -36,9 +45,7 @@ Pixels:
         load<CONFIG::channels>(data, p, x);
         for (unsigned c = 0; c < CONFIG::channels; c++) {
 #pragma HLS UNROLL
-            typename CONFIG::address_t address = typename CONFIG::wide_t(x[c]);
-            const unsigned index = address.range(CONFIG::address_t::width - 1, 0).to_uint();
-            y[c] = from_bits<typename CONFIG::y_t>(table[index].to_int64());
+            y[c] = lookup<CONFIG>(x[c], table);
         }
         store<CONFIG::channels>(res, p, y);
     }

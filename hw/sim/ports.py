@@ -20,20 +20,26 @@ ByteArray = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Port:
-    """One stream: ``layout`` says where each element travels, every element takes ``container`` bits."""
+    """One stream: ``layout`` says where each element travels, every element takes ``container`` bits.
+
+    With ``sequences``, a frame of the hardware holds so many of the model's, side by side: (1, steps, channels) of each
+    travel as an image (steps, sequences, channels), and (channels,) as (1, sequences, channels).
+    """
 
     name: str
     prefix: str
     shape: Shape
     layout: Layout
     container: int
+    sequences: int = 0
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Port:
         height, width, channels, lanes = entry["layout"]
         type_ = Fixed(entry["signed"], entry["integer"], entry["fraction"])
         layout = Layout(height, width, channels, lanes, type_)
-        return cls(entry["name"], entry["prefix"], tuple(entry["shape"]), layout, entry["container"])
+        shape, sequences = tuple(entry["shape"]), entry["sequences"]
+        return cls(entry["name"], entry["prefix"], shape, layout, entry["container"], sequences)
 
     @property
     def type(self) -> Fixed:
@@ -59,22 +65,24 @@ class Port:
         return -(-self.bits // 8)
 
     def pack(self, raw: IntArray, garbage: np.random.Generator | None = None) -> ByteArray:
-        """(frames, *shape) integers to (frames, beats, beat_bytes); ``container`` is a whole number of bytes.
+        """(count, *shape) integers to (frames, beats, beat_bytes); ``container`` is a whole number of bytes.
 
+        There are ``frames(count)``: a last one that is not full is filled up with the last sequence.
         With ``garbage``, void lanes and the bits above an element's own width, which a top must ignore, are random;
         without, void lanes are 0 and numbers are extended.
         """
         self._check(raw)
-        beats = self.layout.pack(raw)
+        images = self._side_by_side(raw)
+        beats = self.layout.pack(images)
         if garbage is not None:
             noise = garbage.integers(-(2**62), 2**62, beats.shape)
             own = (1 << self.type.width) - 1
             beats = np.where(self.layout.index() < 0, noise, (noise & ~own) | (beats & own))
         octets = np.ascontiguousarray(beats.astype("<i8")).view(np.uint8).reshape(*beats.shape, 8)
-        return octets[..., : self.container // 8].reshape(len(raw), self.beats, self.beat_bytes)
+        return octets[..., : self.container // 8].reshape(len(images), self.beats, self.beat_bytes)
 
     def unpack(self, octets: ByteArray) -> IntArray:
-        """(frames, beats, beat_bytes) back to (frames, *shape): every element read ``container`` bits wide."""
+        """(frames, beats, beat_bytes) back to (count, *shape): every element read ``container`` bits wide."""
         if len(octets) == 0:
             return np.zeros((0, *self.shape), dtype=np.int64)
         bits = np.unpackbits(octets, axis=-1, bitorder="little")[..., : self.bits]
@@ -82,7 +90,24 @@ class Port:
         sign = bits[..., -1:] if self.type.signed else np.zeros_like(bits[..., -1:])
         wide = np.concatenate([bits, np.broadcast_to(sign, (*bits.shape[:-1], 64 - self.container))], axis=-1)
         beats = np.packbits(wide, axis=-1, bitorder="little").view("<i8")[..., 0].astype(np.int64)
-        return self.layout.unpack(beats, self.shape)
+        if not self.sequences:
+            return self.layout.unpack(beats, self.shape)
+        layout = self.layout
+        images = self.layout.unpack(beats, (layout.height, layout.width, layout.channels))
+        return images.swapaxes(1, 2).reshape(-1, *self.shape)
+
+    def frames(self, count: int) -> int:
+        """Frames of the hardware for so many of the model's."""
+        return -(-count // max(1, self.sequences))
+
+    def _side_by_side(self, raw: IntArray) -> IntArray:
+        """(frames, height, width, channels) in the layout's order."""
+        if not self.sequences:
+            return raw
+        frames = self.frames(len(raw))
+        missing = frames * self.sequences - len(raw)
+        filled = np.concatenate([raw, np.repeat(raw[-1:], missing, axis=0)])
+        return filled.reshape(frames, self.sequences, self.layout.height, self.layout.channels).swapaxes(1, 2)
 
     def _check(self, raw: IntArray) -> None:
         if raw.shape[1:] != self.shape:
@@ -115,6 +140,11 @@ class Top:
             raise BitsmithError(f"no readable ports.json in '{rtl}': run 'bitsmith build' first") from error
         streams = {key: tuple(Port.from_json(e) for e in data.get(key, ())) for key in ("inputs", "outputs", "traces")}
         return cls(rtl, data["top"], tuple(data["files"]), **streams, threshold=data.get("threshold"))
+
+    @property
+    def sequences(self) -> int:
+        """The model's frames in one of the hardware's."""
+        return max(1, self.inputs[0].sequences)
 
     def without_traces(self) -> Top:
         return Top(self.folder, self.name, self.files, self.inputs, self.outputs, (), self.threshold)

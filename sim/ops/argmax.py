@@ -14,10 +14,10 @@ from ..op import Operator, Spec
 
 @dataclass(frozen=True, eq=False)
 class Argmax(Operator):
-    """The index of the first largest of a vector (classes,), or ``classes`` ("rejected") where that is too small.
+    """The index of the first largest along the last axis (…, classes), or ``classes`` ("rejected") if it is too small.
 
     A largest value below ``threshold`` (raw, of ``input_type``) is rejected; the smallest raw value rejects nothing. It
-    is the default: hardware has it as an input, and ``compute`` takes another. Output (1,), unsigned, wide enough for
+    is the default: hardware has it as an input, and ``compute`` takes another. Output (…, 1), unsigned, wide enough for
     ``classes``.
     """
 
@@ -34,12 +34,13 @@ class Argmax(Operator):
             )
 
     def infer(self, *inputs: Spec) -> Spec:
-        self.expect(inputs, (self.input_type,), rank=1)
-        return Spec((1,), Fixed.holding(0, inputs[0].shape[0], 0))
+        self.expect(inputs, (self.input_type,))
+        *others, classes = inputs[0].shape
+        return Spec((*others, 1), Fixed.holding(0, classes, 0))
 
     def compute(self, *inputs: IntArray, threshold: int | None = None) -> IntArray:
         x = inputs[0]
         least = self.threshold if threshold is None else threshold
         index: IntArray = np.argmax(x, axis=-1).astype(np.int64)
         index[x.max(axis=-1) < least] = x.shape[-1]
-        return index[:, np.newaxis]
+        return index[..., np.newaxis]

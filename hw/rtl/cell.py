@@ -1,0 +1,160 @@
+"""The arithmetic of one recurrent step as a pipeline, in the operator's own types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+
+from ...sim.cast import Cast
+from ...sim.fixed import Fixed, IntArray
+from ...sim.ops.activation import Activation
+from ...sim.ranges import Accumulator
+from ...sim.recurrent import Recurrent
+from .activation import ActivationPointwise
+from .conv2d import kernel_instance
+from .core import Hardware, delay, elements, shape_of
+from .dense import logic_product
+from .layout import Layout
+from .matrix import MatrixKernel, MatrixSpec
+from .requantize import requantize
+
+Values = list[Value]
+
+
+class Cell(Hardware):
+    """``start`` comes with gate inputs ``x`` and states ``h`` that stay for ``reuse`` cycles.
+
+    The output ``o`` is there ``latency`` cycles after ``start``, the rounded new states ``h_next`` ``state_latency``
+    cycles after it, both for one cycle. ``probes`` has a signal for every tensor inside and the cycle it is there.
+    """
+
+    latency: int
+    state_latency: int
+
+    def __init__(self, name: str, op: Recurrent, strategy: str, reuse: int, channels: int) -> None:
+        self.name, self.op, self.strategy, self.reuse = name, op, strategy, reuse
+        self.state_bits = sum(op.units * cast.type.width for cast in op.state_casts())
+        self.start = Signal()
+        self.x = Signal(op.gates * op.units * op.input_type.width)
+        self.h = Signal(self.state_bits)
+        self.o = Signal(channels * op.output_type.width)
+        self.h_next = Signal(self.state_bits)
+        self.probes: dict[str, tuple[Signal, int]] = {}
+
+    def probe(self, name: str, elements: int, cycle: int) -> None:
+        """A port for an internal tensor that is there ``cycle`` cycles after ``start``."""
+        width = elements * self.op.internals()[name].width
+        self.probes[name] = Signal(width, name=f"probe_{name}"), cycle
+
+    def ports(self) -> list[Signal]:
+        return [self.start, self.x, self.h, self.o, self.h_next, *(signal for signal, _ in self.probes.values())]
+
+    def kernels(self) -> dict[str, MatrixKernel]:
+        """The constant matrices, by module name."""
+        raise NotImplementedError
+
+    def show(self, m: Module, name: str, values: Sequence[Value]) -> None:
+        m.d.comb += self.probes[name][0].eq(packed(values, self.op.internals()[name]))
+
+    def product_of(self, a: Value, b: Value) -> Value:
+        """``a * b``: a DSP block, or adders where the strategy is to need none."""
+        return in_logic(a, b) if self.strategy == "distributed_arithmetic" else a * b
+
+
+def in_logic(a: Value, b: Value) -> Value:
+    """``a * b`` as a sum of shifted copies of the wider."""
+    wide, narrow = (a, b) if len(a) >= len(b) else (b, a)
+    return logic_product(wide, narrow if narrow.shape().signed else Cat(narrow, Const(0, 1)).as_signed())
+
+
+def packed(values: Sequence[Value], type_: Fixed) -> Value:
+    """The values one behind the other, each in the type's bits."""
+    parts = []
+    for value in values:
+        assert len(value) == type_.width, "a value inside has another width than its type"
+        parts.append(value)
+    return Cat(*parts)
+
+
+def lift(value: Value, source: Fixed, target: Fixed) -> Value:
+    """The same number with the target's (larger or equal) fraction."""
+    return value << (target.fraction - source.fraction)
+
+
+def settle(m: Module, value: Value, type_: Fixed, name: str) -> Signal:
+    """The value in exactly the type's bits, a cycle later."""
+    out = Signal(shape_of(type_), name=name, reset_less=True)
+    m.d.sync += out.eq(value)
+    return out
+
+
+def register(m: Module, value: Value, name: str) -> Signal:
+    """The value in its own bits, a cycle later."""
+    out = Signal(value.shape(), name=name, reset_less=True)
+    m.d.sync += out.eq(value)
+    return out
+
+
+def hold_value(m: Module, there: Value, value: Value, name: str) -> Signal:
+    """The value of the cycle in which ``there`` is high, from the next cycle on."""
+    out = Signal(value.shape(), name=name, reset_less=True)
+    with m.If(there):
+        m.d.sync += out.eq(value)
+    return out
+
+
+def fitted(m: Module, value: Value, type_: Fixed, name: str) -> Signal:
+    """The value in exactly the type's bits, in the same cycle."""
+    out = Signal(shape_of(type_), name=name)
+    m.d.comb += out.eq(value)
+    return out
+
+
+def wait(m: Module, values: Values, cycles: int, name: str) -> Values:
+    """The values, ``cycles`` registers later."""
+    return [delay(m, value, cycles, f"{name}_{k}") for k, value in enumerate(values)]
+
+
+def rounded(m: Module, values: Values, source: Fixed, to: Cast | None, name: str) -> Values:
+    """The values cast, a cycle later; as they are where nothing rounds them."""
+    if to is None:
+        return values
+    parts = []
+    for k, value in enumerate(values):
+        following = requantize(m, value, source.fraction, to.type, to.rounding, to.overflow, f"next_{name}_{k}")
+        parts.append(settle(m, following, to.type, f"{name}_{k}"))
+    return parts
+
+
+def cast_cycles(*casts: Cast | None) -> int:
+    return sum(cast is not None for cast in casts)
+
+
+def function(op: Activation, count: int) -> ActivationPointwise:
+    """The module for an activation of ``count`` values."""
+    return ActivationPointwise("", op, Layout(1, 1, count, 1, op.input_type))
+
+
+def applied(m: Module, op: Activation, values: Values, name: str) -> Values:
+    """The activation of the values, ``function(op, …).latency`` cycles later."""
+    module = function(op, len(values))
+    m.submodules[f"{name}_function"] = module
+    m.d.comb += module.i_tdata.eq(packed(values, op.input_type))
+    return elements(module.o_tdata, op.output_type)
+
+
+def matrix(
+    kernel: IntArray, acc: Accumulator, bias: IntArray, x_type: Fixed, strategy: str, reuse: int
+) -> MatrixKernel:
+    """``x @ kernel + bias``; ``bias`` in its own type's steps."""
+    shifted = (bias << acc.bias_shift).reshape(1, -1)
+    return MatrixKernel(MatrixSpec(kernel[np.newaxis], shifted, acc.product_shift, x_type, acc.type, strategy, reuse))
+
+
+def multiplied(m: Module, kernel: MatrixKernel, module: str, start: Value, x: Values) -> Values:
+    """The kernel's results, its latency after ``start``."""
+    valid, result = Signal(name=f"{module}_tvalid"), Signal(len(kernel.o), name=f"{module}_tdata")
+    m.submodules[module] = kernel_instance(module, start, packed(x, kernel.spec.x_type), valid, result)
+    return elements(result, kernel.spec.y_type)

@@ -1,0 +1,53 @@
+"""Vectors side by side kept in a memory and sent once for every step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib.memory import Memory
+
+from ...sim.ops.repeat_vector import RepeatVector
+from .core import Core, Timing
+from .layout import Layout
+
+
+class RepeatVectorCore(Core):
+    """The first row passes through and is written; every later row is read."""
+
+    latency = 3
+
+    def __init__(self, name: str, op: RepeatVector, layout: Layout) -> None:
+        output = Layout(op.steps, layout.width, layout.channels, layout.lanes, layout.type)
+        super().__init__(name, (layout,), output)
+
+    def steps(self) -> Timing:
+        beats, row = self.output.beats, self.output.beats_per_row
+        every = np.ones(beats, dtype=bool)
+        return Timing((np.arange(beats) < row,), every, every.astype(np.int64))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        port, row_beats, rows = self.inputs[0], self.output.beats_per_row, self.output.height
+        beat, row = Signal(range(row_beats), name="beat"), Signal(range(rows), name="row")
+        first, step = Signal(name="first"), Signal(name="step")
+        m.d.comb += [first.eq(row == 0), step.eq(self.m_room & (port.tvalid | ~first))]
+        m.d.comb += [port.tready.eq(self.m_room & first), self.m_reserve.eq(step)]
+        with m.If(step):
+            m.d.sync += beat.eq(Mux(beat == row_beats - 1, 0, beat + 1))
+            with m.If(beat == row_beats - 1):
+                m.d.sync += row.eq(Mux(row == rows - 1, 0, row + 1))
+        m.submodules.kept = memory = Memory(shape=len(port.tdata), depth=row_beats, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        fresh, passed = Signal(name="fresh", reset_less=True), Signal(len(port.tdata), name="passed", reset_less=True)
+        m.d.comb += [write.addr.eq(beat), write.data.eq(port.tdata), write.en.eq(step & first)]
+        m.d.comb += [read.addr.eq(beat), read.en.eq(step)]
+        there = Signal(name="there")
+        m.d.sync += [there.eq(step), fresh.eq(first), passed.eq(port.tdata), self.m_tvalid.eq(there)]
+        m.d.sync += self.m_tdata.eq(Mux(fresh, passed, read.data))
+        return m
+
+
+def core(name: str, op: RepeatVector, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> RepeatVectorCore:
+    return RepeatVectorCore(name, op, layouts[0])
