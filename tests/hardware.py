@@ -27,6 +27,7 @@ from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.argmax import Argmax
 from bitsmith.sim.predict import Reference
+from bitsmith.sim.recurrent import Recurrent
 
 FRAMES = 8
 SEED = 20261121
@@ -46,6 +47,8 @@ class Case:
     layer: Mapping[str, Any] = field(default_factory=dict)
     before: tuple[Operator, ...] = ()
     after: tuple[Operator, ...] = ()
+    sequences: int = 2
+    """Side by side in the Verilog, where the operator is recurrent."""
 
     @property
     def operator_inputs(self) -> tuple[Spec, ...]:
@@ -56,9 +59,10 @@ class Case:
 
     @property
     def group(self) -> Group:
-        """Cases of one group share a top: its pixels per cycle, and its one threshold."""
+        """Cases of one group share a top: its pixels per cycle, its one threshold, its sequences side by side."""
         least = next((op for op in (self.op, *self.after) if isinstance(op, Argmax)), None)
-        return (self.pixels_per_cycle, least and (least.input_type, least.threshold))
+        sequences = self.sequences if isinstance(self.op, Recurrent) else 0
+        return (self.pixels_per_cycle, least and (least.input_type, least.threshold), sequences)
 
     @property
     def threshold(self) -> int:
@@ -78,7 +82,7 @@ class Case:
 def plan_alone(case: Case) -> Plan:
     """The stages that the case would be built from; BitsmithError where it cannot be."""
     graph = case.graph("alone")
-    return plan_for(graph, parse_config(_config(case.pixels_per_cycle, {"alone": dict(case.layer)})))
+    return plan_for(graph, parse_config(_config(case.group, {"alone": dict(case.layer)})))
 
 
 def draw(type_: Fixed, *shape: int) -> IntArray:
@@ -126,7 +130,7 @@ class Hardware:
     @cached_property
     def hls_model(self) -> HlsModel:
         """The compiled C simulation of all cases."""
-        config = self._settings(1)
+        config = self._settings((1, None, 0))
         named = {self.output(name): raw for name, raw in self.expected.items()}
         vectors.save(self.folder / "vectors", self.batch, named)
         emit(self.whole, config, self.folder, self.folder / "vectors")
@@ -164,19 +168,20 @@ class Hardware:
     def _top(self, group: Group) -> tuple[Simulation, dict[str, tuple[int, ...]]]:
         if group not in self._tops:
             folder = self.folder / f"top_{len(self._tops)}"
-            plan = plan_for(self.graph_of(group), self._settings(group[0]))
+            plan = plan_for(self.graph_of(group), self._settings(group))
             schedule = emit_plan(plan, folder / "rtl")
             simulation = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim", "-O0")
             ends = {output: schedule.ends_by_output[stage] for output, stage in plan.outputs.items()}
             self._tops[group] = simulation, ends
         return self._tops[group]
 
-    def _settings(self, pixels_per_cycle: int) -> Config:
+    def _settings(self, group: Group) -> Config:
         layers = {self.graphs[name].name: dict(case.layer) for name, case in self.cases.items()}
-        return parse_config(_config(pixels_per_cycle, layers))
+        return parse_config(_config(group, layers))
 
 
-def _config(pixels_per_cycle: int, layers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _config(group: Group, layers: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """hls4ml's configuration, with a section for each layer that has one."""
     sections = {name: section for name, section in layers.items() if section}
-    return {"Bitsmith": {"pixels_per_cycle": pixels_per_cycle}, "HLSConfig": {"LayerName": sections}}
+    ours = {"pixels_per_cycle": group[0], **({"interleaved_sequences": group[2]} if group[2] else {})}
+    return {"Bitsmith": ours, "HLSConfig": {"LayerName": sections}}

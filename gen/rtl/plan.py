@@ -258,6 +258,8 @@ class _Planner:
     def _compute(self, node: Node) -> str:
         choice = self.choices.get(node.name, self.default)
         streams = [self.at[name] for name in node.inputs]
+        if len(self.specs[node.inputs[0]].shape) == 1 and node.op.stem == "repeat_vector":
+            streams = [self._vector(streams[0], f"{node.name}_vector")]
         lanes = self._lanes(node, self.layout(streams[0]))
         names = [f"{node.name}_narrow", *(f"{node.name}_narrow_{k}" for k in range(1, len(streams)))]
         streams = [self._narrowed(stream, lanes, name) for stream, name in zip(streams, names)]
@@ -270,7 +272,7 @@ class _Planner:
         """The fewest pixels at once with which the layer still keeps up; pools take what comes."""
         stride = getattr(node.op, "strides", (1, 1))[1]
         fitting = [n for n in _halves(layout.lanes) if lanes_fit(n, stride)] or [1]
-        if node.op.stem == "crop":
+        if node.op.stem in ("crop", "reverse"):
             return int(hardware(node.op).lanes(node.op, layout))
         if node.op.stem not in SHARED or node.op.stem == "dense":
             return fitting[0]

@@ -1,20 +1,27 @@
-"""Where two runs of one network first part: layer, frame, index and both integers."""
+"""Where two runs of one network first part: layer, frame, index and both integers; for a recurrent layer also the time
+step, the unit and the tensor inside of the step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ...sim.fixed import IntArray
+from ...sim.recurrent import Recurrent
 from ..ir import Graph
 from .vectors import Batch
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """One place; ``got`` and ``index`` are None where the frame never came. ``layer`` is the model's own name."""
+    """One place; ``got`` and ``index`` are None where the frame never came. ``layer`` is the model's own name.
+
+    In a recurrent network ``step`` and ``unit`` (the channel) say where in the sequence; ``tensor`` is the name of a
+    tensor inside of a recurrent layer's step (``gates``, ``candidate``, ``state`` …), None for the layer's output.
+    """
 
     level: str
     layer: str
@@ -23,6 +30,9 @@ class Divergence:
     index: tuple[int, ...] | None
     expected: int | None
     got: int | None
+    step: int | None = None
+    unit: int | None = None
+    tensor: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "index": None if self.index is None else list(self.index)}
@@ -30,7 +40,9 @@ class Divergence:
     def __str__(self) -> str:
         if self.index is None:
             return f"{self.level}: layer '{self.layer}' ({self.node}) delivers nothing for frame {self.frame}"
-        place = f"layer '{self.layer}' ({self.node}), frame {self.frame}, index {list(self.index)}"
+        inside = "" if self.tensor is None else f", {self.tensor}"
+        where = f"index {list(self.index)}" if self.step is None else f"time step {self.step}, unit {self.unit}"
+        place = f"layer '{self.layer}' ({self.node}{inside}), frame {self.frame}, {where}"
         return f"{self.level}: first difference in {place}: expected {self.expected}, got {self.got}"
 
 
@@ -46,18 +58,54 @@ class Difference:
 
 
 def first_difference(order: Iterable[str], expected: Batch, got: Batch) -> Difference | None:
-    """The first tensor of ``order`` that differs, at its first frame and index; what is not in ``got`` passes."""
-    for node in order:
-        if node not in got:
-            continue
-        right, have = expected[node], got[node]
-        count = min(len(right), len(have))
-        if not np.array_equal(right[:count], have[:count]):
-            place = tuple(int(k) for k in np.argwhere(right[:count] != have[:count])[0])
-            return Difference(node, place[0], place[1:], int(right[place]), int(have[place]))
-        if len(have) < len(right):
-            return Difference(node, count, None, None, None)
+    """The first tensor of ``order`` that differs, at its first frame and index; what is not in ``got`` passes.
+
+    ``node.name`` is a tensor inside of a recurrent layer. There an error comes back at the next step in tensors that
+    stand first, so the earliest step counts before the order.
+    """
+    groups: dict[str, list[str]] = {}
+    for tensor in order:
+        if tensor in got:
+            groups.setdefault(tensor.split(".")[0], []).append(tensor)
+    for tensors in groups.values():
+        inside = [tensor for tensor in tensors if "." in tensor]
+        found = [d for d in (_difference(t, expected[t], got[t]) for t in inside or tensors) if d is not None]
+        if found:
+            return min(found, key=lambda d: (d.frame, (d.index or ())[:2]))
+        own = [d for d in (_difference(t, expected[t], got[t]) for t in tensors) if d is not None]
+        if own:
+            return own[0]
     return None
+
+
+def _difference(tensor: str, right: IntArray, have: IntArray) -> Difference | None:
+    """Where one tensor differs first."""
+    count = min(len(right), len(have))
+    if not np.array_equal(right[:count], have[:count]):
+        place = tuple(int(k) for k in np.argwhere(right[:count] != have[:count])[0])
+        return Difference(tensor, place[0], place[1:], int(right[place]), int(have[place]))
+    return Difference(tensor, count, None, None, None) if len(have) < len(right) else None
+
+
+def tensors(graph: Graph) -> list[str]:
+    """Every tensor in the order of computation, those inside of recurrent layers among them."""
+    names: list[str] = []
+    for node in graph.nodes:
+        if isinstance(node.op, Recurrent):
+            names += [f"{node.name}.{inner}" for inner in node.op.internals()]
+        names.append(node.name)
+    return names
+
+
+def internals(graph: Graph, traced: Batch) -> Batch:
+    """What is inside of every recurrent layer, from the tensors that go in, as ``node.name``."""
+    found: Batch = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Recurrent):
+            inputs = [traced[name] for name in node.inputs]
+            for inner, values in node.op.trace(*inputs).items():
+                found[f"{node.name}.{inner}"] = node.op.arranged(values, len(inputs[0]))
+    return found
 
 
 def wrong_frames(expected: Batch, got: Batch) -> list[int]:
@@ -85,7 +133,7 @@ def locate(
     tensors of both. The frame alone is tried first; where it goes well alone, all frames before it are run too. What
     no trace shows is laid to the output's own layer.
     """
-    order = [node.name for node in graph.nodes]
+    order = tensors(graph)
     for frames in ([frame], list(range(frame + 1))):
         found = first_difference(order, *traced(frames))
         if found is not None:
@@ -98,7 +146,12 @@ def locate(
 
 def named(level: str, graph: Graph, found: Difference, frame: int) -> Divergence:
     """The place in the model's own names."""
-    node = next((node for node in graph.nodes if node.name == found.node), None)
-    own = [found.node, node.layer] if node else [found.node]
-    layer = next((graph.labels[name] for name in own if name in graph.labels), own[-1] or found.node)
-    return Divergence(level, layer, found.node, frame, found.index, found.expected, found.got)
+    name, _, inner = found.node.partition(".")
+    node = next((node for node in graph.nodes if node.name == name), None)
+    own = [name, node.layer] if node else [name]
+    layer = next((graph.labels[key] for key in own if key in graph.labels), own[-1] or name)
+    place = Divergence(level, layer, name, frame, found.index, found.expected, found.got, tensor=inner or None)
+    sequence = (
+        found.index is not None and len(found.index) == 3 and any(isinstance(n.op, Recurrent) for n in graph.nodes)
+    )
+    return replace(place, step=found.index[1], unit=found.index[2]) if sequence and found.index else place

@@ -15,7 +15,7 @@ from ...sim.predict import Reference
 from ..ir import Graph
 from ..tools import iverilog
 from . import cxxrtl, icarus, netlist, verilator
-from .diverge import Divergence, first_difference, locate, named, wrong_frames
+from .diverge import Divergence, first_difference, internals, locate, named, tensors, wrong_frames
 from .simulation import Drive, Run
 from .vectors import Batch
 
@@ -54,9 +54,10 @@ class Job:
         return {n: x[frames] for n, x in self.inputs.items()}, {n: x[frames] for n, x in self.expected.items()}
 
     def trace(self, frames: list[int]) -> Batch:
-        """The reference's tensors, every one, for some frames."""
+        """The reference's tensors, every one, for some frames, and what is inside of recurrent layers."""
         inputs, _ = self.part(frames)
-        return self.reference.trace_raw(*(inputs[name] for name, _ in self.graph.inputs))
+        traced = self.reference.trace_raw(*(inputs[name] for name, _ in self.graph.inputs))
+        return {**traced, **internals(self.graph, traced)}
 
     @property
     def sim(self) -> Path:
@@ -150,7 +151,7 @@ def _look_inside(level: str, job: Job, outcome: Outcome, trace: Callable[[Batch]
         return
     frames = _first(job, INSIDE_FRAMES)
     job.say(f"{level}: every layer of {len(frames)} vectors")
-    found = first_difference([n.name for n in job.graph.nodes], job.trace(frames), trace(job.part(frames)[0]))
+    found = first_difference(tensors(job.graph), job.trace(frames), trace(job.part(frames)[0]))
     if found is not None:
         outcome.mismatches, outcome.divergence = 1, named(level, job.graph, found, found.frame)
 

@@ -19,17 +19,19 @@ class RepeatVectorCore(Core):
     latency = 3
 
     def __init__(self, name: str, op: RepeatVector, layout: Layout) -> None:
-        output = Layout(op.steps, layout.width, layout.channels, layout.lanes, layout.type)
-        super().__init__(name, (layout,), output)
+        side_by_side = Layout(op.steps, layout.width, layout.channels, layout.lanes, layout.type)
+        alone = Layout(1, op.steps, layout.channels, 1, layout.type)
+        super().__init__(name, (layout,), side_by_side if op.interleaved else alone)
+        self.rows = op.steps
 
     def steps(self) -> Timing:
-        beats, row = self.output.beats, self.output.beats_per_row
+        beats, row = self.output.beats, self.inputs[0].layout.beats
         every = np.ones(beats, dtype=bool)
         return Timing((np.arange(beats) < row,), every, every.astype(np.int64))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        port, row_beats, rows = self.inputs[0], self.output.beats_per_row, self.output.height
+        port, row_beats, rows = self.inputs[0], self.inputs[0].layout.beats, self.rows
         beat, row = Signal(range(row_beats), name="beat"), Signal(range(rows), name="row")
         first, step = Signal(name="first"), Signal(name="step")
         m.d.comb += [first.eq(row == 0), step.eq(self.m_room & (port.tvalid | ~first))]

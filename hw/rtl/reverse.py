@@ -18,8 +18,9 @@ class ReverseCore(Core):
 
     latency = 3
 
-    def __init__(self, name: str, layout: Layout) -> None:
+    def __init__(self, name: str, op: Reverse, layout: Layout) -> None:
         super().__init__(name, (layout,), layout)
+        self.row_beats = layout.beats_per_row if op.interleaved else 1
 
     def steps(self) -> Timing:
         beats = self.output.beats
@@ -28,7 +29,7 @@ class ReverseCore(Core):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        port, beats, row_beats = self.inputs[0], self.output.beats, self.output.beats_per_row
+        port, beats, row_beats = self.inputs[0], self.output.beats, self.row_beats
         count, beat = Signal(range(beats), name="count"), Signal(range(row_beats), name="beat")
         base = Signal(range(beats), name="base", init=(beats - row_beats))
         reading, step, last = Signal(name="reading"), Signal(name="step"), Signal(name="last")
@@ -49,5 +50,10 @@ class ReverseCore(Core):
         return m
 
 
+def lanes(op: Reverse, layout: Layout) -> int:
+    """Pixels in a beat: steps of one sequence come one by one."""
+    return layout.lanes if op.interleaved else 1
+
+
 def core(name: str, op: Reverse, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> ReverseCore:
-    return ReverseCore(name, layouts[0])
+    return ReverseCore(name, op, layouts[0])
