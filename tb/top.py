@@ -1,7 +1,8 @@
 """A whole top: full speed, stalls on both sides, back-to-back frames, reset in mid-frame, TLAST.
 
 The environment names the device: BITSMITH_RTL, the folder with ports.json; BITSMITH_VECTORS, a .npz with
-``input_<name>`` and ``output_<name>``, (frames, *shape) raw integers; BITSMITH_SEED; where cycles were predicted,
+``input_<name>`` and ``output_<name>``, (frames, *shape) raw integers (whole frames of the hardware, where it takes
+several sequences side by side); BITSMITH_SEED; where cycles were predicted,
 BITSMITH_LATENCY and BITSMITH_INTERVAL; where the top has a threshold, BITSMITH_THRESHOLD.
 """
 
@@ -49,7 +50,7 @@ async def whole(dut: Any, idle: Pauses, back_pressure: Pauses) -> None:
     frames = vectors()
     harness = await begin(dut, idle=idle, back_pressure=back_pressure)
     send(harness, frames)
-    await harness.frames_out(len(next(iter(frames.values()))))
+    await harness.frames_out(harness.top.inputs[0].frames(len(next(iter(frames.values())))))
     check(harness, frames)
 
 
@@ -88,7 +89,7 @@ async def reset_in_mid_frame(dut: Any) -> None:
         await harness.until(lambda beats_left=beats_left: len(source.beats) <= beats_left)  # type: ignore[misc]
         await harness.reset()
     send(harness, frames)
-    await harness.frames_out(len(next(iter(frames.values()))))
+    await harness.frames_out(harness.top.inputs[0].frames(len(next(iter(frames.values())))))
     check(harness, frames)
 
 
@@ -98,8 +99,9 @@ async def cycles_as_predicted(dut: Any) -> None:
     if "BITSMITH_LATENCY" not in os.environ:
         cocotb.log.info("no prediction was given")
         return
-    frames = {name: np.concatenate([raw] * 4)[:6] for name, raw in vectors().items()}
     harness = await begin(dut)
+    count = 6 * harness.top.sequences
+    frames = {name: np.concatenate([raw] * 4)[:count] for name, raw in vectors().items()}
     send(harness, frames)
     first, ends = -1, list[int]()
     while len(ends) < 6:

@@ -42,12 +42,12 @@ def bench(simulator: str, graph: Graph, rtl: Path, cycles: Mapping[str, int], fr
     shutil.copytree(rtl, folder / "rtl")
     for path in (folder / "rtl").glob("*.v"):
         path.write_text(evaluated_at_start(path.read_text()))
-    batch = vectors.make(graph.inputs, frames, seed=11)
+    top = Top.load(folder / "rtl")
+    batch = vectors.make(graph.inputs, frames * top.sequences, seed=11)
     outputs = Reference(graph).predict_raw(*(batch[name] for name, _ in graph.inputs))
     arrays = {f"input_{name}": raw for name, raw in batch.items()}
     arrays |= {f"output_{name}": raw for name, raw in zip(graph.outputs, outputs)}
     np.savez(folder / "vectors.npz", **arrays)  # type: ignore[arg-type]
-    top = Top.load(folder / "rtl")
     device = {
         "BITSMITH_RTL": str(folder / "rtl"),
         "BITSMITH_VECTORS": str(folder / "vectors.npz"),

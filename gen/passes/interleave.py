@@ -63,14 +63,15 @@ def _operator(node: Node, x: Shape, y: Shape, sequences: int) -> Operator:
     """The operator of the interleaved graph."""
     op: Any = node.op
     if hasattr(op, "interleaved"):
-        return replace(op, interleaved=True)
+        side_by_side: Operator = replace(op, interleaved=True)
+        return side_by_side
     make = _MAKERS.get(type(op))
     if make is not None:
         found: Operator = make(op, x, sequences)
         return found
     if isinstance(op, Flatten):
         return _flatten(node, op, x, sequences)
-    return op  # pointwise or along the channels
+    return node.op  # pointwise or along the channels
 
 
 def _flatten(node: Node, op: Flatten, x: Shape, sequences: int) -> Flatten:
