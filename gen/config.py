@@ -139,11 +139,11 @@ class Config(Section):
 
 
 _DERIVED = {"linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softmax", "elu",
-            "selu", "swish", "silu", "softplus", "softsign", "alpha", "scale", "bias"}  # fmt: skip
+            "selu", "swish", "silu", "softplus", "softsign", "alpha", "scale", "bias", "gates"}  # fmt: skip
 
 
 def _derived(suffix: str) -> bool:
-    """hls4ml's names for the activation inside a layer: ``conv1_relu``, ``conv1_quantized_relu``."""
+    """hls4ml's names for the activation inside a layer (``conv1_relu``), and ours for a recurrent layer's projection."""
     return suffix in _DERIVED or suffix.startswith(("quantized_", "binary", "ternary"))
 
 

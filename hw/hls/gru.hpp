@@ -40,15 +40,7 @@ struct GRU {
             gate_input[i] = typename CONFIG::exact_gate_input_t(x[i] + product[i]);
             gates[i] = CONFIG::recurrent_activation::compute(gate_input[i]);
         }
-        for (unsigned u = 0; u < units; u++) {
-#pragma HLS UNROLL
-            typename CONFIG::exact_reset_product_t reset;
-            if (CONFIG::reset_after)
-                reset = gates[units + u] * product[products - units + u];
-            else
-                reset = gates[units + u] * state[u];
-            reset_product[u] = reset;
-        }
+        reset(gates + units, product + products - units, reset_product);
         candidate_inputs(x, reset_product, candidate_input);
         for (unsigned u = 0; u < units; u++) {
 #pragma HLS UNROLL
@@ -74,15 +66,27 @@ struct GRU {
 #endif
     }
 
+    // `product` is the candidate's, for reset_after.
+    void reset(const typename CONFIG::gate_t *gate, const typename CONFIG::product_t *product,
+               typename CONFIG::reset_product_t *reset_product) {
+#pragma HLS INLINE
+        for (unsigned u = 0; u < units; u++) {
+#pragma HLS UNROLL
+            typename CONFIG::exact_reset_product_t exact;
+            if (CONFIG::reset_after)
+                exact = gate[u] * product[u];
+            else
+                exact = gate[u] * state[u];
+            reset_product[u] = exact;
+        }
+    }
+
     void candidate_inputs(const typename CONFIG::x_t *x, const typename CONFIG::reset_product_t *reset_product,
                           typename CONFIG::candidate_input_t *candidate_input) {
 #pragma HLS INLINE
         typename CONFIG::candidate_product_t product[units];
 #pragma HLS ARRAY_PARTITION variable = product complete
-        for (unsigned u = 0; u < units; u++) {
-#pragma HLS UNROLL
-            product[u] = 0;
-        }
+        clear<units>(product);
         if (!CONFIG::reset_after)
             multiply<CONFIG, units, columns, units>(reset_product, weights + 2 * units, product);
         for (unsigned u = 0; u < units; u++) {

@@ -27,10 +27,7 @@ struct LSTM {
         typename CONFIG::y_t output[CONFIG::outputs];
 #pragma HLS ARRAY_PARTITION variable = product complete
 #pragma HLS ARRAY_PARTITION variable = gates complete
-        for (unsigned i = 0; i < columns; i++) {
-#pragma HLS UNROLL
-            product[i] = 0;
-        }
+        clear<columns>(product);
         multiply<CONFIG, units, columns, columns>(state, weights, product);
         for (unsigned i = 0; i < 3 * units; i++) {
 #pragma HLS UNROLL

@@ -25,12 +25,12 @@ void multiply(const VALUE *values, const WEIGHT *weights, SUM *sums) {
     }
 }
 
-template <unsigned UNITS, class STATE>
-void clear(STATE *state) {
+template <unsigned SIZE, class T>
+void clear(T *values) {
 #pragma HLS INLINE
-    for (unsigned u = 0; u < UNITS; u++) {
+    for (unsigned i = 0; i < SIZE; i++) {
 #pragma HLS UNROLL
-        state[u] = 0;
+        values[i] = 0;
     }
 }
 

@@ -19,10 +19,7 @@ struct SimpleRNN {
         typename CONFIG::gate_input_t gate_input[units];
         typename CONFIG::y_t output[units];
 #pragma HLS ARRAY_PARTITION variable = product complete
-        for (unsigned u = 0; u < units; u++) {
-#pragma HLS UNROLL
-            product[u] = 0;
-        }
+        clear<units>(product);
         multiply<CONFIG, units, units, units>(state, weights, product);
         for (unsigned u = 0; u < units; u++) {
 #pragma HLS UNROLL

@@ -1,11 +1,15 @@
-"""The arithmetic of one recurrent step as a pipeline, in the operator's own types."""
+"""The arithmetic of one recurrent step as a pipeline, in the operator's own types.
+
+The strategy is that of the constant matrices. What is multiplied unit by unit (gates, states) is no constant: these few
+products are DSP blocks in every strategy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...sim.cast import Cast
 from ...sim.fixed import Fixed, IntArray
@@ -15,7 +19,6 @@ from ...sim.recurrent import Recurrent
 from .activation import ActivationPointwise
 from .conv2d import kernel_instance
 from .core import Hardware, delay, elements, shape_of
-from .dense import logic_product
 from .layout import Layout
 from .matrix import MatrixKernel, MatrixSpec
 from .requantize import requantize
@@ -57,16 +60,6 @@ class Cell(Hardware):
 
     def show(self, m: Module, name: str, values: Sequence[Value]) -> None:
         m.d.comb += self.probes[name][0].eq(packed(values, self.op.internals()[name]))
-
-    def product_of(self, a: Value, b: Value) -> Value:
-        """``a * b``: a DSP block, or adders where the strategy is to need none."""
-        return in_logic(a, b) if self.strategy == "distributed_arithmetic" else a * b
-
-
-def in_logic(a: Value, b: Value) -> Value:
-    """``a * b`` as a sum of shifted copies of the wider."""
-    wide, narrow = (a, b) if len(a) >= len(b) else (b, a)
-    return logic_product(wide, narrow if narrow.shape().signed else Cat(narrow, Const(0, 1)).as_signed())
 
 
 def packed(values: Sequence[Value], type_: Fixed) -> Value:

@@ -60,7 +60,7 @@ class GRUCell(Cell):
         z, r = gates[:units], gates[units:]
         h = wait(m, h, t["gates"], "h")
         kept = wait(m, a[2 * units :], t["gates"] - t["product"], "a") if op.reset_after else h
-        exact = [settle(m, self.product_of(r[k], kept[k]), op.reset_type, f"reset_{k}") for k in range(units)]
+        exact = [settle(m, r[k] * kept[k], op.reset_type, f"reset_{k}") for k in range(units)]
         p = rounded(m, exact, op.reset_type, op.reset_product, "reset_product")
         added = self._inner(m, p)
         x = wait(m, x[2 * units :], t["inner"] - t["product"], "x_h")
@@ -104,7 +104,7 @@ class GRUCell(Cell):
         fraction = op.output_type.fraction - op.gate_type.fraction
         wide_h, wide_c = h << (fraction - op.state.type.fraction), c << (fraction - op.activation.output_type.fraction)
         difference = register(m, wide_h - wide_c, f"difference_{k}")
-        product = register(m, self.product_of(delay(m, z, 1, f"z_wait_{k}"), difference), f"blend_{k}")
+        product = register(m, delay(m, z, 1, f"z_wait_{k}") * difference, f"blend_{k}")
         wide = delay(m, c, 2, f"c_wait_{k}") << (op.output_type.fraction - op.activation.output_type.fraction)
         return settle(m, product + wide, op.output_type, f"output_{k}")
 

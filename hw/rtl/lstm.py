@@ -63,9 +63,7 @@ class LSTMCell(Cell):
         new_cell = self._new_cell(m, f, wait(m, c, t["both"], "cell"), i, g)
         cell_output = applied(m, op.cell_activation, new_cell, "cell_output")
         o = wait(m, o, t["cell_output"] - t["both"], "o")
-        hidden: Values = [
-            settle(m, self.product_of(o[k], cell_output[k]), op.hidden_type, f"hidden_{k}") for k in range(units)
-        ]
+        hidden: Values = [settle(m, o[k] * cell_output[k], op.hidden_type, f"hidden_{k}") for k in range(units)]
         kept = wait(m, new_cell, t["output"] - t["new_cell"], "kept")
         states = rounded(m, hidden, op.hidden_type, op.state, "state")
         cells = rounded(m, kept, op.new_cell_type, op.cell, "new_cell")
@@ -90,8 +88,8 @@ class LSTMCell(Cell):
         first, second = (exact_product(op.gate_type, t) for t in (op.cell.type, op.activation.output_type))
         totals: Values = []
         for k in range(op.units):
-            kept = settle(m, self.product_of(f[k], c[k]), first, f"kept_{k}")
-            added = settle(m, self.product_of(i[k], g[k]), second, f"added_{k}")
+            kept = settle(m, f[k] * c[k], first, f"kept_{k}")
+            added = settle(m, i[k] * g[k], second, f"added_{k}")
             totals.append(settle(m, lift(kept, first, type_) + lift(added, second, type_), type_, f"cell_{k}"))
         return totals
 
