@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
 from .epilogue import FLOAT64, DType, Epilogue, carrier, magnitude
 from .op import Operator, Spec
-from .ops import Activation, Conv2D, Dense, Flatten, Kind, MaxPool2D
+from .ops import LSTM, Activation, Conv2D, Crop, Dense, Flatten, Kind, MaxPool2D, RepeatVector, Reverse
 from .params import NO_PADDING
-from .steps import ActivationStep, ComputeStep, MaxPoolStep, ProductStep, ReshapeStep, Step, tensor_dtype
+from .recurrent import Recurrent
+from .recurrent_steps import is_projection, recurrent_step
+from .steps import ActivationStep, ComputeStep, MaxPoolStep, ProductStep, ReshapeStep, Step, ViewStep, tensor_dtype
 
 
 class NodeLike(Protocol):
@@ -38,8 +39,11 @@ class GraphLike(Protocol):
 
 def make_plan(graph: GraphLike) -> list[Step]:
     """Steps that compute every output of the graph, in order."""
-    specs, steps, done = graph.specs(), [], set[str]()
+    specs, steps = graph.specs(), list[Step]()
+    recurrent, done = _recurrent(graph, specs)
     for node in graph.nodes:
+        if node.name in recurrent:
+            steps.append(recurrent[node.name])
         if node.name in done:
             continue
         chain = _chain(node, graph) if isinstance(node.op, (Conv2D, Dense)) else [node]
@@ -52,14 +56,48 @@ def make_plan(graph: GraphLike) -> list[Step]:
     return steps
 
 
+def _recurrent(graph: GraphLike, specs: dict[str, Spec]) -> tuple[dict[str, Step], set[str]]:
+    """Fast steps by the name of the recurrent node, at whose place they run, and every node that they compute."""
+    found, done = dict[str, Step](), set[str]()
+    producers = {node.name: node for node in graph.nodes}
+    for node in graph.nodes:
+        if not isinstance(node.op, Recurrent):
+            continue
+        before, rounded = producers.get(node.inputs[0]), _state_rounding(node, graph)
+        fits = before is not None and is_projection(before.op) and _only_reader(before.name, graph) is node
+        for projection in (before, None) if fits else (None,):
+            source, last = projection or node, rounded or node
+            conv = source.op if isinstance(source.op, Conv2D) else None
+            inputs = (source.inputs[0], *node.inputs[1:])
+            step = recurrent_step(inputs, last.name, specs[last.name], node.op, conv, rounded is not None)
+            if step is not None:
+                found[node.name] = step
+                done |= {source.name, node.name, last.name}
+                break
+    return found, done
+
+
+def _state_rounding(node: NodeLike, graph: GraphLike) -> NodeLike | None:
+    """The activation behind a recurrent node, where it rounds as the state is rounded: then the state is the output."""
+    behind, op = _only_reader(node.name, graph), node.op
+    if behind is None or not isinstance(behind.op, Activation) or not isinstance(op, Recurrent):
+        return None
+    cast = op.state
+    same = Activation(behind.op.input_type, Kind.LINEAR, cast.type, cast.rounding, cast.overflow)
+    with_cell = isinstance(op, LSTM) and op.with_cell
+    return behind if behind.op == same and not with_cell else None
+
+
+def _only_reader(name: str, graph: GraphLike) -> NodeLike | None:
+    """The node that reads a tensor which nothing else reads and which is no output."""
+    readers = [node for node in graph.nodes for source in node.inputs if source == name]
+    return readers[0] if len(readers) == 1 and name not in graph.outputs else None
+
+
 def _chain(node: NodeLike, graph: GraphLike) -> list[NodeLike]:
     """The node and up to two behind it that nothing else reads: an activation and a maximum, in either order."""
-    readers = Counter(name for n in graph.nodes for name in n.inputs) + Counter(graph.outputs)
     chain, kinds = [node], {Activation, MaxPool2D}
-    while readers[chain[-1].name] == 1:
-        behind = next((n for n in graph.nodes if chain[-1].name in n.inputs), None)
-        if behind is None or type(behind.op) not in kinds:
-            break
+    while (behind := _only_reader(chain[-1].name, graph)) is not None and type(behind.op) in kinds:
         kinds.remove(type(behind.op))
         chain.append(behind)
     return chain
@@ -101,6 +139,8 @@ def _single(node: NodeLike, specs: dict[str, Spec]) -> Step:
     source = tensor_dtype(specs[node.inputs[0]].type)
     if isinstance(op, Flatten):
         return ReshapeStep(node.inputs, node.name, spec)
+    if isinstance(op, (Crop, RepeatVector, Reverse)):
+        return ViewStep(node.inputs, node.name, spec, op)
     if isinstance(op, MaxPool2D) and source.kind == "f":
         return MaxPoolStep(node.inputs, node.name, spec, op)
     if isinstance(op, Activation) and op.kind is not Kind.TABLE and source.kind == "f":

@@ -24,7 +24,7 @@ Array = NDArray[Any]
 Load = Callable[[Array, Array, Fixed], None]
 
 _CACHE_BYTES = 8 << 20  # buffers of one chunk of images: about what a core's own caches hold
-_MOST_IMAGES, _MOST_THREADS, _MOST_BINDINGS = 64, 16, 32
+_MOST_IMAGES, _MOST_THREADS, _MOST_BINDINGS = 128, 16, 32
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from .epilogue import DType, Epilogue, carrier, magnitude
 from .fixed import Fixed
 from .op import Operator, Spec
-from .ops import Conv2D, Dense, MaxPool2D
+from .ops import Conv2D, Crop, Dense, MaxPool2D, RepeatVector, Reverse
 from .params import NO_PADDING, Padding, Pair
 
 Array = NDArray[Any]
-Run = Callable[[], None]
+Run = Callable[[], object]
 _SHORT_RUN = 8  # below this many contiguous values a copy by taps (long runs) is several times faster than by windows
 
 
@@ -86,10 +86,31 @@ class ComputeStep(Step):
 
 @dataclass(frozen=True)
 class ReshapeStep(Step):
-    """Another view of the same buffer."""
+    """The same values in another shape: another view of the same buffer, where its strides allow that."""
 
     def bind(self, buffers: Buffers) -> Run:
-        buffers[self.output] = buffers[self.inputs[0]].reshape(buffers.images, *self.spec.shape)
+        source = buffers[self.inputs[0]]
+        result = buffers[self.output] = source.reshape(buffers.images, *self.spec.shape)
+        if np.may_share_memory(result, source):
+            return lambda: None
+        buffers.bytes += result.nbytes
+        copy = result.reshape(source.shape)
+        return lambda: np.copyto(copy, source)
+
+
+@dataclass(frozen=True)
+class ViewStep(Step):
+    """A part of a tensor, its reverse or its repetition: the same buffer with other strides."""
+
+    op: Crop | Reverse | RepeatVector
+
+    def bind(self, buffers: Buffers) -> Run:
+        source = buffers[self.inputs[0]]
+        if isinstance(self.op, RepeatVector):
+            steps = source if self.op.interleaved else source[:, np.newaxis, np.newaxis]
+            buffers[self.output] = np.broadcast_to(steps, (buffers.images, *self.spec.shape))
+        else:
+            buffers[self.output] = self.op.compute(source)
         return lambda: None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bitsmith.gen.bench import __main__ as bench
-from bitsmith.gen.bench import rivals, timing
+from bitsmith.gen.bench import recurrent, rivals, timing
 from bitsmith.gen.bench.hardware import error_percent
 from bitsmith.gen.bench.rows import at_least, at_most, rows, text
 from bitsmith.sim.errors import BitsmithError
@@ -34,6 +34,13 @@ def figures() -> dict[str, Any]:
             "reference": {"wall_seconds": 0.0001, "cpu_seconds": 0.0002},
             "hls4ml": {"wall_seconds": 0.013, "cpu_seconds": 0.01},
             "qkeras": {"wall_seconds": 0.0004, "cpu_seconds": 0.0008},
+            "qkeras_mismatches": 0,
+        },
+        "recurrent": {
+            "reference": {"wall_seconds": 0.00002, "cpu_seconds": 0.00004},
+            "hls4ml": {"wall_seconds": 0.002, "cpu_seconds": 0.002},
+            "keras": {"wall_seconds": 0.00001, "cpu_seconds": 0.00002},
+            "qkeras": {"wall_seconds": 0.0002, "cpu_seconds": 0.0004},
             "qkeras_mismatches": 0,
         },
         "machine": {"load": 0.5},
@@ -66,6 +73,12 @@ def test_rows_say_what_was_reached_and_what_was_not() -> None:
     assert hls4ml["met"] is False
     assert keras["value"] == pytest.approx(4)
     assert keras["met"] is True
+    others = {name: row(table, f"QGRU(32), 64 steps: predict against {name}") for name in ("hls4ml", "Keras", "QKeras")}
+    assert {name: r["value"] for name, r in others.items()} == pytest.approx(
+        {"hls4ml": 100, "Keras": 0.5, "QKeras": 10}
+    )
+    assert {name: r["met"] for name, r in others.items()} == {"hls4ml": True, "Keras": False, "QKeras": True}
+    assert row(table, "QGRU(32): QKeras in float64")["met"] is True
     assert row(table, "hls against")["met"] is True
     assert row(table, "rtl against")["met"] is False
     assert row(table, "bitsmith --help")["ratio"] == 2.0
@@ -84,6 +97,7 @@ def test_the_text_shows_misses_and_the_formulas_error() -> None:
     assert next(line for line in shown.splitlines() if line.startswith("conv ")).endswith("-25.0 %")
     assert error_percent(20_000, 15_000) == -25.0
     assert "reference 0.200 ms an image; hls4ml 10.000 ms (50.0 times); qkeras 0.800 ms (4.0 times)" in shown
+    assert "reference 0.040 ms a sequence; hls4ml 2.000 ms (50.0 times); qkeras 0.400 ms (10.0 times)" in shown
 
 
 def test_what_was_skipped_is_shown_and_is_no_failure() -> None:
@@ -94,13 +108,15 @@ def test_what_was_skipped_is_shown_and_is_no_failure() -> None:
         "reference": {"wall_seconds": 0.0001, "cpu_seconds": 0.0002},
         "skipped": "TensorFlow and QKeras are not installed",
     }
+    found["recurrent"] = {"skipped": "no QGRU"}
     table = rows(found)
     unmeasured = [r["measure"] for r in table if r["met"] is None]
     assert "reference's predict against hls4ml's" in unmeasured
     assert "QKeras against the reference" in unmeasured
+    assert "QGRU(32), 64 steps: predict against hls4ml's, GRU(32)" in unmeasured
     assert "1 pixel per cycle, xcu by Yosys (an estimate)" in unmeasured
     shown = text(table, found)
-    for reason in ("no Yosys found", "no Verilator found", "TensorFlow and QKeras are not installed"):
+    for reason in ("no Yosys found", "no Verilator found", "TensorFlow and QKeras are not installed", "no QGRU"):
         assert f"skipped: {reason}" in shown
 
 
@@ -128,6 +144,8 @@ def test_without_tensorflow_the_reference_is_still_measured(tmp_path: Path, monk
     assert 0 < found["reference"]["wall_seconds"] < 1
     assert "pip install 'bitsmith[train]'" in found["skipped"]
     assert "hls4ml" not in found
+    monkeypatch.setattr(recurrent, "find_spec", lambda name: None)
+    assert "pip install 'bitsmith[train]'" in recurrent.main(tmp_path)["skipped"]
 
 
 def test_the_run_writes_its_table_and_fails_where_a_figure_is_missed(

@@ -54,7 +54,8 @@ def measure(model: Path, config: Path, images: Path, work: Path) -> dict[str, An
     figures["build"] = vars(build_with(model, config, work / "one", 1, BUILD_RUNS))
     build_with(model, config, work / "sixteen", 16, 1)
     say("predictors")
-    figures["predict"] = rivals(model, images, work)
+    figures["predict"] = in_a_process("rivals", model, images, work / "rival")
+    figures["recurrent"] = in_a_process("recurrent", work / "recurrent")
     say("proof at 1 pixel per cycle")
     figures["one_pixel"] = attempt(lambda: proof(work / "one", images, ("hls", "rtl")))
     say("proof at 16 pixels per cycle")
@@ -72,9 +73,9 @@ def attempt(call: Any) -> Any:
         return f"skipped: {error}"
 
 
-def rivals(model: Path, images: Path, work: Path) -> Any:
+def in_a_process(module: str, *arguments: Path) -> Any:
     """The predictors' times, from a process of their own."""
-    command = [sys.executable, "-m", f"{__package__}.rivals", str(model), str(images), str(work / "rival")]
+    command = [sys.executable, "-m", f"{__package__}.{module}", *map(str, arguments)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no message"]

@@ -40,7 +40,7 @@ def main(model: Path, images_file: Path, folder: Path) -> dict[str, Any]:
     found["qkeras"] = _per_image(of_call(lambda: network.predict(batch, batch_size=BATCH, verbose=0), RUNS))
     found["qkeras_mismatches"] = int((answers * 2.0**fraction != raw.reshape(answers.shape)).sum())
     found["qkeras_compared"] = int(answers.size)
-    compiled = _hls4ml(network, folder)
+    compiled = hls4ml_project(network, folder)
     found["hls4ml"] = _per_image(of_call(lambda: compiled.predict(batch), HLS4ML_RUNS))
     answers = compiled.predict(batch).astype(np.float64).reshape(BATCH, -1)
     right = raw.reshape(len(raw), -1)[np.arange(BATCH) % len(images)]
@@ -63,7 +63,7 @@ def _keras(model: Path) -> Any:
     return load_qmodel(str(model), compile=False)
 
 
-def _hls4ml(network: Any, folder: Path) -> Any:
+def hls4ml_project(network: Any, folder: Path) -> Any:
     """hls4ml's own conversion, compiled by its own script (g++ -O3)."""
     import hls4ml
 

@@ -10,7 +10,7 @@ PIXELS = 48 * 48
 def rows(figures: dict[str, Any]) -> list[dict[str, Any]]:
     """Measure, value, unit, limit, ratio (how many times better) and whether it is met; None where not measured."""
     one, sixteen = figures["one_pixel"], figures["sixteen_pixels"]
-    table = [*_speed(figures["predict"]), *_mismatches(one, figures["predict"])]
+    table = [*_speed(figures["predict"]), *_mismatches(one, figures["predict"]), *_recurrent(figures["recurrent"])]
     table += [
         at_most("model file to Verilog and HLS project", figures["build"]["wall"], "s", 15),
         at_most("bitsmith --help", figures["help"]["wall"], "s", 0.5),
@@ -48,6 +48,23 @@ def _speed(predict: Any) -> list[dict[str, Any]]:
     return [
         at_least("reference's predict against hls4ml's", times("hls4ml"), "times faster", 200),
         at_least("reference's predict against QKeras's", times("qkeras"), "times faster", 1),
+    ]
+
+
+def _recurrent(predict: Any) -> list[dict[str, Any]]:
+    """hls4ml refuses a QGRU with hard activations: its time and Keras's are those of a plain GRU of the same sizes."""
+    found = {} if isinstance(predict, str) else predict
+    own = found["reference"]["wall_seconds"] if "reference" in found else None
+
+    def row(who: str, rival: str, limit: float) -> dict[str, Any]:
+        times = found[rival]["wall_seconds"] / own if own and rival in found else None
+        return at_least(f"QGRU(32), 64 steps: predict against {who}", times, "times faster", limit)
+
+    return [
+        row("hls4ml's, GRU(32)", "hls4ml", 50),
+        row("Keras's, GRU(32)", "keras", 1),
+        row("QKeras's", "qkeras", 1),
+        at_most("QGRU(32): QKeras in float64", found.get("qkeras_mismatches"), "mismatches", 0),
     ]
 
 
@@ -108,22 +125,27 @@ def text(table: list[dict[str, Any]], figures: dict[str, Any]) -> str:
             lines.append(f"{layer['name']:24} {measured:9,} {guess:9,} {off:>8}")
     lines += _processor_time(figures)
     skipped = [figure for figure in figures.values() if isinstance(figure, str) and figure.startswith("skipped")]
-    if isinstance(figures["predict"], dict) and "skipped" in figures["predict"]:
-        skipped.append(f"skipped: {figures['predict']['skipped']}")
+    predicts = [found for found in (figures["predict"], figures["recurrent"]) if isinstance(found, dict)]
+    skipped += [f"skipped: {found['skipped']}" for found in predicts if "skipped" in found]
     return "\n".join([*lines, *skipped])
 
 
 def _processor_time(figures: dict[str, Any]) -> list[str]:
     """What a busy machine cannot distort: processor time, of all threads together."""
-    predict = figures["predict"]
-    if isinstance(predict, str):
-        return []
+    found = [_shares(figures["predict"], "an image"), _shares(figures["recurrent"], "a sequence")]
+    parts = "; ".join([*filter(None, found), f"build {figures['build']['cpu']:.2f} s"])
+    return ["", f"processor time: {parts}; load when the run began: {figures['machine']['load']}"]
+
+
+def _shares(predict: Any, unit: str) -> str:
+    """The reference's processor time, and the others' as multiples of it."""
+    if isinstance(predict, str) or "reference" not in predict:
+        return ""
     own = predict["reference"]["cpu_seconds"]
-    others = [name for name in ("hls4ml", "qkeras") if name in predict]
+    others = [name for name in ("hls4ml", "qkeras", "keras") if name in predict]
     times = {name: predict[name]["cpu_seconds"] for name in others}
     shares = [f"{name} {1000 * seconds:.3f} ms ({seconds / own:.1f} times)" for name, seconds in times.items()]
-    line = "; ".join([f"reference {1000 * own:.3f} ms an image", *shares, f"build {figures['build']['cpu']:.2f} s"])
-    return ["", f"processor time: {line}; load when the run began: {figures['machine']['load']}"]
+    return "; ".join([f"reference {1000 * own:.3f} ms {unit}", *shares])
 
 
 def _number(value: Any) -> str:

@@ -12,12 +12,12 @@ import numpy as np
 
 from ..cast import Cast, cast, cast_type
 from ..errors import BitsmithError
-from ..fixed import Fixed, IntArray
+from ..fixed import Fixed, IntArray, Overflow
 from ..interval import aligned, checked, exact_product, exact_sum
 from ..params import freeze_array
 from ..ranges import Accumulator, accumulator
 from ..recurrent import BIT, Recurrent, Tensors
-from .activation import Activation
+from .activation import Activation, Kind
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -167,5 +167,8 @@ class GRU(Recurrent):
 
 
 def _at_most_one(activation: Activation) -> bool:
-    """Whether the function itself never exceeds 1."""
-    return activation.function == "sigmoid" or (activation.upper is not None and float(activation.upper) <= 1)
+    """Whether no gate exceeds 1: what wraps may come out anywhere in the type, also from below its limits."""
+    if activation.kind is Kind.TABLE:
+        return int(activation.table.max()) <= 1 << activation.output_type.fraction
+    limited = activation.upper is not None and float(activation.upper) <= 1
+    return limited and activation.overflow is not Overflow.WRAP
