@@ -1,0 +1,184 @@
+"""A recurrent network through ``verify``: what is proven, and that a difference names step, unit and inner tensor."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from recurrences import KERNEL, S8, STATE, TO_S8, U8, function, kernel
+
+from bitsmith.gen.build import build
+from bitsmith.gen.ir import Graph, Node
+from bitsmith.gen.verify import RtlModel, verify
+from bitsmith.gen.verify.diverge import internals
+from bitsmith.hw.rtl.gru import GRUCell
+from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.op import Spec
+from bitsmith.sim.ops import GRU, Activation, Conv2D, Dense, Kind, RepeatVector
+from bitsmith.sim.predict import Reference
+
+Need = Callable[..., None]
+STEPS, UNITS = 5, 3
+STRATEGIES = ("latency", "resource", "distributed_arithmetic")
+WIDE = Fixed(True, 7, 8)
+
+
+def gru(gate_inputs: Fixed, sequences: bool) -> GRU:
+    """Tables for gates and candidate, 8 bits everywhere."""
+    weights, bias = kernel(UNITS, 3, KERNEL), np.arange(3 * UNITS) - 4
+    return GRU(
+        input_type=gate_inputs,
+        recurrent_kernel=weights,
+        recurrent_kernel_type=KERNEL,
+        state=STATE,
+        recurrent_bias=bias,
+        recurrent_bias_type=S8,
+        recurrent_activation=function("sigmoid", S8, U8),
+        activation=function("tanh", S8, KERNEL),
+        gate_input=TO_S8,
+        candidate_input=TO_S8,
+        return_sequences=sequences,
+    )
+
+
+def network() -> Graph:
+    """An encoder whose last state is repeated as the decoder's input, and a dense layer at each step."""
+    rng = np.random.default_rng(5)
+
+    def weights(*shape: int) -> Any:
+        return rng.integers(-128, 128, shape)
+
+    def bias(count: int) -> Any:
+        return rng.integers(-8, 8, count)  # small, so that nothing saturates and hides a difference
+
+    first = Conv2D(U8, weights(1, 1, 1, 3 * UNITS), KERNEL, bias(3 * UNITS), S8)
+    encoder = gru(first.accumulator.type, sequences=False)
+    rounded = Activation(encoder.output_type, Kind.LINEAR, STATE.type)
+    again = Dense(STATE.type, weights(UNITS, 3 * UNITS), KERNEL, bias(3 * UNITS), S8)
+    decoder = gru(again.accumulator.type, sequences=True)
+    last = Conv2D(STATE.type, weights(1, 1, UNITS, 1), KERNEL, bias(1), S8)
+    nodes = (
+        Node("encoder_gates", first, ("x",), "encoder"),
+        Node("encoder", encoder, ("encoder_gates",), "encoder"),
+        Node("encoder_round", rounded, ("encoder",), "encoder"),
+        Node("decoder_gates", again, ("encoder_round",), "decoder"),
+        Node("repeated", RepeatVector(again.accumulator.type, STEPS), ("decoder_gates",), "repeated"),
+        Node("decoder", decoder, ("repeated",), "decoder"),
+        Node("decoder_round", Activation(decoder.output_type, Kind.LINEAR, STATE.type), ("decoder",), "decoder"),
+        Node("y", last, ("decoder_round",), "y"),
+    )
+    return Graph("seq2seq", (("x", Spec((1, STEPS, 1), U8)),), nodes, ("y",), {"decoder": "The Decoder"})
+
+
+def configuration(strategy: str) -> dict[str, Any]:
+    reuse = {name: {"ReuseFactor": 9} for name in ("encoder", "decoder")} if strategy == "resource" else {}
+    return {"Bitsmith": {"strategy": strategy}, "HLSConfig": {"LayerName": reuse}}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One unspoilt build a strategy."""
+    folders = {}
+    for strategy in STRATEGIES:
+        folders[strategy] = tmp_path_factory.mktemp(strategy) / "build"
+        build(network(), configuration(strategy), folders[strategy], seed=3, vectors=40)
+    return folders
+
+
+@pytest.fixture
+def spoil(whole: dict[str, Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A copy of a build that may be changed."""
+
+    def copy(strategy: str) -> Path:
+        shutil.copytree(whole[strategy], tmp_path / strategy)
+        return tmp_path / strategy
+
+    return copy
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_integer_and_every_cycle(strategy: str, whole: dict[str, Path], need: Need) -> None:
+    need("g++", "verilator")
+    report = verify(whole[strategy], ["rtl"], vectors=50)
+    assert report["levels"]["rtl"]["mismatches"] == 0
+    assert report["levels"]["rtl"]["compared"] == 50
+    assert report["cycles"]["equal"] is True
+    assert report["passed"] is True
+
+
+def test_the_c_simulation_and_the_second_simulator(whole: dict[str, Path], need: Need) -> None:
+    need("g++", "verilator")
+    report = verify(whole["latency"], ["hls", "second"])
+    assert {level: row["mismatches"] for level, row in report["levels"].items()} == {"hls": 0, "second": 0}
+
+
+def test_the_trace_shows_every_tensor_of_a_step(whole: dict[str, Path], need: Need) -> None:
+    """The tracing top's probes are the reference's tensors, at every step of both layers."""
+    need("g++", "verilator")
+    graph = network()
+    x = np.random.default_rng(1).integers(0, 256, (7, 1, STEPS, 1))
+    expected = Reference(graph).trace_raw(x)
+    expected |= internals(graph, expected)
+    got = RtlModel(whole["latency"]).trace_raw(x)
+    probes = {name for name in got if "." in name}
+    cell = GRUCell("cell", gru(WIDE, True), "latency", 1)
+    assert probes == {f"{layer}.{tensor}" for layer in ("encoder", "decoder") for tensor in cell.probes}
+    for name in probes:
+        np.testing.assert_array_equal(got[name], expected[name])
+
+
+@pytest.mark.parametrize("layer", ["encoder", "decoder"])
+def test_a_difference_names_step_unit_and_tensor(layer: str, spoil: Callable[[str], Path], need: Need) -> None:
+    """Another weight in the reference than in the Verilog: the place is known from two runs of the operator."""
+    need("g++", "verilator")
+    folder, graph = spoil("latency"), network()
+    node = graph.node(layer)
+    assert isinstance(node.op, GRU)
+    changed = np.array(node.op.recurrent_kernel)
+    changed[:, 2 * UNITS + 1] ^= 96
+    other = replace(node, op=replace(node.op, recurrent_kernel=changed))
+    spoilt = replace(graph, nodes=tuple(other if n.name == layer else n for n in graph.nodes))
+    spoilt.save(folder / "graph.json")
+    x = np.random.default_rng(2).integers(0, 256, (60, 1, STEPS, 1))
+    right, wrong = (Reference(g).trace_raw(x) for g in (graph, spoilt))
+    right, wrong = right | internals(graph, right), wrong | internals(spoilt, wrong)
+    frame = int(np.flatnonzero((right["y"] != wrong["y"]).any(axis=(1, 2, 3)))[0])
+    tensors = ("gates", "reset_product", "candidate", "state")
+    differs = {t: np.argwhere(right[f"{layer}.{t}"][frame, 0] != wrong[f"{layer}.{t}"][frame, 0]) for t in tensors}
+    step, _, tensor = min((int(d[0][0]), tensors.index(t), t) for t, d in differs.items() if len(d))
+    unit = int(differs[tensor][0][1])
+    found = verify(folder, ["rtl"], inputs=x)["first_divergence"]
+    assert (found["node"], found["frame"], found["step"]) == (layer, frame, step)
+    assert (found["tensor"], found["unit"]) == (tensor, unit)
+    assert found["expected"] == int(wrong[f"{layer}.{tensor}"][frame, 0, step, unit])
+    assert found["got"] == int(right[f"{layer}.{tensor}"][frame, 0, step, unit])
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_flipped_bit_in_the_verilog(strategy: str, spoil: Callable[[str], Path], need: Need) -> None:
+    """Entries of the tanh of the decoder's unit 0: it must be found, and laid to the candidate."""
+    need("g++", "verilator")
+    folder = spoil(strategy)
+    path = folder / "rtl" / "decoder.v"
+    parts = re.split(r"(?=^module )", path.read_text(), flags=re.M)
+    index = next(k for k, part in enumerate(parts) if re.match(r"module \S*candidate_function", part))
+    entries = list(re.finditer(r":\n +n\d+ = 8'h([0-9a-f]{2});", parts[index]))[:32]  # from 0 upwards, of unit 0
+    assert len(entries) == 32
+    for entry in entries:
+        spot = slice(entry.start(1), entry.end(1))
+        parts[index] = parts[index][: spot.start] + f"{int(entry[1], 16) ^ 1:02x}" + parts[index][spot.stop :]
+    path.write_text("".join(parts))
+    report = verify(folder, ["rtl"], vectors=200)
+    assert report["passed"] is False
+    found = report["first_divergence"]
+    assert (found["node"], found["layer"], found["tensor"]) == ("decoder", "The Decoder", "candidate")
+    assert found["step"] in range(STEPS)
+    assert found["unit"] == 0
+    assert json.loads((folder / "verify.json").read_text())["first_divergence"] == found
