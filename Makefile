@@ -11,24 +11,28 @@ BUILD  := build/$(MODEL)
 
 MODEL_cells  := models/cells/student2.h5
 CONFIG_cells := models/cells/config.yaml
+MODEL_fli    := models/fli/lite32_8.h5
+CONFIG_fli   := models/fli/config.yaml
+ABOUT_cells  := on the first 1,000 images of the synthetic test set and on 179 real ones, held-out digits
+ABOUT_fli    := on 200 synthetic fluorescence decays of 70 samples
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/*)
 
-.PHONY: help demo test golden sim second netlist synth lint bench train lock wheel clean
+.PHONY: help demo test golden sim second netlist synth row lint bench train lock wheel clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second netlist synth train,$(MAKECMDGOALS)),)
   ifeq ($(MODEL_$(MODEL)),)
-    $(error MODEL=$(MODEL) is not there yet; this version has cells)
+    $(error MODEL=$(MODEL) is not there yet; this version has cells and fli)
   endif
 endif
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
-	@echo "MODEL=$(MODEL) (cells; fli and lic come later), TOOL=$(TOOL) (vitis, vivado_hls, yosys, ecp5)"
+	@echo "MODEL=$(MODEL) (cells, fli; lic comes later), TOOL=$(TOOL) (vitis, vivado_hls, yosys, ecp5)"
 
 demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, prove it at the levels hls and rtl on its test images, report
-	@echo "Comparing on the first 1,000 images of the synthetic test set and on 179 real ones, held-out digits:"
+	@echo "Comparing $(ABOUT_$(MODEL)):"
 	$(RUN) verify $(BUILD) --level hls --level rtl --inputs $(IMAGES)
 	$(RUN) estimate $(BUILD)
 	@echo "The report:"
@@ -51,6 +55,11 @@ netlist: $(BUILD)/bitsmith.json ## simulate what Yosys synthesizes (many minutes
 
 synth: $(BUILD)/bitsmith.json ## synthesize with TOOL
 	$(RUN) synth $(BUILD) --tool $(TOOL)
+
+row: .venv/.demo build/images_fli.npy $(SOURCES) ## fli on a sensor row of 512 pixels: simulated cycles, frames per second
+	$(RUN) build $(MODEL_fli) --config models/fli/config_row.yaml --output build/fli_row
+	$(RUN) verify build/fli_row --level rtl --inputs build/images_fli.npy
+	$(RUN) estimate build/fli_row --image 512x512
 
 lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m ruff check .
@@ -84,6 +93,10 @@ build/images_cells.npy: .venv/.demo models/cells/data.py models/cells/synthetic.
 	@mkdir -p build
 	$(PY) -c 'import numpy; from bitsmith.models.cells.data import proof_images; \
 	  numpy.save("$@", proof_images() / numpy.float32(256))'
+
+build/images_fli.npy: .venv/.demo models/fli/synthetic.py models/fli/irf.py
+	@mkdir -p build
+	$(PY) -c 'import numpy; from bitsmith.models.fli.synthetic import proof_curves; numpy.save("$@", proof_curves())'
 
 # The environment. A stamp says which requirements are in it; both stamps share one folder.
 .venv/bin/python:

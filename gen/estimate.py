@@ -5,30 +5,41 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..hw.rtl.recurrent import RecurrentCore
 from ..sim.errors import BitsmithError
 from .config import Config, parse_config
 from .folder import open_build, write_json
 from .ir import Graph
-from .rtl.choices import plan_for
+from .rtl.choices import keeping_busy, plan_for
 from .rtl.plan import Plan, PlannedStage
 from .schedule import Schedule
 
 ESTIMATES = ("formula", "yosys")
+# Part of the cycles in which a recurrent layer's arithmetic should take up work.
+BUSY = 0.95
 
 
-def estimate(folder: str | Path, resources: str = "formula") -> dict[str, Any]:
+def estimate(folder: str | Path, resources: str = "formula", image: tuple[int, int] | None = None) -> dict[str, Any]:
     """What is written to ``DIR/estimate.json``, too.
 
     ``latency_cycles``: from the first input beat's transfer to the last output beat's, both counted;
     ``interval_cycles``: from frame to frame, with a source that always has a beat and a sink that always takes it.
     Both are what a simulation shows, to the cycle. ``layers`` has a row for each stage, ``resources`` the sums and
-    their ``source``: the formulas of ``gen.resources`` or, with ``yosys``, synthesis. BitsmithError where the folder
-    is no build.
+    their ``source``: the formulas of ``gen.resources`` or, with ``yosys``, synthesis.
+
+    A network with recurrent layers adds ``sequences``, which stand side by side in a frame (latency and interval are
+    those of such a frame), ``sequences_per_second`` at the configured clock, ``advice``, lines for people, and in the
+    rows of its recurrent layers ``utilization``, the part of an interval in which the arithmetic takes up work in
+    steady state, and ``recurrence_cycles``, from a sequence's step to its next. With ``image``, (height, width) in
+    pixels of one sequence each, also ``image`` and ``frames_per_second``: images a second, the last frame of each
+    filled up.
+
+    BitsmithError where the folder is no build, or an ``image`` is given for a network that has no recurrent layer.
     """
     if resources not in ESTIMATES:
         raise BitsmithError(f"unknown source of resources '{resources}'; one of {', '.join(ESTIMATES)}")
     path = Path(folder)
-    data = estimate_plan(*open_plan(path))
+    data = estimate_plan(*open_plan(path), image)
     if resources == "yosys":
         from .synth_yosys import into_estimate
 
@@ -43,7 +54,7 @@ def open_plan(folder: Path) -> tuple[Plan, Config]:
     return plan_for(Graph.load(folder / "graph.json"), config), config
 
 
-def estimate_plan(plan: Plan, config: Config) -> dict[str, Any]:
+def estimate_plan(plan: Plan, config: Config, image: tuple[int, int] | None = None) -> dict[str, Any]:
     """The same for a plan, by formula."""
     from .resources import SOURCE
 
@@ -54,6 +65,7 @@ def estimate_plan(plan: Plan, config: Config) -> dict[str, Any]:
         "clock_mhz": round(1000 / config.clock_period_ns, 3),
         "latency_cycles": schedule.latency,
         "interval_cycles": schedule.interval,
+        **_rates(plan, config, schedule, image),
         "layers": rows,
         "resources": {**sum_rows(rows), "source": SOURCE},
     }
@@ -79,6 +91,7 @@ def _row(plan: Plan, stage: PlannedStage, schedule: Schedule) -> dict[str, Any]:
         "latency_cycles": stage.stage().timing.latency,
         "fifo_depth": max(depths),
         **cost.to_json(),
+        **_recurrence(stage, schedule),
     }
 
 
@@ -102,3 +115,55 @@ def fifo_depths(plan: Plan, stage: PlannedStage, schedule: Schedule) -> list[int
         for name, port in plan.buffered(stage)
     ]
     return [schedule.depths[key] for key in keys]
+
+
+# recurrent networks -----------------------------------------------------------------------------
+
+
+def _rates(plan: Plan, config: Config, schedule: Schedule, image: tuple[int, int] | None) -> dict[str, Any]:
+    """Sequences and images a second; nothing for a network that is not recurrent."""
+    if image and min(image) < 1:
+        raise BitsmithError(
+            f"an image of {image[0]} x {image[1]} has no pixel; give a height and a width of at least 1"
+        )
+    if not plan.sequences:
+        if image:
+            raise BitsmithError("the network has no recurrent layer: a frame is its whole input; leave the image out")
+        return {}
+    frames = 1e9 / config.clock_period_ns / schedule.interval
+    found: dict[str, Any] = {"sequences": plan.sequences, "sequences_per_second": round(frames * plan.sequences, 3)}
+    if image:
+        needed = -(-image[0] * image[1] // plan.sequences)
+        found |= {"image": list(image), "frames_per_second": round(frames / needed, 3)}
+    return {**found, "advice": _advice(plan, config, schedule)}
+
+
+def _recurrence(stage: PlannedStage, schedule: Schedule) -> dict[str, float]:
+    core = stage.core
+    if not isinstance(core, RecurrentCore):
+        return {}
+    return {"utilization": round(_utilization(core, schedule), 4), "recurrence_cycles": core.recurrence}
+
+
+def _utilization(core: RecurrentCore, schedule: Schedule) -> float:
+    return core.inputs[0].layout.beats * core.reuse / schedule.interval
+
+
+def _advice(plan: Plan, config: Config, schedule: Schedule) -> list[str]:
+    """A line for each recurrent layer that waits more than it should, for itself or for a slower stage."""
+    shares = {s.name: _utilization(s.core, schedule) for s in plan.stages if isinstance(s.core, RecurrentCore)}
+    idle = {name: share for name, share in shares.items() if share < BUSY}
+    needed = keeping_busy(plan.model, config) if idle else 0
+    return [
+        f"{name}: busy {share:.1%} of the time; {_why(plan, name, needed, schedule)}" for name, share in idle.items()
+    ]
+
+
+def _why(plan: Plan, name: str, needed: int, schedule: Schedule) -> str:
+    core: Any = plan.stage(name).core
+    if core.wait and plan.sequences < needed:
+        return f"interleaved_sequences: {needed} would keep it busy"
+    if core.wait:
+        return "its sequences cannot stand side by side"
+    slowest = max(schedule.busy, key=lambda stage: schedule.busy[stage])
+    return f"'{slowest}' takes {schedule.busy[slowest]} of {schedule.interval} cycles"

@@ -133,6 +133,8 @@ def test_a_layer_states_what_it_was_built_with(built: Path) -> None:
 def test_bad_questions_are_one_line(built: Path, tmp_path: Path) -> None:
     with pytest.raises(BitsmithError, match="one of formula, yosys"):
         estimate(built, "vivado")
+    with pytest.raises(BitsmithError, match="no recurrent layer"):
+        estimate(built, image=(512, 512))
     with pytest.raises(BitsmithError, match="no folder"):
         estimate(tmp_path / "absent")
     (tmp_path / "other").mkdir()

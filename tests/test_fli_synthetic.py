@@ -203,3 +203,11 @@ def test_masks_without_scikit_learn_are_one_line(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(BitsmithError, match=r"scikit-learn; pip install 'bitsmith\[fli\]'"):
         synthetic.make_images(1, 1)
+
+
+def test_the_curves_for_proofs() -> None:
+    curves = synthetic.proof_curves()
+    assert curves.shape == (200, SAMPLES, 1)
+    assert curves.min() >= 0
+    assert curves.max() <= 1
+    np.testing.assert_array_equal(curves, synthetic.proof_curves())

@@ -35,6 +35,13 @@ def _proof(mismatches: int = 0, problem: str | None = None) -> dict[str, Any]:
     return {**whole, "levels": {"rtl": level}, "passed": not mismatches and not problem}
 
 
+def _recurrent() -> dict[str, Any]:
+    estimate = _estimate()
+    estimate["layers"][0] |= {"utilization": 0.6543, "recurrence_cycles": 321}
+    rates = {"sequences": 37, "sequences_per_second": 4567890.123, "image": [512, 640], "frames_per_second": 17.4321}
+    return {**estimate, **rates, "advice": [f"conv_1: busy {EVIL}"]}
+
+
 class _Page(HTMLParser):
     """Collects the tags, the attributes and the visible text."""
 
@@ -70,6 +77,14 @@ def test_shows_what_the_files_say() -> None:
     ):
         assert figure in text
     assert "Proven" in text
+
+
+def test_a_recurrent_network_has_its_rates() -> None:
+    page = _Page(render(_build(), _recurrent(), _proof()))
+    for figure in ("37", "4,567,890", "512 × 640", "17.43", "65.4%", "321", f"conv_1: busy {EVIL}"):
+        assert figure in page.text
+    assert "img" not in page.tags
+    assert "Utilization" not in _Page(render(_build(), _estimate(), _proof())).text
 
 
 def test_a_name_from_the_model_file_stays_text() -> None:

@@ -185,19 +185,19 @@ def _(module: ActivationPointwise) -> Resources:
         address = Resources(lut=2 * op.table_type.width, ff=op.table_type.width)
         found = table(op.table, op.output_type.width) + address
     else:
-        found = logic(_activation_luts(module))
+        found = logic(_activation_luts(module)) + constant_multiplier(op.input_type.width, op.slope.raw)
     return (found + registers(op.output_type.width)) * module.layout.elements + registers(module.latency)
 
 
 def _activation_luts(module: ActivationPointwise) -> int:
-    """Sign, rounding and saturation; a product where there is a slope."""
+    """Sign, limits, rounding and saturation."""
     op = module.op
     source, out = op.input_type.width, op.output_type.width
     rounds = op.exact_fraction > op.output_type.fraction and op.rounding is not Rounding.TRN
     saturates = op.overflow is not Overflow.WRAP and not op.output_type.contains(op.exact_type)
     clips = op.lower is not None or op.upper is not None
-    sloped = op.kind in (Kind.LEAKY_RELU, Kind.HARD_SIGMOID, Kind.HARD_TANH)
-    return out * (saturates or rounds) + source // 4 * (saturates + rounds) // 2 + source * (sloped + clips)
+    chooses = op.kind is Kind.LEAKY_RELU or clips
+    return out * (saturates or rounds) + source // 4 * (saturates + rounds) // 2 + source * chooses
 
 
 @count.register

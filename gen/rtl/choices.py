@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 def plan_for(graph: Graph, config: Config) -> Plan:
     """The plan that the configuration asks for; BitsmithError where a layer or a target cannot be reached."""
-    choices = {node.name: choice(graph, config, node) for node in graph.nodes if node.op.stem in SHARED}
+    choices = _choices(graph, config)
     if not recurrent(graph):
         return _within_targets(partial(_plan, graph, 0, config, choices), config)
-    sequences = config.bitsmith.interleaved_sequences or _keeping_busy(graph, config, choices)
+    sequences = config.bitsmith.interleaved_sequences or keeping_busy(graph, config)
     return _within_targets(partial(_plan, graph, sequences, config, choices), config)
+
+
+def _choices(graph: Graph, config: Config) -> dict[str, Choice]:
+    return {node.name: choice(graph, config, node) for node in graph.nodes if node.op.stem in SHARED}
 
 
 def _plan(graph: Graph, sequences: int, config: Config, choices: dict[str, Choice], slack: int | None = None) -> Plan:
@@ -38,13 +42,13 @@ def _plan(graph: Graph, sequences: int, config: Config, choices: dict[str, Choic
 MANY, MOST_ROUNDS = 4096, 4
 
 
-def _keeping_busy(graph: Graph, config: Config, choices: dict[str, Choice]) -> int:
+def keeping_busy(graph: Graph, config: Config) -> int:
     """The fewest sequences with which no recurrent layer waits for itself; 1 where they cannot stand side by side."""
     try:
         interleave(graph, MANY)
     except BitsmithError:
         return 1
-    sequences = MANY
+    sequences, choices = MANY, _choices(graph, config)
     for _ in range(MOST_ROUNDS):  # fewer sequences may let a layer be shared otherwise
         needed = max(_busy_from(stage) for stage in _plan(graph, sequences, config, choices).stages)
         if needed == sequences:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Optional
 
 import typer
 
+from ..sim.errors import BitsmithError
 from .options import Build, Json
 from .outcome import Outcome, printable, table
 
@@ -15,15 +17,29 @@ def estimate(
     resources: Annotated[
         str, typer.Option(metavar="formula|yosys", help="Where the resource estimate comes from; yosys takes minutes.")
     ] = "formula",
+    image: Annotated[
+        Optional[str],  # noqa: UP045  (typer evaluates it on Python 3.10 too)
+        typer.Option(
+            metavar="HxW", help="Recurrent networks: how many such images a second, a sequence for each pixel."
+        ),
+    ] = None,
     json: Json = False,
 ) -> Outcome:
     """Cycles, exact; resources, estimated."""
     from ..gen.estimate import estimate as predict
     from ..gen.folder import write_json
 
-    data = predict(folder, resources)
+    data = predict(folder, resources, pixels(image) if image else None)
     write_json(folder / "estimate.json", data)
     return Outcome(data, text(data), json)
+
+
+def pixels(size: str) -> tuple[int, int]:
+    """(height, width) from ``512x512``; BitsmithError for anything else."""
+    found = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", size)
+    if found is None:
+        raise BitsmithError(f"--image '{size}' is no size; write height x width in pixels, as in --image 512x512")
+    return int(found[1]), int(found[2])
 
 
 def text(data: dict[str, Any]) -> str:
@@ -32,6 +48,16 @@ def text(data: dict[str, Any]) -> str:
     total = data["resources"]
     lines = [table(keys, [[layer.get(key, "") for key in keys] for layer in data["layers"]])] if keys else []
     lines += [f"latency {data['latency_cycles']} cycles, a new frame every {data['interval_cycles']} (exact)"]
+    lines += rates(data) if "sequences" in data else []
     figures = ", ".join(f"{total[key]} {key.upper()}" for key in ("lut", "ff", "dsp", "bram"))
     lines += [f"{figures}; source: {printable(total['source'])}"]
     return "\n".join(lines)
+
+
+def rates(data: dict[str, Any]) -> list[str]:
+    """What a recurrent network adds."""
+    found = f"{data['sequences']} sequences in a frame, {data['sequences_per_second']:,.0f} a second"
+    if "image" in data:
+        height, width = data["image"]
+        found += f"; {height} x {width} pixels: {data['frames_per_second']:,.2f} images a second"
+    return [f"{found} at {data['clock_mhz']} MHz", *(printable(line) for line in data["advice"])]
