@@ -289,9 +289,11 @@ class _Planner:
         """The reuse factor asked for, or the largest that neither slows the network nor delays the last beat beyond
         the slack.
         """
+        layout = self.layout(stream)
+        if node.op.stem == "repeat_vector":  # its pace
+            return max(1, self.interval // (layout.beats * int(getattr(node.op, "steps", 1))))
         if node.op.stem not in SHARED:
             return 1
-        layout = self.layout(stream)
         legal = legal_for(node.op, layout, choice.strategy)
         if choice.reuse is not None:
             if choice.reuse not in legal:

@@ -11,31 +11,35 @@ from amaranth.lib.memory import Memory
 from ...sim.ops.repeat_vector import RepeatVector
 from .core import Core, Timing
 from .layout import Layout
+from .sharing import hold
 
 
 class RepeatVectorCore(Core):
-    """The first row passes through and is written; every later row is read."""
+    """The first row passes through and is written; every later row is read.
+
+    ``pace``: cycles from one beat to the next, so that it runs no further ahead than its reader wants.
+    """
 
     latency = 3
 
-    def __init__(self, name: str, op: RepeatVector, layout: Layout) -> None:
+    def __init__(self, name: str, op: RepeatVector, layout: Layout, pace: int) -> None:
         side_by_side = Layout(op.steps, layout.width, layout.channels, layout.lanes, layout.type)
         alone = Layout(1, op.steps, layout.channels, 1, layout.type)
         super().__init__(name, (layout,), side_by_side if op.interleaved else alone)
-        self.rows = op.steps
+        self.rows, self.pace = op.steps, pace
 
     def steps(self) -> Timing:
         beats, row = self.output.beats, self.inputs[0].layout.beats
         every = np.ones(beats, dtype=bool)
-        return Timing((np.arange(beats) < row,), every, every.astype(np.int64))
+        return Timing((np.arange(beats) < row,), every, np.full(beats, self.pace))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         port, row_beats, rows = self.inputs[0], self.inputs[0].layout.beats, self.rows
         beat, row = Signal(range(row_beats), name="beat"), Signal(range(rows), name="row")
-        first, step = Signal(name="first"), Signal(name="step")
-        m.d.comb += [first.eq(row == 0), step.eq(self.m_room & (port.tvalid | ~first))]
-        m.d.comb += [port.tready.eq(self.m_room & first), self.m_reserve.eq(step)]
+        first, step, ready = Signal(name="first"), Signal(name="step"), Signal(name="ready")
+        m.d.comb += [first.eq(row == 0), ready.eq(self.m_room & hold(m, step, self.pace))]
+        m.d.comb += [step.eq(ready & (port.tvalid | ~first)), port.tready.eq(ready & first), self.m_reserve.eq(step)]
         with m.If(step):
             m.d.sync += beat.eq(Mux(beat == row_beats - 1, 0, beat + 1))
             with m.If(beat == row_beats - 1):
@@ -52,4 +56,4 @@ class RepeatVectorCore(Core):
 
 
 def core(name: str, op: RepeatVector, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> RepeatVectorCore:
-    return RepeatVectorCore(name, op, layouts[0])
+    return RepeatVectorCore(name, op, layouts[0], reuse)
