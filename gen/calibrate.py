@@ -12,17 +12,18 @@ from ..sim.fixed import Fixed, FloatArray
 from .config import Config
 from .float_model import run
 from .ops.batch_norm import normalization
+from .ops.reverse import directions
 from .passes.fold_batch_norm import fold_batch_norm
 from .read import read_network_file
 from .read.attributes import Attributes
 from .read.convert import check_class
 from .read.inputs import input_shape
-from .read.network import Layer, Network
+from .read.network import BIDIRECTIONAL, STATES, Layer, Network
 
 MODES = "RND_CONV,SAT"
 BATCH = 64
 _PASSES = ("Flatten", "Reshape", "Dropout", "MaxPool", "GlobalMax", "ZeroPadding", "Concatenate", "Spatial", "Gaussian",
-           "Alpha", "Activity")  # fmt: skip
+           "Alpha", "Activity", "RepeatVector", "Cropping")  # fmt: skip
 """Layers that hand on values as they are; they keep their input's type."""
 
 
@@ -66,6 +67,10 @@ def propose(network: Network, x: FloatArray, bits: int) -> dict[str, Any]:
     ranges = measure(network, x)
     names: dict[str, Any] = {}
     for layer in network.layers:
+        if layer.class_name in (*STATES, *BIDIRECTIONAL):
+            entry = _recurrent(layer, ranges, bits)
+            names |= {layer.name: {"Precision": entry}} if entry else {}
+            continue
         entry = _weights(layer, bits)
         if not layer.class_name.startswith("Q") and not layer.class_name.startswith(_PASSES):
             entry["result"] = precision(*ranges[layer.key], bits)
@@ -106,6 +111,29 @@ def precision(low: float, high: float, bits: int, modes: str = f",{MODES}") -> s
 def _holds(type: Fixed, low: float, high: float) -> bool:
     step = 2.0**-type.fraction
     return type.raw_min * step <= low and high <= (type.raw_max + 1) * step
+
+
+def _recurrent(layer: Layer, ranges: dict[str, tuple[float, float]], bits: int) -> dict[str, str]:
+    """Types of a recurrent layer's weights and states; none where the model brings its own.
+
+    What else is rounded inside follows from the state's type (``ops/recurrent_types.py``).
+    """
+    parts = directions(layer) if layer.class_name in BIDIRECTIONAL else (layer,)
+    config = parts[0].config
+    if layer.class_name == "FixedGRU" or any(config.get(f"{n}_quantizer") for n in ("kernel", "recurrent", "state")):
+        return {}
+    kernel, recurrent, bias = (
+        np.concatenate(
+            [np.zeros(1), *(part.weights[key].ravel() for part in parts for key in keys if key in part.weights)]
+        )
+        for keys in (("kernel", "0"), ("recurrent_kernel", "1"), ("bias", "2"))
+    )
+    step = float(np.abs(kernel).max()) * 2.0**-bits
+    entry = {"weight": _of(kernel, bits), "recurrent_weight": _of(recurrent, bits), "bias": _bias(bias, bits, step)}
+    entry["result"] = precision(*ranges[f"{layer.key}:state"], bits)
+    if f"{layer.key}:cell" in ranges:
+        entry["cell"] = precision(*ranges[f"{layer.key}:cell"], bits)
+    return entry
 
 
 def _weights(layer: Layer, bits: int) -> dict[str, str]:

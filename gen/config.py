@@ -143,7 +143,7 @@ _DERIVED = {"linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_si
 
 
 def _derived(suffix: str) -> bool:
-    """hls4ml's names for the activation inside a layer (``conv1_relu``), and ours for a recurrent layer's projection."""
+    """hls4ml's names for the activation inside a layer (``conv1_relu``), ours for a recurrent layer's projection."""
     return suffix in _DERIVED or suffix.startswith(("quantized_", "binary", "ternary"))
 
 

@@ -14,6 +14,8 @@ from ..sim.errors import BitsmithError
 from ..sim.fixed import FloatArray, quantize, to_float
 from ..sim.table import FUNCTIONS
 from ..sim.window import pad, windows
+from .float_recurrent import recurrent
+from .ops.activation import is_keras3
 from .ops.batch_norm import normalization
 from .ops.window import dimensions, pair, same_padding
 from .quantize_activation import plain_type
@@ -21,18 +23,25 @@ from .quantize_weights import quantize_weights
 from .quantizers import is_quantizer, parse_quantizer
 from .read.attributes import Attributes
 from .read.build import value_of
-from .read.network import Layer, Network
+from .read.network import BIDIRECTIONAL, STATES, Layer, Network, inner_layer
 
 Array = Any  # float64 arrays of any shape; numpy's stubs lose the dtype in nearly every call below
 
 
 def run(network: Network, inputs: list[FloatArray]) -> dict[str, FloatArray]:
-    """Every layer's output (batch first, Keras's shape) by its key; ``<key>:exact`` before a fused activation."""
+    """Every layer's output (batch first, Keras's shape) by its key; ``<key>:exact`` before a fused activation.
+
+    For recurrent layers also what ``float_recurrent.recurrent`` gives.
+    """
     values: dict[str, FloatArray] = dict(zip(network.inputs, inputs, strict=True))
     for layer in network.layers:
         if layer.class_name == "InputLayer":
             continue
-        y = _layer(layer, [values[key] for key in layer.inputs])
+        x = [values[key] for key in layer.inputs]
+        if layer.class_name in (*STATES, *BIDIRECTIONAL):
+            values |= recurrent(layer, x, activate)
+            continue
+        y = _layer(layer, x)
         values[f"{layer.key}:exact"] = y
         activation = layer.config.get("activation")
         values[layer.key] = y if activation is None else activate(layer, activation, y)
@@ -47,9 +56,18 @@ def activate(layer: Layer, activation: Any, x: Array) -> Array:
             raise BitsmithError(f"'{layer.name}': no float form of {value_of(activation)}; calibrate the float model")
         return to_float(quantize(x, plain[0], overflow=plain[1]), plain[0])
     name = str(value_of(activation))
+    if name == "hard_sigmoid" and (own := _hard_sigmoid_slope(layer)):
+        return np.clip(own * x + 0.5, 0, 1)
     if name not in _FUNCTIONS:
         raise BitsmithError(f"activation={name} on '{layer.name}' is not supported; supported: {', '.join(_FUNCTIONS)}")
     return _FUNCTIONS[name](x)
+
+
+def _hard_sigmoid_slope(layer: Layer) -> float:
+    """0 for Keras 2, whose slope is the usual one here."""
+    if layer.class_name in ("FixedGRU", "QGRU", "QLSTM"):
+        return 0.5
+    return 1 / 6 if is_keras3(layer) else 0.0
 
 
 def softmax(x: Array) -> Array:
@@ -63,6 +81,7 @@ _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "relu6": lambda x: np.clip(x, 0, 6),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
     "hard_sigmoid": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
     "silu": FUNCTIONS["swish"],
     "exponential": FUNCTIONS["exp"],
     "softmax": softmax,
@@ -100,10 +119,11 @@ def _dense(layer: Layer, x: Array) -> Array:
 
 
 def _time_distributed(layer: Layer, x: Array) -> Array:
-    inner = layer.config["layer"]
+    class_name, config = inner_layer(layer.config)
     weights = {key.removeprefix("layer/"): value for key, value in layer.weights.items()}
-    y = _dense(Layer(layer.key, layer.name, "Dense", inner["config"], (), weights), x)
-    return activate(layer, inner["config"].get("activation", "linear"), y)
+    inner = Layer(layer.key, layer.name, class_name, config, (), weights)
+    y = _layer(inner, [x])
+    return activate(inner, config["activation"], y) if config.get("activation") is not None else y
 
 
 def _view(layer: Layer, x: Array, size: tuple[int, ...]) -> Array:
@@ -187,6 +207,14 @@ def _zero_padding(layer: Layer, x: Array) -> Array:
     return _flat(layer, image)
 
 
+def _cropping(layer: Layer, x: Array) -> Array:
+    from .ops.max_pool2d import padding_pairs
+
+    cut = padding_pairs(layer.config.get("cropping", 1), dimensions(layer)) or ((0, 0), (0, 0))
+    rows, columns = (slice(a, n - b) for (a, b), n in zip(cut, x.shape[1:3] if x.ndim == 4 else (1, x.shape[1])))
+    return x[:, rows, columns] if x.ndim == 4 else x[:, columns]
+
+
 def _relu(layer: Layer, x: Array) -> Array:
     slope, upper = layer.config.get("negative_slope") or 0.0, layer.config.get("max_value")
     return np.minimum(np.where(x > 0, x, slope * x), np.inf if upper is None else upper)
@@ -215,6 +243,8 @@ _BY_CLASS: dict[str, Callable[[Layer, Array], Array]] = {
     "GlobalA": lambda layer, x: _global(layer, x, np.mean),
     "BatchNormalization": _batch_norm,
     "ZeroPadding": _zero_padding,
+    "Cropping": _cropping,
+    "RepeatVector": lambda layer, x: np.repeat(x[:, np.newaxis], layer.config["n"], axis=1),
     "Flatten": lambda layer, x: x.reshape(len(x), -1),
     "Reshape": lambda layer, x: x.reshape(len(x), *layer.config["target_shape"]),
     "ReLU": _relu,

@@ -12,7 +12,7 @@ from .quantizers import parse_quantizer
 from .read import one_line, read_network_file
 from .read.build import Builder, Tensor, value_of
 from .read.convert import check_class, convert, convert_layer
-from .read.network import Layer, Network
+from .read.network import Layer, Network, inner_layer
 
 _PROBE = {"HLSConfig": {"Model": {"Precision": "fixed<32,16,RND_CONV,SAT>"}}, "Bitsmith": {"input": "fixed<16,8>"}}
 """Types that let the shapes of a model without types be found; they are never shown."""
@@ -100,9 +100,11 @@ def _row(layer: Layer, shape: Tensor | None, tensor: Tensor | None, problems: di
 
 
 def quantizers(layer: Layer) -> dict[str, str]:
-    """The layer's quantizers in short form, by what they quantize."""
+    """The layer's quantizers in short form, by what they quantize; those of the layer inside it too."""
     found = {}
-    for name, value in layer.config.items():
+    if layer.class_name == "FixedGRU":
+        return {name.removesuffix("_type"): str(v) for name, v in layer.config.items() if name.endswith("_type") and v}
+    for name, value in (layer.config | inner_layer(layer.config)[1]).items():
         if name.endswith("_quantizer") and value is not None:
             try:
                 found[name.removesuffix("_quantizer")] = str(parse_quantizer(value, layer.name))

@@ -12,9 +12,14 @@ from .suggest import choose, suggest
 
 _ROLES = ("result", "weight", "bias", "accum", "scale", "default", "table", "maximum", "depthwise", "pointwise",
           "depthwise_result", "depthwise_accum", "pointwise_accum", "exp_table", "inv_table", "inv_inp", "param",
-          "slope", "shift", "recurrent_weight", "recurrent_bias")  # fmt: skip
-"""hls4ml's kinds. Bitsmith rounds results, weights, biases and scales to them; accumulators are exact whatever
-``accum`` says, slopes are exact float32, tables follow from the result's type and ``Bitsmith: table_bits``."""
+          "slope", "shift", "recurrent_weight", "recurrent_bias",
+          "gate_input", "gate", "reset_product", "candidate_input", "candidate", "state", "cell")  # fmt: skip
+"""hls4ml's kinds, and from ``gate_input`` on Bitsmith's, for what is rounded inside of recurrent layers.
+
+Bitsmith rounds results, weights, biases and scales to them; accumulators are exact whatever ``accum`` says, slopes are
+exact float32, tables follow from the result's type and ``Bitsmith: table_bits``."""
+_STAND_IN = {"depthwise": "weight", "pointwise": "weight", "recurrent_weight": "weight", "recurrent_bias": "bias"}
+"""The kind that counts where the first is not given, before the default."""
 _AUTO = "auto"
 
 
@@ -83,8 +88,7 @@ class LayerConfig(Section):
     def lookup(self, role: str) -> Precision | None:
         """The precision for a role: its own, else the default; None where there is none or it is ``auto``."""
         table = self.precision if isinstance(self.precision, dict) else {"default": self.precision or _AUTO}
-        general = "weight" if role in ("depthwise", "pointwise") else "default"
-        text = table.get(role, table.get(general, table.get("default", _AUTO)))
+        text = table.get(role, table.get(_STAND_IN.get(role, ""), table.get("default", _AUTO)))
         return None if text == _AUTO else Precision(*Fixed.parse(text))
 
     def explicit(self, role: str) -> bool:

@@ -29,6 +29,26 @@ def legacy_keras() -> tuple[Any, Any]:
     return tf_keras, qkeras
 
 
+def recurrent_qkeras() -> tuple[Any, Any]:
+    """tf_keras and qkeras with the two names that its recurrent layers miss in a TensorFlow of today put back."""
+    k, q = legacy_keras()
+    import tensorflow as tf
+    from tensorflow.python.ops import array_ops
+    from tensorflow.python.util import nest
+
+    nest.is_sequence, array_ops.unstack = nest.is_nested, tf.unstack
+    return k, q
+
+
+def library(name: str) -> Any:
+    """tf_keras, or Keras 3."""
+    if name == "tf_keras":
+        return legacy_keras()[0]
+    keras = pytest.importorskip("keras")
+    keras.backend.clear_session()
+    return keras
+
+
 def save(model: Any, path: Path) -> None:
     """Save, without Keras's warning that .h5 is a legacy format: reading it is what is tested."""
     with warnings.catch_warnings():

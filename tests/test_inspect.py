@@ -42,7 +42,7 @@ def test_every_problem_is_listed_and_shapes_are_still_found(tmp_path: Path) -> N
         ),
         ("QActivation", {"name": "act", "activation": "quantized_relu(4,1)"}, {}),
         ("Lambda", {"name": "code", "function": "x"}, {}),
-        ("LSTM", {"name": "memory", "units": 3}, {}),
+        ("ConvLSTM2D", {"name": "memory", "filters": 3}, {}),
     ]
     data = inspect(write_h5(tmp_path / "m.h5", layers))
     assert not data["supported"]

@@ -191,13 +191,10 @@ class TestLayers:
         ("class_name", "config", "message"),
         [
             ("Lambda", {"function": ["4wEAAAAA", None, None]}, "holds code, which is never run"),
-            ("LSTM", {"units": 2}, "recurrent layers are not supported yet"),
-            (
-                "QGRU",
-                {"kernel_quantizer": BITS4, "recurrent_quantizer": BITS4},
-                "recurrent layers are not supported yet",
-            ),
-            ("QGRU", {"kernel_quantizer": BITS4, "recurrent_quantizer": None}, "recurrent_quantizer=None on 'x'"),
+            ("ConvLSTM2D", {"filters": 2}, "'x' is a ConvLSTM2D, which is not supported"),
+            ("RNN", {"cell": {}}, "'x' is a RNN, which is not supported"),
+            ("LSTM", {"units": 2, "stateful": True}, "stateful=True on 'x' is not supported"),
+            ("QGRU", {"units": 2, "recurrent_quantizer": None}, "recurrent_quantizer=None on 'x'"),
             ("MaxPooling3D", {}, "'x' is a MaxPooling3D, which is not supported; did you mean 'MaxPooling2D'?"),
             ("Unheard", {}, "'x' is a Unheard, which is not supported"),
             ("QDense", {"units": 2, "sparsity": 3}, "sparsity=3 on 'x' is not understood"),

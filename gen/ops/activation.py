@@ -70,7 +70,7 @@ def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, f
         q = parse_quantizer(activation, f"'{layer.name}' (activation)")
         assert q is not None
         return quantized(build, layer, x, q, fused)
-    name, keras3 = str(value_of(activation)), _is_keras3(layer)
+    name, keras3 = str(value_of(activation)), is_keras3(layer)
     name = name.lower() if name.lower() in _FUNCTIONS else name
     suffix = name if fused else ""
     if fused and (own := build.config.precision(layer.name, layer.class_name, "result", False)) is not None:
@@ -104,7 +104,7 @@ def emit(build: Builder, layer: Layer, x: Tensor, c: Curve, suffix: str = "") ->
         address = _address(x.type, c, f"'{layer.name}'", bits)
         op = Activation(x.type, c.kind, to.type, to.rounding, to.overflow, function=c.function, table_type=address)
         return build.add(layer, op, x, suffix=suffix, shape=x.shape)
-    to = to or _exact(x.type, c)
+    to = to or exact_precision(x.type, c)
     op = Activation(x.type, c.kind, to.type, to.rounding, to.overflow, c.slope, c.offset, c.lower, c.upper)
     return build.add(layer, op, x, suffix=suffix, shape=x.shape)
 
@@ -116,7 +116,7 @@ def _address(input_type: Fixed, c: Curve, where: str, bits: int) -> Fixed:
     return Fixed(input_type.signed, input_type.integer, bits - signed - input_type.integer)
 
 
-def _exact(input_type: Fixed, c: Curve) -> Precision:
+def exact_precision(input_type: Fixed, c: Curve) -> Precision:
     """The type that holds every value of the function, so that nothing is rounded."""
     probe = Activation(input_type, c.kind, input_type, Rounding.TRN, Overflow.SAT, c.slope, c.offset, c.lower, c.upper)
     ends = probe.exact_type
@@ -126,7 +126,7 @@ def _exact(input_type: Fixed, c: Curve) -> Precision:
     return Precision(Fixed.holding(low, high, probe.exact_fraction), Rounding.TRN, Overflow.SAT)
 
 
-def _is_keras3(layer: Layer) -> bool:
+def is_keras3(layer: Layer) -> bool:
     """Keras 3 writes dtype policies as dictionaries; Keras 2's hard_sigmoid has another slope."""
     return isinstance(layer.config.get("dtype"), dict)
 

@@ -1,4 +1,4 @@
-"""Dense and QDense; on anything but a vector they are 1x1 convolutions. TimeDistributed(Dense) is the same."""
+"""Dense and QDense; on anything but a vector they are 1x1 convolutions. TimeDistributed of them is the same."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ...sim.ops import Dense
 from ..quantize_weights import WeightGrid
 from ..read.build import Builder, Tensor
 from ..read.linear import bias_grid, linear, weight_grid
-from ..read.network import Layer
+from ..read.network import Layer, inner_layer
 from .activation import fused_activation
 from .conv2d import convolution, per_output
-from .registry import converts
+from .registry import CONVERTERS, converts
 
 
 @converts("Dense", "QDense")
@@ -36,15 +36,20 @@ def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> T
     return fused_activation(build, layer, y, a)
 
 
+_PER_STEP = ("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Dropout")
+"""Layers that compute every step by itself anyway."""
+
+
 @converts("TimeDistributed")
 def convert_time_distributed(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a = build.attributes(layer)
-    inner = a.get("layer")
-    class_name = inner.get("class_name") if isinstance(inner, dict) else None
-    if class_name not in ("Dense", "QDense"):
-        raise BitsmithError(f"layer={class_name} on '{layer.name}' is not supported; supported: Dense, QDense")
+    class_name, config = inner_layer(layer.config)
+    if class_name not in _PER_STEP:
+        a.refuse("layer", class_name or None, ", ".join(_PER_STEP))
+    a.harmless("layer")
     a.finish()
     if len(inputs[0].shape) < 2:
         raise BitsmithError(f"'{layer.name}': TimeDistributed needs a sequence; its input has shape {inputs[0].shape}")
     weights = {key.removeprefix("layer/"): np.asarray(value) for key, value in layer.weights.items()}
-    return convert_dense(build, replace(layer, class_name=class_name, config=inner["config"], weights=weights), inputs)
+    inner = replace(layer, class_name=class_name, config=config, weights=weights)
+    return CONVERTERS[class_name](build, inner, inputs)

@@ -8,23 +8,27 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
 from ...sim.op import Operator, Shape, Spec
-from ...sim.ops import Activation, Flatten, Kind
+from ...sim.ops import Activation, Flatten, Kind, RepeatVector
 from ...sim.params import NO_PADDING, Padding
 from ..config import Config, Precision
 from ..ir import Graph, Node
 from ..names import safe_name
 from .attributes import Attributes
-from .network import Layer, Network
+from .network import Layer, Network, inner_layer
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of the graph, its shape in Keras (no batch axis), and zeros that the next layer must put around it."""
+    """A tensor of the graph, its shape in Keras (no batch axis), and zeros that the next layer must put around it.
+
+    ``repeated`` is the vector that every step of a sequence equals, where there is one (RepeatVector).
+    """
 
     name: str
     shape: Shape
     spec: Spec
     padding: Padding = NO_PADDING
+    repeated: Tensor | None = None
 
     @property
     def type(self) -> Fixed:
@@ -95,7 +99,7 @@ class Builder:
         """Another Keras shape; no node where the graph's shape stays."""
         target = graph_shape(shape, layer.name)
         if target == tensor.spec.shape:
-            return replace(tensor, shape=shape)
+            return replace(tensor, shape=shape, repeated=None)
         return self.add(layer, Flatten(tensor.type, target), tensor, suffix=suffix, shape=shape)
 
     def round(self, layer: Layer, tensor: Tensor, to: Precision, suffix: str = "") -> Tensor:
@@ -126,15 +130,20 @@ class Builder:
         return found
 
     def graph(self, outputs: tuple[str, ...]) -> Graph:
-        """The finished graph."""
+        """The finished graph; a repetition is left out where every reader took the vector itself."""
         names = tuple(self.tensors[key].name for key in outputs)
-        used = {name: label for name, label in self.labels.items() if name != label}
-        return Graph(safe_name(self.network.name), tuple(self.inputs), tuple(self.nodes), names, used)
+        read = {name for node in self.nodes for name in node.inputs} | set(names)
+        gone = {n.name for n in self.nodes if isinstance(n.op, RepeatVector) and n.name not in read}
+        nodes = tuple(node for node in self.nodes if node.name not in gone)
+        used = {name: label for name, label in self.labels.items() if name != label and name not in gone}
+        return Graph(safe_name(self.network.name), tuple(self.inputs), nodes, names, used)
 
 
 def _has_quantizer(layer: Layer) -> bool:
-    return layer.class_name == "QActivation" or any(
-        key.endswith("_quantizer") and value is not None for key, value in layer.config.items()
+    """Whether the layer, or one inside it, brings its own types."""
+    configs = [layer.config, inner_layer(layer.config)[1]]
+    return layer.class_name in ("QActivation", "FixedGRU") or any(
+        key.endswith("_quantizer") and value is not None for config in configs for key, value in config.items()
     )
 
 

@@ -12,9 +12,10 @@ from ..spec import check_graph
 from ..suggest import suggest
 from .build import Builder, Tensor
 from .inputs import convert_input
-from .network import Layer, Network
+from .network import BIDIRECTIONAL, STATES, Layer, Network
 
-_RECURRENT = ("GRU", "LSTM", "SimpleRNN", "Bidirectional", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+_SEVERAL = ("Add", "Concatenate", *STATES, *BIDIRECTIONAL)
+"""Layers that take more than one tensor: recurrent ones an initial state."""
 
 
 def convert(network: Network, config: Config) -> Graph:
@@ -52,7 +53,7 @@ def convert_layer(build: Builder, layer: Layer) -> Tensor:
     if layer.class_name == "InputLayer":
         return convert_input(build, layer)
     inputs = tuple(build.tensors[key] for key in layer.inputs)
-    if len(inputs) != 1 and layer.class_name not in ("Add", "Concatenate"):
+    if len(inputs) != 1 and layer.class_name not in _SEVERAL:
         raise BitsmithError(f"'{layer.name}' ({layer.class_name}) is called on {len(inputs)} tensors; it takes one")
     try:
         return CONVERTERS[layer.class_name](build, layer, inputs)
@@ -86,13 +87,6 @@ def check_class(layer: Layer) -> None:
         return
     if name == "Lambda":
         raise BitsmithError(f"{where} is a Lambda layer: it holds code, which is never run; replace it by Keras layers")
-    if name in ("QGRU", "QLSTM", "QSimpleRNN", "QBidirectional"):
-        if layer.config.get("recurrent_quantizer", 1) is None and layer.config.get("kernel_quantizer") is not None:
-            raise BitsmithError(
-                f"recurrent_quantizer=None on {where} is not supported: qkeras 0.9.0 then uses the kernel as the "
-                "recurrent kernel; give a recurrent_quantizer and train again"
-            )
-        raise BitsmithError(f"{where} is a {name}: recurrent layers are not supported yet")
-    if name in _RECURRENT:
-        raise BitsmithError(f"{where} is a {name}: recurrent layers are not supported yet")
+    if name == "Masking":
+        raise BitsmithError(f"{where} is a Masking layer: every sequence has all its steps here; remove it")
     raise BitsmithError(f"{where} is a {name}, which is not supported{suggest(name, sorted(CONVERTERS))}")

@@ -8,15 +8,18 @@ from typing import Any
 
 from ...sim.errors import BitsmithError
 from .hdf5 import FloatArray
-from .weights import Place, Weights, WeightSource
+from .weights import DIRECTIONS, Place, Weights, WeightSource
 
 MODELS = ("Sequential", "Functional", "Model")
+STATES = {"GRU": 1, "QGRU": 1, "LSTM": 2, "QLSTM": 2, "SimpleRNN": 1, "QSimpleRNN": 1, "FixedGRU": 1}
+"""Recurrent layers, and how many states each carries from step to step."""
+BIDIRECTIONAL = ("Bidirectional", "QBidirectional")
 MAX_DEPTH = 16
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One call of one layer. ``key`` is unique; ``inputs`` are keys of other layers (or the layer's own shape)."""
+    """One call of one layer. ``key`` is unique; ``inputs`` are keys of other layers' outputs."""
 
     key: str
     name: str
@@ -26,6 +29,11 @@ class Layer:
     weights: Weights = field(default_factory=dict)
     folded: str = ""
     """The name of a batch normalization that was folded into this layer."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The key of each tensor that the layer gives: its own, then ``key:1`` … for the states it returns."""
+        return self.key, *(f"{self.key}:{i + 1}" for i in range(_returned_states(self.class_name, self.config)))
 
     def weight(self, index: int, names: tuple[str, ...], shape: tuple[int, ...]) -> FloatArray:
         """A variable by name, or by number in ``.keras`` files; BitsmithError where it is missing or misshapen."""
@@ -50,6 +58,24 @@ class Network:
 
     def consumers(self, key: str) -> list[Layer]:
         return [layer for layer in self.layers if key in layer.inputs]
+
+    def used(self, key: str) -> bool:
+        """Whether anything reads a tensor, or it is an output."""
+        return key in self.outputs or bool(self.consumers(key))
+
+
+def inner_layer(config: Any, name: str = "layer") -> tuple[str, dict[str, Any]]:
+    """Class name and configuration of the layer inside TimeDistributed or Bidirectional; empty where there is none."""
+    inner = config.get(name) if isinstance(config, dict) else None
+    return (inner["class_name"], inner["config"]) if isinstance(inner, dict) and _is_layer(inner) else ("", {})
+
+
+def _returned_states(class_name: str, config: dict[str, Any]) -> int:
+    """How many tensors a layer gives besides its output."""
+    count = 1
+    if class_name in BIDIRECTIONAL:
+        count, (class_name, config) = 2, inner_layer(config)
+    return count * STATES.get(class_name, 0) if config.get("return_state") is True else 0
 
 
 def read_network(model: dict[str, Any], weights: WeightSource, path: object) -> Network:
@@ -133,9 +159,18 @@ class _Walk:
         if key in self.keys:
             raise BitsmithError(f"{self.path}: two layers are called '{key}'; give each its own name")
         self.keys.add(key)
-        weights = self.weights.of(place) if tensors else {}
-        self.layers.append(Layer(key, place.names[-1], str(item["class_name"]), item["config"], tensors, weights))
-        return (key,)
+        class_name = str(item["class_name"]).removeprefix("Bitsmith>")  # our own trainable layers
+        weights = self._weights(class_name, place) if tensors else {}
+        layer = Layer(key, place.names[-1], class_name, item["config"], tensors, weights)
+        self.layers.append(layer)
+        return layer.outputs
+
+    def _weights(self, class_name: str, place: Place) -> Weights:
+        """A layer's weights; those of Bidirectional with the direction before their names."""
+        if class_name not in BIDIRECTIONAL:
+            return self.weights.of(place)
+        parts = {part: self.weights.of(place, part) for part in DIRECTIONS}
+        return {f"{part}/{name}": value for part, weights in parts.items() for name, value in weights.items()}
 
 
 def _is_layer(item: Any) -> bool:
@@ -184,7 +219,8 @@ def _references(data: Any) -> list[Reference]:
     if not isinstance(data, list):
         return []
     if len(data) >= 3 and isinstance(data[0], str) and type(data[1]) is int and type(data[2]) is int:
-        return [(data[0], data[1], data[2])]
+        state = data[3].get("initial_state") if len(data) > 3 and isinstance(data[3], dict) else None
+        return [(data[0], data[1], data[2]), *_references(state)]
     return [r for value in data for r in _references(value)]
 
 
@@ -199,7 +235,30 @@ def _calls(layers: list[Any], names: list[str]) -> list[list[list[Reference]]]:
         calls.append([_references(node) for node in nodes])
         if any(not references for references in calls[-1]):
             raise BitsmithError(f"layer '{name}' is called on something that is no tensor; that is not supported")
+        for node in nodes:
+            _check_arguments(name, _arguments(node))
     return calls
+
+
+def _arguments(node: Any) -> dict[str, Any]:
+    """The keyword arguments of a call: Keras 3 writes ``{"args", "kwargs"}``, Keras 2 a dictionary in each triple."""
+    if isinstance(node, dict):
+        return node.get("kwargs") or {}
+    while isinstance(node, list) and node and isinstance(node[0], list):
+        node = node[0]
+    return node[3] if isinstance(node, list) and len(node) > 3 and isinstance(node[3], dict) else {}
+
+
+def _check_arguments(name: str, arguments: dict[str, Any]) -> None:
+    """BitsmithError for arguments that change what a recurrent layer computes and are no tensors of the model."""
+    for argument in ("mask", "constants"):
+        if arguments.get(argument) is not None:
+            raise BitsmithError(f"layer '{name}' is called with {argument}=; that is not supported, leave it out")
+    state = arguments.get("initial_state")
+    if state is not None and not _references(state):
+        raise BitsmithError(
+            f"layer '{name}' is called with an initial_state of numbers; make it an input of the model or leave it out"
+        )
 
 
 def _node_ranks(

@@ -11,6 +11,9 @@ from .hdf5 import FloatArray, child, finite, read_array
 
 MAX_DEPTH = 16
 
+DIRECTIONS = ("forward_layer", "backward_layer")
+"""The two layers inside Bidirectional."""
+
 Weights = dict[str, FloatArray]
 """Keys are the variables' own names (``kernel``) or, in ``.keras`` files, numbers (``0``)."""
 
@@ -32,8 +35,8 @@ class Place:
 class WeightSource(Protocol):
     """Anything that hands out a layer's weights."""
 
-    def of(self, place: Place) -> Weights:
-        """The layer's weights; empty where it has none."""
+    def of(self, place: Place, part: str = "") -> Weights:
+        """The layer's weights, or those of one of ``DIRECTIONS`` inside it; empty where it has none."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +48,27 @@ class NamedWeights:
 
     root: Any
 
-    def of(self, place: Place) -> Weights:
+    def of(self, place: Place, part: str = "") -> Weights:
         group = child(self.root, place.names[0], str(place))
         if group is None:
             return {}
-        inner = place.names[-1] if len(place.names) > 1 else None
-        return _named(group, inner, place, MAX_DEPTH)
+        inner = place.names[-1:] if len(place.names) > 1 or part else ()
+        return _named(group, (*inner, part.removesuffix("layer")) if part else inner, place, MAX_DEPTH)
 
 
-def _named(group: Any, inner: str | None, place: Place, depth: int) -> Weights:
-    """Every array below a group by the last part of its path; those of ``inner`` alone where that is given."""
+def _named(group: Any, inside: tuple[str, ...], place: Place, depth: int) -> Weights:
+    """Every array below a group by the last part of its path; only those inside of the groups ``inside``, in order.
+
+    A name that ends in ``_`` stands for all that begin so: Bidirectional puts ``forward_`` before a layer's name.
+    """
     result: Weights = {}
     for name in group if depth else ():
         where = f"'{place}': {name.split(':')[0]}"
         node = child(group, name, where)
         if hasattr(node, "keys"):
-            result |= _named(node, None if name == inner else inner, place, depth - 1)
-        elif inner is None:
+            found = bool(inside) and (name == inside[0] or (inside[0].endswith("_") and name.startswith(inside[0])))
+            result |= _named(node, inside[1:] if found else inside, place, depth - 1)
+        elif not inside:
             result[name.split(":")[0]] = read_array(node, where)
     return result
 
@@ -72,12 +79,13 @@ class NumberedWeights:
 
     root: Any
 
-    def of(self, place: Place) -> Weights:
-        path = "/".join(part for group in place.groups for part in ("layers", group))
+    def of(self, place: Place, part: str = "") -> Weights:
+        path = "/".join(name for group in place.groups for name in ("layers", group))
         group = child(self.root, path, str(place))
         if group is None:
             path = path.replace("layers/", "_layer_checkpoint_dependencies/")  # tf_keras 2.12 and 2.13
             group = child(self.root, path, str(place))
+        group = child(group, part, str(place)) if part else group
         return {} if group is None else _numbered(group, "", place)
 
 
@@ -87,10 +95,10 @@ def _numbered(group: Any, prefix: str, place: Place) -> Weights:
     for name in sorted(variables or (), key=lambda n: (len(n), n)):
         where = f"'{place}': {prefix}{name}"
         result[prefix + name] = read_array(child(variables, name, where), where)
-    for name in ("batchnorm", "layer"):  # the parts of QConv2DBatchnorm and TimeDistributed
-        inner = child(group, name, str(place))
+    for name, before in (("batchnorm", "batchnorm/"), ("layer", "layer/"), ("cell", "")):
+        inner = child(group, name, str(place))  # parts of QConv2DBatchnorm, TimeDistributed and recurrent layers
         if inner is not None:
-            result |= _numbered(inner, f"{name}/", place)
+            result |= _numbered(inner, before, place)
     return result
 
 
@@ -100,10 +108,11 @@ class LiveWeights:
 
     model: Any
 
-    def of(self, place: Place) -> Weights:
+    def of(self, place: Place, part: str = "") -> Weights:
         layer = self.model
         for name in place.names:
             layer = layer.get_layer(name)
+        layer = getattr(layer, part) if part else layer
         result: Weights = {}
         for variable in layer.weights:
             name = str(getattr(variable, "path", variable.name)).split(":")[0].split("/")[-1]

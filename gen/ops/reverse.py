@@ -1,0 +1,79 @@
+"""Bidirectional: a layer that reads a sequence forwards, one that reads it reversed, and their outputs merged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import Fixed, Overflow, Rounding
+from ...sim.ops import Add, BatchNorm, Concatenate
+from ..config import Precision
+from ..read.build import Builder, Tensor
+from ..read.network import BIDIRECTIONAL, STATES, Layer, inner_layer
+from ..read.weights import DIRECTIONS
+from .concatenate import common_type
+from .recurrent import KINDS, convert_cell, reverse
+from .registry import converts
+
+
+@converts(*BIDIRECTIONAL)
+def convert_bidirectional(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a = build.attributes(layer)
+    mode = a.only("merge_mode", "concat", "sum", "ave")
+    a.harmless("layer", "backward_layer")
+    a.finish()
+    class_name = inner_layer(layer.config)[0]
+    if class_name not in KINDS:
+        a.refuse("layer", class_name or None, ", ".join(KINDS))
+    x, *initial = inputs
+    states, count = [build.network.used(key) for key in layer.outputs[1:]], STATES[class_name]
+    if len(initial) not in (0, 2 * count):
+        raise BitsmithError(f"'{layer.name}' is called with {len(initial)} states; it has {2 * count}")
+    parts = []
+    for i, direction in enumerate(directions(layer)):
+        mine = slice(i * len(states) // 2, (i + 1) * len(states) // 2)
+        given = initial[i * len(initial) // 2 : (i + 1) * len(initial) // 2]
+        wanted = (build.network.used(layer.key), *states[mine])
+        parts.append(convert_cell(build, direction, class_name, (x, *given), wanted))
+    build.tensors |= dict(zip(layer.outputs[1:], [state for part in parts for state in part[1:]]))
+    forward, backward = parts[0][0], parts[1][0]
+    if not build.network.used(layer.key):
+        return forward
+    if len(backward.shape) == 2:
+        backward = reverse(build, layer, backward, "ordered")
+    return _merge(build, layer, mode, forward, backward)
+
+
+def directions(layer: Layer) -> tuple[Layer, Layer]:
+    """The two layers inside, with their own weights; errors and configuration know them by the outer name."""
+    forward = inner_layer(layer.config)[1]
+    opposite = forward | {"go_backwards": not forward.get("go_backwards", False)}
+    configs = forward, inner_layer(layer.config, "backward_layer")[1] or opposite
+    first, second = (
+        replace(
+            layer,
+            key=f"{layer.key}_{part.removesuffix('_layer')}",
+            config=config,
+            weights={n.removeprefix(f"{part}/"): w for n, w in layer.weights.items() if n.startswith(f"{part}/")},
+        )
+        for part, config in zip(DIRECTIONS, configs)
+    )
+    return first, second
+
+
+def _merge(build: Builder, layer: Layer, mode: str, forward: Tensor, backward: Tensor) -> Tensor:
+    """Concatenation on the channels, the sum, or half the sum; all exact."""
+    if mode == "concat":
+        to = Precision(common_type([forward.type, backward.type]), Rounding.TRN, Overflow.SAT)
+        both = [build.round(layer, x, to, f"input{i}") for i, x in enumerate((forward, backward))]
+        shape = (*forward.shape[:-1], forward.shape[-1] + backward.shape[-1])
+        return build.add(layer, Concatenate((to.type, to.type)), *both, shape=shape)
+    total = Add((forward.type, backward.type))
+    y = build.add(layer, total, forward, backward, suffix="" if mode == "sum" else "sum", shape=forward.shape)
+    if mode == "sum":
+        return y
+    ones, zeros = (np.full(y.shape[-1], n, dtype=np.int64) for n in (1, 0))
+    half = BatchNorm(y.type, ones, Fixed(False, 0, 1), zeros, Fixed(False, 1, 0))
+    return build.add(layer, half, y, shape=y.shape)
