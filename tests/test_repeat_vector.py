@@ -29,9 +29,7 @@ class TestRepeatVector(OperatorContract):
         "13 channels, 2 steps": case(13, 2),
         "one bit": case(2, 3, Fixed(False, 1, 0)),
         "wide": case(2, 3, Fixed(True, 20, 20)),
-        "behind an activation": Case(
-            RepeatVector(S5, 4), (Spec((3,), S8),), before=(Activation(S8, Kind.LINEAR, S5),)
-        ),
+        "behind an activation": Case(RepeatVector(S5, 4), (Spec((3,), S8),), before=(Activation(S8, Kind.LINEAR, S5),)),
         "before an activation": Case(
             RepeatVector(S8, 4), (Spec((3,), S8),), after=(Activation(S8, Kind.RELU, Fixed(False, 2, 2)),)
         ),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rigs import ADDER, ADDER_CYCLES, adder_graph, edit
+from seq2seq import configuration, network
 
 from bitsmith.gen import tools
 from bitsmith.gen.build import build
@@ -87,6 +88,15 @@ def test_a_generated_top_that_forks_and_joins(simulator: str, tmp_path: Path, ne
     build(graph, {"Bitsmith": {"pixels_per_cycle": 4}}, tmp_path / "build", vectors=1)
     cycles = json.loads((tmp_path / "build" / "estimate.json").read_text())
     assert bench(simulator, graph, tmp_path / "build" / "rtl", cycles) == dict.fromkeys(TESTS, "")
+
+
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+def test_a_recurrent_top_with_sequences_side_by_side(simulator: str, tmp_path: Path, need: Need) -> None:
+    needed(simulator, need)
+    config = configuration("distributed_arithmetic") | {"Bitsmith": {"interleaved_sequences": 3}}
+    build(network(), config, tmp_path / "build", vectors=1)
+    cycles = json.loads((tmp_path / "build" / "estimate.json").read_text())
+    assert bench(simulator, network(), tmp_path / "build" / "rtl", cycles) == dict.fromkeys(TESTS, "")
 
 
 # What is spoilt, and the tests that must find it; the others may.

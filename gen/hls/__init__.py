@@ -10,6 +10,8 @@ from ..ir import Graph
 
 __all__ = ["HlsModel", "emit"]
 
+TRACE_BITS = 53  # hls4ml's trace hands out float64
+
 
 def emit(graph: Graph, config: Config, out_dir: Path, vectors: Path) -> None:
     """Write ``out_dir/hls``: hls4ml's project, with a bench that compares with the ``vectors`` folder's integers.

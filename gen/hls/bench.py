@@ -15,11 +15,12 @@ from ...sim.fixed import IntArray
 from ...sim.op import Spec
 from ...sim.ops import Argmax
 from ...sim.predict import Reference
+from ...sim.recurrent import Recurrent
 from ..ir import Graph
+from . import TRACE_BITS, recurrent_cores
 from .layers import LayerList
 
 HERE = Path(__file__).resolve().parent
-TRACE_BITS = 53  # hls4ml's trace hands out float64
 LAYER_FRAMES = 4  # frames in which the bench looks at every layer
 MULTIPLIER = 0x100000001B3  # odd, so every power is invertible modulo 2**64
 
@@ -51,6 +52,11 @@ def describe(graph: Graph, layers: LayerList, top: str, model: Any) -> dict[str,
     in_place = {layer["name"] for layer in layers.layers if layer["class_name"] == "Reshape"}
     named = {node.name: layers.names[node.name] for node in graph.nodes}
     traces = {name: _trace(layer, specs[name], layer in in_place) for name, layer in named.items()}
+    internals = [
+        recurrent_cores.internals(node.name, named[node.name], node.op, specs[node.inputs[0]].shape[1])
+        for node in graph.nodes
+        if isinstance(node.op, Recurrent)
+    ]
     outputs = [_port(n, specs[n], variable) for n, variable in zip(graph.outputs, model.get_output_variables())]
     return {
         "top": top,
@@ -60,6 +66,7 @@ def describe(graph: Graph, layers: LayerList, top: str, model: Any) -> dict[str,
         "inputs": inputs,
         "outputs": outputs,
         "traces": traces,
+        "internals": {name: trace for found in internals for name, trace in found.items()},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -13,7 +13,7 @@ from ...sim.division import RoundedDivision
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding
 from ...sim.op import Spec
-from ...sim.ops import Activation, AveragePool2D, GlobalAveragePool2D, Kind, Softmax
+from ...sim.ops import Activation, AveragePool2D, Crop, GlobalAveragePool2D, Kind, Softmax
 from ...sim.params import Padding, Pair
 from ...sim.table import ADDRESS_OVERFLOW, ADDRESS_ROUNDING
 from ...sim.window import window_counts
@@ -23,13 +23,15 @@ from ...sim.window import window_counts
 class Core:
     """What is emitted for one core: struct members, headers (the core's own first), weights.
 
-    A weight is an array and its type, or the bits of its raw integers (a table).
+    A weight is an array and its type, or the bits of its raw integers (a table); the core is called with it. Arrays of
+    ``tables`` are not: lines name them as ``$<role>``, and ``$layer`` and ``$reuse_factor`` stand for the layer's own.
     """
 
     stem: str
     lines: list[str]
     headers: list[str]
-    weights: dict[str, tuple[IntArray, Fixed | int]] = field(default_factory=dict)
+    weights: Mapping[str, tuple[IntArray, Fixed | int]] = field(default_factory=dict)
+    tables: Mapping[str, IntArray] = field(default_factory=dict)
 
 
 def cpp(type: Fixed, rounding: Rounding = Rounding.TRN, overflow: Overflow = Overflow.WRAP) -> str:
@@ -65,14 +67,18 @@ def pixels(spec: Spec) -> list[str]:
 
 def activation(op: Activation, x: Spec) -> Core:
     """Everything that hls4ml's ``linear`` and ``relu`` do not do exactly."""
+    tables = {} if op.table_type is None else {"table": (op.table, bits(op.table))}
+    return Core("activation", element(op) + pixels(x), ["activation.hpp", "pixels.hpp"], tables)
+
+
+def element(op: Activation) -> list[str]:
+    """What activation.hpp reads for one value: its types, and ``compute`` or how its table is addressed."""
     y_type = cpp(op.output_type, op.rounding, op.overflow)
-    lines = [typedef("x_t", cpp(op.input_type)), typedef("y_t", y_type), *pixels(x)]
-    headers = ["activation.hpp", "pixels.hpp"]
+    lines = [typedef("x_t", cpp(op.input_type)), typedef("y_t", y_type)]
     if op.table_type is None:
-        return Core("activation", lines + _compute(op), headers)
+        return lines + _compute(op)
     lines.append(typedef("wide_t", roomy(op.input_type, op.table_type.fraction)))
-    lines.append(typedef("address_t", cpp(op.table_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW)))
-    return Core("activation", lines, headers, {"table": (op.table, _bits(op.table))})
+    return [*lines, typedef("address_t", cpp(op.table_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW))]
 
 
 def _compute(op: Activation) -> list[str]:
@@ -195,6 +201,22 @@ def flatten(x: Spec, y: Spec) -> Core:
     return Core("flatten", [typedef("x_t", cpp(x.type)), *pixels(x), *out], ["flatten.hpp", "pixels.hpp"])
 
 
+def repeat_vector(x: Spec, y: Spec) -> Core:
+    lines = [typedef("x_t", cpp(x.type)), *sizes(steps=y.shape[1], channels=x.shape[0])]
+    return Core("repeat_vector", lines, ["repeat_vector.hpp", "pixels.hpp"])
+
+
+def reverse(x: Spec) -> Core:
+    return Core("reverse", [typedef("x_t", cpp(x.type)), *pixels(x)], ["reverse.hpp", "pixels.hpp"])
+
+
+def crop(op: Crop, x: Spec, y: Spec) -> Core:
+    first = sizes(first_row=op.rows[0], first_column=op.columns[0], first_channel=op.channels[0])
+    part = sizes(rows=y.shape[0], columns=y.shape[1], outputs=y.shape[2])
+    image = sizes(height=x.shape[0], width=x.shape[1], channels=x.shape[2])
+    return Core("crop", [typedef("x_t", cpp(x.type)), *image, *first, *part], ["crop.hpp", "pixels.hpp"])
+
+
 def concatenate(left: Spec, right: Spec) -> Core:
     counts = sizes(pixels=prod(left.shape[:-1]), left_channels=left.shape[-1], right_channels=right.shape[-1])
     return Core("concatenate", [typedef("x_t", cpp(left.type)), *counts], ["concatenate.hpp", "pixels.hpp"])
@@ -219,7 +241,7 @@ def softmax(op: Softmax, x: Spec) -> Core:
         *pixels(x),
     ]
     tables = {"exp": op.exp_table, "reciprocal": op.reciprocal_table}
-    return Core("softmax", lines, ["softmax.hpp", "pixels.hpp"], {n: (t, _bits(t)) for n, t in tables.items()})
+    return Core("softmax", lines, ["softmax.hpp", "pixels.hpp"], {n: (t, bits(t)) for n, t in tables.items()})
 
 
 def argmax(x: Spec, y: Spec) -> Core:
@@ -227,7 +249,7 @@ def argmax(x: Spec, y: Spec) -> Core:
     return Core("argmax", lines, ["argmax.hpp", "pixels.hpp"])
 
 
-def _bits(table: Iterable[int]) -> int:
+def bits(table: Iterable[int]) -> int:
     """Bits of the smallest signed integer that holds every entry."""
     entries = [int(e) for e in table]
     return Fixed.holding(min(*entries, -1), max(entries), 0).width

@@ -7,6 +7,7 @@ integers, so only the passes that streams, weights and code generation need are 
 from __future__ import annotations
 
 from functools import lru_cache
+from string import Template
 from typing import Any
 
 CORE = "BitsmithCore"
@@ -34,7 +35,7 @@ def core_layer() -> Any:
         """A call of ``bitsmith::<stem><config>(inputs, output, weights)``.
 
         Attributes: stem, output_shape, config_lines (the struct's members), headers, core_weights: names to arrays
-        with the type of each, None for a table of raw integers of so many bits.
+        with the bits of a table of raw integers, or None; core_arguments: those that the core is called with.
         """
 
         def initialize(self) -> None:
@@ -48,8 +49,11 @@ def core_layer() -> Any:
             super().__init__(BitsmithCore)
 
         def format(self, node: Any) -> str:
-            lines = "".join(f"    {line}\n" for line in node.get_attr("config_lines"))
-            return f"struct config{node.index} {{\n{lines}}};\n"
+            lines = Template("".join(f"    {line}\n" for line in node.get_attr("config_lines")))
+            arrays = {name: node.get_weights(name).name for name in node.get_attr("core_weights")}
+            reuse = node.model.config.get_reuse_factor(node)
+            members = lines.substitute(arrays, layer=node.name, reuse_factor=reuse)
+            return f"struct config{node.index} {{\n{members}}};\n"
 
     class Call(FunctionCallTemplate):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -61,7 +65,7 @@ def core_layer() -> Any:
 
         def format(self, node: Any) -> str:
             inputs = [node.get_input_variable(name).name for name in node.inputs]
-            weights = [weight.name for weight in node.get_weights()]
+            weights = [node.get_weights(name).name for name in node.get_attr("core_arguments")]
             arguments = ", ".join([*inputs, node.get_output_variable().name, *weights])
             return f"bitsmith::{node.get_attr('stem')}<config{node.index}>({arguments});"
 

@@ -14,6 +14,8 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.op import Operator, Spec
 from ...sim.ops import (
+    GRU,
+    LSTM,
     Activation,
     Add,
     Argmax,
@@ -21,16 +23,20 @@ from ...sim.ops import (
     BatchNorm,
     Concatenate,
     Conv2D,
+    Crop,
     Dense,
     DepthwiseConv2D,
     Flatten,
     GlobalAveragePool2D,
     GlobalMaxPool2D,
     MaxPool2D,
+    RepeatVector,
+    Reverse,
+    SimpleRNN,
     Softmax,
 )
 from ..ir import Graph, Node
-from . import cores, native
+from . import cores, native, recurrent_cores
 from .extension import CORE
 
 _TAKEN = re.compile(r"^(clone|zp2d)_|_cpy\d+$|^input$")  # names that hls4ml makes itself
@@ -77,9 +83,10 @@ class LayerList:
                 weights[role] = (native.values(raw, of, name), None)
             else:
                 weights[role] = (raw.astype(np.float64), of)
+        weights |= {role: (table.astype(np.float64), cores.bits(table)) for role, table in core.tables.items()}
         self.headers.update(core.headers)
         attributes: dict[str, Any] = {"stem": core.stem, "output_shape": list(y.shape), "config_lines": core.lines}
-        attributes |= {"headers": core.headers, "core_weights": weights, **roles}
+        attributes |= {"headers": core.headers, "core_weights": weights, "core_arguments": list(core.weights), **roles}
         self._append(hls_name, CORE, [self.names[i] for i in inputs], type, **attributes)
 
     def _append(self, name: str, class_name: str, inputs: list[str], type: Any, **attributes: Any) -> None:
@@ -171,6 +178,8 @@ def _ours(out: LayerList, node: Node, x: list[Spec], y: Spec) -> None:
         return
     if isinstance(op, Argmax):
         inputs.append(threshold_name(node))
+    if getattr(op, "interleaved", False):
+        raise BitsmithError(f"'{node.name}': {op.stem} with interleaved sequences is for the Verilog; HLS takes one")
     make = _CORES.get(type(op))
     if make is None:
         raise BitsmithError(f"'{node.name}': the operator {op.stem} has no HLS core; use the Verilog")
@@ -185,11 +194,17 @@ _CORES: dict[type[Operator], Callable[[Any, Spec, Spec], cores.Core]] = {
     Argmax: lambda op, x, y: cores.argmax(x, y),
     AveragePool2D: cores.average_pool2d,
     Conv2D: cores.convolution,
+    Crop: cores.crop,
     DepthwiseConv2D: cores.convolution,
     Flatten: lambda op, x, y: cores.flatten(x, y),
+    GRU: recurrent_cores.gru,
     GlobalAveragePool2D: lambda op, x, y: cores.global_average_pool2d(op, x),
     GlobalMaxPool2D: lambda op, x, y: cores.global_max_pool2d(x),
+    LSTM: recurrent_cores.lstm,
     MaxPool2D: cores.max_pool2d,
+    RepeatVector: lambda op, x, y: cores.repeat_vector(x, y),
+    Reverse: lambda op, x, y: cores.reverse(x),
+    SimpleRNN: recurrent_cores.simple_rnn,
     Softmax: lambda op, x, y: cores.softmax(op, x),
 }
 

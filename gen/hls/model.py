@@ -71,9 +71,13 @@ class HlsModel:
         return self.predict_raw(*(quantize(x, t, rounding, overflow) for x, t in zip(x_float, types)))
 
     def trace_raw(self, *raw: ArrayLike) -> dict[str, IntArray]:
-        """Every node's integers by name, inputs and outputs included; a tensor wider than 53 bits only as an output."""
+        """Every node's integers by name, inputs and outputs included; a tensor wider than 53 bits only as an output.
+
+        Tensors inside a recurrent node are called ``<node>.<tensor>`` (see ``internals()`` of the operator), each of
+        shape (batch, 1, steps, width).
+        """
         inputs, library = self._inputs(raw, None), self._library
-        traces = {n: t for n, t in self.ports["traces"].items() if t["exact"]}
+        traces = {n: t for n, t in {**self.ports["traces"], **self.ports["internals"]}.items() if t["exact"]}
         buffers = {name: np.full(t["shape"], np.nan) for name, t in traces.items()}
         frames: dict[str, list[NDArray[np.float64]]] = {name: [] for name in traces}
         for name, t in traces.items():

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...hw import hls as cores_folder
 from ...sim.errors import BitsmithError
+from ...sim.recurrent import Recurrent
 from ..config import Config
 from ..ir import Graph
 from ..names import safe_name
@@ -49,6 +50,8 @@ def make_model(graph: Graph, config: Config, layers: LayerList, top: str, folder
     outputs = [layers.names[name] for name in graph.outputs]
     model = ModelGraph.from_layer_list(settings, layers.layers, list(layers.inputs), outputs)
     model.config.trace_output = True
+    if any(isinstance(node.op, Recurrent) for node in graph.nodes):
+        model.config.pipeline_style = "dataflow"  # hls4ml's other style unrolls the loop over the steps
     return model
 
 
