@@ -18,7 +18,7 @@ ABOUT_fli    := on 200 synthetic fluorescence decays of 70 samples
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/*)
 
-.PHONY: help demo test golden sim second netlist synth row lint bench train lock wheel clean
+.PHONY: help demo test golden sim second netlist synth row proofs lint bench train lock wheel clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second netlist synth train,$(MAKECMDGOALS)),)
@@ -60,6 +60,13 @@ row: .venv/.demo build/images_fli.npy $(SOURCES) ## fli on a sensor row of 512 p
 	$(RUN) build $(MODEL_fli) --config models/fli/config_row.yaml --output build/fli_row
 	$(RUN) verify build/fli_row --level rtl --inputs build/images_fli.npy
 	$(RUN) estimate build/fli_row --image 512x512
+
+proofs: .venv/.demo build/images_fli.npy $(SOURCES) ## every trained network of fli on 200 curves (half an hour)
+	for network in lite32_8:config lite16_8:config lite32_16:config_resource lite16_16:config_resource \
+	  stacked64x16_8:config_resource; do \
+	  model=$${network%%:*} config=$${network##*:}; \
+	  $(RUN) build models/fli/$$model.h5 --config models/fli/$$config.yaml --output build/proofs_$$model && \
+	  $(RUN) verify build/proofs_$$model --level hls --level rtl --inputs build/images_fli.npy || exit 1; done
 
 lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m ruff check .

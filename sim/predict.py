@@ -89,11 +89,12 @@ class Reference:
         return Reference(replace(graph, nodes=nodes), self.threads)
 
     def _shaped(self, given: Sequence[ArrayLike]) -> list[Array]:
-        """Arrays of the graph's input shapes and one batch size."""
+        """Arrays of the graph's input shapes and one batch size; a sequence may come as Keras has it."""
         arrays, inputs = [np.asarray(x) for x in given], self.graph.inputs
         if len(arrays) != len(inputs):
             names = ", ".join(name for name, _ in inputs)
             raise BitsmithError(f"{len(arrays)} inputs given, the model has {len(inputs)}; give {names}")
+        arrays = [x[:, np.newaxis] if (1, *x.shape[1:]) == spec.shape else x for x, (_, spec) in zip(arrays, inputs)]
         for x, (name, spec) in zip(arrays, inputs):
             if x.shape[1:] != spec.shape or x.ndim == 0:
                 raise BitsmithError(f"input '{name}' has shape {x.shape}; give (batch, {str(spec.shape)[1:-1]})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,16 @@ import pytest
 from reading import batch, evaluate, keras_shape, randomize, recurrent_qkeras, save
 
 from bitsmith.gen.config import parse_config
+from bitsmith.gen.hls import HlsModel, emit
 from bitsmith.gen.ir import Graph
 from bitsmith.gen.read import read_model
+from bitsmith.gen.verify import vectors
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fixed import quantize, to_float
 from bitsmith.sim.ops import GRU
+from bitsmith.sim.predict import Reference
 
+Need = Callable[..., None]
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 
@@ -130,12 +135,23 @@ def issue_row(k: Any, q: Any, **activations: str) -> Any:
     return model
 
 
-def test_the_row_of_the_issue_with_hard_activations(library: tuple[Any, Any], tmp_path: Path) -> None:
-    """hls4ml 1.3.0 refuses it; 256 sequences, 16,384 outputs, all equal."""
+def test_the_row_of_the_issue_with_hard_activations(library: tuple[Any, Any], tmp_path: Path, need: Need) -> None:
+    """hls4ml 1.3.0 refuses it; 256 sequences, 16,384 outputs: the reference's and the C simulation's are all equal."""
     k, q = library
+    need("g++")
     activations = {"activation": "quantized_tanh(8)", "recurrent_activation": "quantized_sigmoid(8)"}
-    graph = assert_exact(issue_row(k, q, **activations), tmp_path, 256)
-    assert graph.specs()[graph.outputs[0]].shape[:2] == (1, 64)
+    model = issue_row(k, q, **activations)
+    graph = assert_exact(model, tmp_path, 256)
+    spec = graph.specs()[graph.outputs[0]]
+    assert spec.shape[:2] == (1, 64)
+    (x,) = batch(graph, 256)
+    ((name, source),) = graph.inputs
+    raw = quantize(x, source.type).reshape(-1, *source.shape)
+    vectors.save(tmp_path / "vectors", {name: raw[:2]}, {graph.outputs[0]: Reference(graph).predict_raw(raw[:2])[0]})
+    emit(graph, parse_config({}), tmp_path, tmp_path / "vectors")
+    (simulated,) = HlsModel(tmp_path, "-O1").predict_raw(raw)
+    expected = model.predict_on_batch(x.reshape(256, 64, 4))
+    np.testing.assert_array_equal(to_float(simulated, spec.type).reshape(expected.shape), expected)
 
 
 REAL = [

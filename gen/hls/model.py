@@ -108,6 +108,7 @@ class HlsModel:
         arrays = [np.asarray(x) for x in raw]
         if len(arrays) != len(self._given):
             raise BitsmithError(f"{len(arrays)} inputs given, the model has {len(self._given)}; give {self._names()}")
+        arrays = [x[:, np.newaxis] if [1, *x.shape[1:]] == p["shape"] else x for x, p in zip(arrays, self._given)]
         for x, port in zip(arrays, self._given):
             _check(x, port)
         count = len(arrays[0])
