@@ -1,4 +1,4 @@
-"""A small encoder-decoder: a GRU, its last state repeated, a GRU, a dense layer at each step; tables, 8 bits everywhere."""
+"""A small encoder-decoder: a GRU, its last state repeated, a GRU, a dense layer at each step; 8 bits everywhere."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def mono_test_set(count: int = 2000) -> Decays:
 
 
 def proof_curves() -> Values:
-    """(200, 70, 1) TPSFs for proofs, half with two lifetimes and half with one: synthetic, and made with numpy alone."""
+    """(200, 70, 1) TPSFs for proofs, half with two lifetimes, half with one: synthetic, made with numpy alone."""
     parts = [make_curves(100, PROOF_SEED).tpsf, mono_exponential(100, PROOF_SEED).tpsf]
     return np.concatenate(parts)[..., np.newaxis]
 

@@ -47,7 +47,7 @@ def check_application(application: str) -> None:
     if application not in APPLICATIONS:
         raise BitsmithError(f"unknown application '{application}'; one of {', '.join(APPLICATIONS)}")
     if find_spec(f"bitsmith.models.{application}") is None:
-        raise BitsmithError(f"'{application}' is not there yet; this version has cells")
+        raise BitsmithError(f"'{application}' is not there yet; this version has cells and fli")
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
