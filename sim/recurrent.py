@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from .cast import Cast
 from .errors import BitsmithError
 from .fixed import Fixed, IntArray
+from .interval import aligned, exact_sum
 from .op import Operator, Spec
 from .params import freeze_array
 from .ranges import Accumulator, accumulator
@@ -94,6 +96,20 @@ class Recurrent(Operator):
         kernel, type = self.recurrent_kernel, self.recurrent_kernel_type
         bias = np.zeros(kernel.shape[1], dtype=np.int64) if bias is None else bias
         return accumulator(self.stem, self.state.type, kernel, type, bias, bias_type or BIT)
+
+    @cached_property
+    def accumulator(self) -> Accumulator:
+        """``h @ U``, and what is added to it with each state."""
+        return self.product()
+
+    @property
+    def gates_type(self) -> Fixed:
+        """The gate inputs and ``accumulator`` added up, exact."""
+        return exact_sum(self.input_type, self.accumulator.type)
+
+    def gates_sum(self, x: IntArray, product: IntArray) -> IntArray:
+        """The sum in ``gates_type``."""
+        return aligned(x, self.input_type, self.gates_type) + aligned(product, self.accumulator.type, self.gates_type)
 
     def infer(self, *inputs: Spec) -> Spec:
         initial = () if self.initial_type is None else (self.initial_type,) * len(self.states)

@@ -11,7 +11,7 @@ from ...hw.rtl.core import Core, Pointwise
 from ...hw.rtl.geometry import Geometry, lanes_fit
 from ...hw.rtl.join import entrance
 from ...hw.rtl.layout import Layout
-from ...hw.rtl.matrix import illegal_reuse
+from ...hw.rtl.matrix import check_reuse
 from ...hw.rtl.narrow import NarrowCore
 from ...hw.rtl.reshape import CollectCore, SpreadCore
 from ...sim.errors import BitsmithError
@@ -296,8 +296,7 @@ class _Planner:
             return 1
         legal = legal_for(node.op, layout, choice.strategy)
         if choice.reuse is not None:
-            if choice.reuse not in legal:
-                raise illegal_reuse(choice.reuse, choice.strategy, legal)
+            check_reuse(choice.reuse, choice.strategy, legal)
             return choice.reuse
         if choice.wish is not None:
             return nearest(legal, choice.wish)

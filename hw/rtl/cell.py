@@ -58,6 +58,15 @@ class Cell(Hardware):
         """The constant matrices, by module name."""
         raise NotImplementedError
 
+    def sums(self, m: Module, x: Values, product: Values, count: int) -> Values:
+        """The first ``count`` gate inputs and products added up, exact, a cycle later."""
+        op, type_ = self.op, self.op.gates_type
+        found: Values = []
+        for k in range(count):
+            total = lift(x[k], op.input_type, type_) + lift(product[k], op.accumulator.type, type_)
+            found.append(settle(m, total, type_, f"sum_{k}"))
+        return found
+
     def show(self, m: Module, name: str, values: Sequence[Value]) -> None:
         m.d.comb += self.probes[name][0].eq(packed(values, self.op.internals()[name]))
 

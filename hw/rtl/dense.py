@@ -11,7 +11,7 @@ from ...sim.fixed import IntArray
 from ...sim.ops.dense import Dense
 from .core import Core, Timing, delay, elements, shape_of
 from .layout import Layout
-from .matrix import illegal_reuse
+from .matrix import check_reuse
 from .sharing import hold, phase_split, phases, rom, split, take_rows
 from .tree import adder_tree, tree_stages
 
@@ -137,9 +137,7 @@ def reuse_factors(op: Dense, strategy: str, layout: Layout) -> list[int]:
 
 
 def core(name: str, op: Dense, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> DenseCore:
-    legal = reuse_factors(op, strategy, layouts[0])
-    if reuse not in legal:
-        raise illegal_reuse(reuse, strategy, legal)
+    check_reuse(reuse, strategy, reuse_factors(op, strategy, layouts[0]))
     return DenseCore(
         name, op, layouts[0], reuse // layouts[0].beats, logic_multipliers=strategy == "distributed_arithmetic"
     )

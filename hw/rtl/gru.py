@@ -11,7 +11,7 @@ from . import cell
 from .cell import Cell, Values, applied, function, hold_value, lift, multiplied, packed, register, rounded, settle, wait
 from .core import delay, elements
 from .layout import Layout
-from .matrix import MatrixKernel, illegal_reuse, legal_reuse
+from .matrix import MatrixKernel, check_reuse, legal_reuse
 from .recurrent import RecurrentCore
 
 
@@ -56,7 +56,8 @@ class GRUCell(Cell):
         x, h = elements(self.x, op.input_type), elements(self.h, op.state.type)
         a = multiplied(m, self.product, f"{self.name}_product", self.start, h)
         x = wait(m, x, t["product"], "x")
-        gates = applied(m, op.recurrent_activation, self._gate_inputs(m, x, a), "gates")
+        gate_inputs = rounded(m, self.sums(m, x, a, 2 * units), op.gates_type, op.gate_input, "gate_input")
+        gates = applied(m, op.recurrent_activation, gate_inputs, "gates")
         z, r = gates[:units], gates[units:]
         h = wait(m, h, t["gates"], "h")
         kept = wait(m, a[2 * units :], t["gates"] - t["product"], "a") if op.reset_after else h
@@ -72,14 +73,6 @@ class GRUCell(Cell):
         for key, values in (("gates", gates), ("reset_product", p), ("candidate", c), ("state", states)):
             self.show(m, key, values)
         return m
-
-    def _gate_inputs(self, m: Module, x: Values, a: Values) -> Values:
-        op, type_ = self.op, self.op.gates_type
-        sums: Values = []
-        for k in range(2 * op.units):
-            total = lift(x[k], op.input_type, type_) + lift(a[k], op.accumulator.type, type_)
-            sums.append(settle(m, total, type_, f"gates_sum_{k}"))
-        return rounded(m, sums, type_, op.gate_input, "gate_input")
 
     def _inner(self, m: Module, p: Values) -> Values:
         """What is added to the candidate's gate input: p, or without reset_after p @ U_h."""
@@ -111,9 +104,7 @@ class GRUCell(Cell):
 
 def core(name: str, op: GRU, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> RecurrentCore:
     """The core for gate inputs (steps, sequences, 3 * units) and, where the operator has one, an initial state."""
-    legal = reuse_factors(op, strategy)
-    if reuse not in legal:
-        raise illegal_reuse(reuse, strategy, legal)
+    check_reuse(reuse, strategy, reuse_factors(op, strategy))
     return RecurrentCore(name, op, layouts, GRUCell(f"{name}_cell", op, strategy, reuse), op.units)
 
 

@@ -13,7 +13,7 @@ from . import cell
 from .cell import Cell, Values, applied, function, lift, multiplied, packed, rounded, settle, wait
 from .core import elements
 from .layout import Layout
-from .matrix import MatrixKernel, illegal_reuse, legal_reuse
+from .matrix import MatrixKernel, check_reuse, legal_reuse
 from .recurrent import RecurrentCore
 
 
@@ -52,7 +52,7 @@ class LSTMCell(Cell):
         half = units * op.state.type.width
         h, c = elements(self.h[:half], op.state.type), elements(self.h[half:], op.cell.type)
         a = multiplied(m, self.product, f"{self.name}_product", self.start, h)
-        sums = self._sums(m, wait(m, elements(self.x, op.input_type), t["product"], "x"), a)
+        sums = self.sums(m, wait(m, elements(self.x, op.input_type), t["product"], "x"), a, 4 * units)
         gate_inputs = rounded(m, sums[: 2 * units] + sums[3 * units :], op.gates_type, op.gate_input, "gate_input")
         candidate_inputs = rounded(m, sums[2 * units : 3 * units], op.gates_type, op.candidate_input, "candidate_input")
         gates = applied(m, op.recurrent_activation, gate_inputs, "gates")
@@ -73,14 +73,6 @@ class LSTMCell(Cell):
         for key, values in zip(self.probes, shown):
             self.show(m, key, values)
         return m
-
-    def _sums(self, m: Module, x: Values, a: Values) -> Values:
-        op, type_ = self.op, self.op.gates_type
-        sums: Values = []
-        for k in range(4 * op.units):
-            total = lift(x[k], op.input_type, type_) + lift(a[k], op.accumulator.type, type_)
-            sums.append(settle(m, total, type_, f"sum_{k}"))
-        return sums
 
     def _new_cell(self, m: Module, f: Values, c: Values, i: Values, g: Values) -> Values:
         """``f * c + i * g``, two cycles later."""
@@ -106,9 +98,7 @@ class LSTMCell(Cell):
 
 def core(name: str, op: LSTM, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> RecurrentCore:
     """The core for gate inputs (steps, sequences, 4 * units) and, where the operator has them, two initial states."""
-    legal = reuse_factors(op, strategy)
-    if reuse not in legal:
-        raise illegal_reuse(reuse, strategy, legal)
+    check_reuse(reuse, strategy, reuse_factors(op, strategy))
     unit = LSTMCell(f"{name}_cell", op, strategy, reuse)
     return RecurrentCore(name, op, layouts, unit, op.units * (2 if op.with_cell else 1))
 

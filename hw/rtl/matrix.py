@@ -44,14 +44,14 @@ class MatrixSpec:
     reuse: int
 
     def __post_init__(self) -> None:
-        legal = legal_reuse(self.strategy, self.matrix.shape, self.x_type)
-        if self.reuse not in legal:
-            raise illegal_reuse(self.reuse, self.strategy, legal)
+        check_reuse(self.reuse, self.strategy, legal_reuse(self.strategy, self.matrix.shape, self.x_type))
 
 
-def illegal_reuse(reuse: int, strategy: str, legal: list[int]) -> BitsmithError:
-    """The error that prints the list."""
-    return BitsmithError(f"a reuse factor of {reuse} is not legal with {strategy}; legal: {', '.join(map(str, legal))}")
+def check_reuse(reuse: int, strategy: str, legal: list[int]) -> None:
+    """BitsmithError, with the list, for a factor that is not in it."""
+    if reuse not in legal:
+        found = ", ".join(map(str, legal))
+        raise BitsmithError(f"a reuse factor of {reuse} is not legal with {strategy}; legal: {found}")
 
 
 def legal_reuse(strategy: str, shape: tuple[int, ...], x_type: Fixed) -> list[int]:

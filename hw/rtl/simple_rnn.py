@@ -8,10 +8,10 @@ from amaranth.hdl import Module
 
 from ...sim.ops.simple_rnn import SimpleRNN
 from . import cell
-from .cell import Cell, Values, applied, function, lift, multiplied, packed, rounded, settle, wait
+from .cell import Cell, applied, function, multiplied, packed, rounded, wait
 from .core import elements
 from .layout import Layout
-from .matrix import MatrixKernel, illegal_reuse, legal_reuse
+from .matrix import MatrixKernel, check_reuse, legal_reuse
 from .recurrent import RecurrentCore
 
 
@@ -34,14 +34,10 @@ class SimpleRNNCell(Cell):
         return {f"{self.name}_product": self.product}
 
     def elaborate(self, platform: Any) -> Module:
-        m, op, type_ = Module(), self.op, self.op.gates_type
+        m, op = Module(), self.op
         a = multiplied(m, self.product, f"{self.name}_product", self.start, elements(self.h, op.state.type))
         x = wait(m, elements(self.x, op.input_type), self.product.latency, "x")
-        sums: Values = []
-        for k in range(op.units):
-            total = lift(x[k], op.input_type, type_) + lift(a[k], op.accumulator.type, type_)
-            sums.append(settle(m, total, type_, f"sum_{k}"))
-        inputs = rounded(m, sums, type_, op.gate_input, "gate_input")
+        inputs = rounded(m, self.sums(m, x, a, op.units), op.gates_type, op.gate_input, "gate_input")
         outputs = applied(m, op.activation, inputs, "output")
         states = rounded(m, outputs, op.output_type, op.state, "state")
         m.d.comb += [self.o.eq(packed(outputs, op.output_type)), self.h_next.eq(packed(states, op.state.type))]
@@ -52,9 +48,7 @@ class SimpleRNNCell(Cell):
 
 def core(name: str, op: SimpleRNN, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> RecurrentCore:
     """The core for gate inputs (steps, sequences, units) and, where the operator has one, an initial state."""
-    legal = reuse_factors(op, strategy)
-    if reuse not in legal:
-        raise illegal_reuse(reuse, strategy, legal)
+    check_reuse(reuse, strategy, reuse_factors(op, strategy))
     return RecurrentCore(name, op, layouts, SimpleRNNCell(f"{name}_cell", op, strategy, reuse), op.units)
 
 

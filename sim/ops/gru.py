@@ -68,11 +68,6 @@ class GRU(Recurrent):
         return self.product(self.recurrent_bias, self.recurrent_bias_type)
 
     @property
-    def gates_type(self) -> Fixed:
-        """``x_zr + h @ U_zr + b_zr``, exact."""
-        return exact_sum(self.input_type, self.accumulator.type)
-
-    @property
     def gate_type(self) -> Fixed:
         return self.recurrent_activation.output_type
 
@@ -130,8 +125,7 @@ class GRU(Recurrent):
     def step(self, x: IntArray, states: tuple[IntArray, ...]) -> Tensors:
         (h,), acc, units = states, self.accumulator, self.units
         a = ((h @ self.recurrent_kernel) << acc.product_shift) + (self.recurrent_bias << acc.bias_shift)
-        gates_sum = aligned(x, self.input_type, self.gates_type) + aligned(a, acc.type, self.gates_type)
-        gate_input = cast(gates_sum[:, : 2 * units], self.gates_type, self.gate_input)
+        gate_input = cast(self.gates_sum(x, a)[:, : 2 * units], self.gates_type, self.gate_input)
         gates = self.recurrent_activation.compute(gate_input)
         z, r = gates[:, :units], gates[:, units:]
         p = cast(r * (a[:, 2 * units :] if self.reset_after else h), self.reset_type, self.reset_product)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +12,6 @@ from ..cast import Cast, cast, cast_type
 from ..fixed import Fixed, IntArray
 from ..interval import aligned, exact_product, exact_sum, union
 from ..op import Spec
-from ..ranges import Accumulator
 from ..recurrent import Recurrent, Tensors
 from .activation import Activation
 
@@ -62,16 +60,6 @@ class LSTM(Recurrent):
     def state_casts(self) -> tuple[Cast, ...]:
         return self.state, self.cell
 
-    @cached_property
-    def accumulator(self) -> Accumulator:
-        """``h @ U``."""
-        return self.product()
-
-    @property
-    def gates_type(self) -> Fixed:
-        """``x + h @ U``, exact, for gates and candidate alike."""
-        return exact_sum(self.input_type, self.accumulator.type)
-
     @property
     def gate_type(self) -> Fixed:
         return self.recurrent_activation.output_type
@@ -112,7 +100,7 @@ class LSTM(Recurrent):
     def step(self, x: IntArray, states: tuple[IntArray, ...]) -> Tensors:
         (h, c), acc, units = states, self.accumulator, self.units
         a = (h @ self.recurrent_kernel) << acc.product_shift
-        total = aligned(x, self.input_type, self.gates_type) + aligned(a, acc.type, self.gates_type)
+        total = self.gates_sum(x, a)
         candidate_input = cast(total[:, 2 * units : 3 * units], self.gates_type, self.candidate_input)
         others = np.concatenate([total[:, : 2 * units], total[:, 3 * units :]], axis=1)
         gate_input = cast(others, self.gates_type, self.gate_input)

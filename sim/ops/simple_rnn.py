@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 from ..cast import Cast, cast, cast_type
 from ..fixed import Fixed, IntArray
-from ..interval import aligned, exact_sum
-from ..ranges import Accumulator
 from ..recurrent import Recurrent, Tensors
 from .activation import Activation
 
@@ -33,16 +30,6 @@ class SimpleRNN(Recurrent):
     def activations(self) -> Mapping[str, Activation]:
         return {"output": self.activation}
 
-    @cached_property
-    def accumulator(self) -> Accumulator:
-        """``h @ U``."""
-        return self.product()
-
-    @property
-    def gates_type(self) -> Fixed:
-        """``x + h @ U``, exact."""
-        return exact_sum(self.input_type, self.accumulator.type)
-
     @property
     def output_type(self) -> Fixed:
         return self.activation.output_type
@@ -57,8 +44,7 @@ class SimpleRNN(Recurrent):
 
     def step(self, x: IntArray, states: tuple[IntArray, ...]) -> Tensors:
         a = (states[0] @ self.recurrent_kernel) << self.accumulator.product_shift
-        total = aligned(x, self.input_type, self.gates_type) + aligned(a, self.accumulator.type, self.gates_type)
-        gate_input = cast(total, self.gates_type, self.gate_input)
+        gate_input = cast(self.gates_sum(x, a), self.gates_type, self.gate_input)
         output = self.activation.compute(gate_input)
         state = self.state(output, self.output_type.fraction)
         return {"product": a, "gate_input": gate_input, "output": output, "state": state}
