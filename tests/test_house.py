@@ -40,7 +40,7 @@ def test_make_help_names_every_target() -> None:
     assert {"demo", "test", "golden", "sim", "synth", "lint", "bench", "train"} <= phony
 
 
-@pytest.mark.parametrize("model", ["fli", "lic", "nonsense"])
+@pytest.mark.parametrize("model", ["lic", "nonsense"])
 @pytest.mark.parametrize("target", ["demo", "golden", "sim", "synth", "train"])
 def test_a_model_that_is_not_there_is_one_line(target: str, model: str) -> None:
     done = make(target, f"MODEL={model}")

@@ -105,13 +105,13 @@ def test_a_difference_names_step_unit_and_tensor(layer: str, spoil: Callable[[st
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_flipped_bit_in_the_verilog(strategy: str, spoil: Callable[[str], Path], need: Need) -> None:
-    """Entries of the tanh of the decoder's unit 0: it must be found, and laid to the candidate."""
+    """Entries of the decoder's tanh: it must be found, and laid to the candidate."""
     need("g++", "verilator")
     folder = spoil(strategy)
     path = folder / "rtl" / "decoder.v"
     parts = re.split(r"(?=^module )", path.read_text(), flags=re.M)
     index = next(k for k, part in enumerate(parts) if re.match(r"module \S*candidate_function", part))
-    entries = list(re.finditer(r":\n +n\d+ = 8'h([0-9a-f]{2});", parts[index]))[:32]  # from 0 upwards, of unit 0
+    entries = list(re.finditer(r":\n +n\d+ = 8'h([0-9a-f]{2});", parts[index]))[:32]  # from 0 upwards
     assert len(entries) == 32
     for entry in entries:
         spot = slice(entry.start(1), entry.end(1))
@@ -122,5 +122,5 @@ def test_a_flipped_bit_in_the_verilog(strategy: str, spoil: Callable[[str], Path
     found = report["first_divergence"]
     assert (found["node"], found["layer"], found["tensor"]) == ("decoder", "The Decoder", "candidate")
     assert found["step"] in range(STEPS)
-    assert found["unit"] == 0
+    assert found["unit"] in range(UNITS)
     assert json.loads((folder / "verify.json").read_text())["first_divergence"] == found

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import singledispatch
 
-from ...hw.rtl.cell import Cell, function
+from ...hw.rtl.activation import ActivationPointwise
+from ...hw.rtl.cell import Cell
 from ...hw.rtl.crop import CropCore
 from ...hw.rtl.gru import GRUCell
+from ...hw.rtl.layout import Layout
 from ...hw.rtl.lstm import LSTMCell
 from ...hw.rtl.recurrent import RecurrentCore
 from ...hw.rtl.repeat_vector import RepeatVectorCore
@@ -100,7 +102,7 @@ def sums(numbers: int, type_: Fixed) -> Resources:
 
 
 def functions(numbers: int, op: Activation) -> Resources:
-    return count(function(op, numbers))
+    return count(ActivationPointwise("", op, Layout(1, 1, numbers, 1, op.input_type)))
 
 
 def rounding(numbers: int, source: Fixed, to: Cast | None) -> Resources:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...hw.rtl.layout import Layout
+from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.op import Shape
 from ..ir import Graph
 from ..schedule import Schedule
@@ -51,8 +52,10 @@ def _files(plan: Plan, top: Top) -> dict[str, dict[str, Any]]:
 
 
 def _shared(plan: Plan) -> frozenset[str]:
-    stages = [stage for stage in plan.stages if stage.core.output.lanes > 1]
-    return frozenset(name for stage in stages for name in stage.core.kernels())
+    """Modules with several instances: every kernel of a core with lanes, and a recurrent layer's functions."""
+    lanes = [name for stage in plan.stages if stage.core.output.lanes > 1 for name in stage.core.kernels()]
+    cells = [stage.core.cell for stage in plan.stages if isinstance(stage.core, RecurrentCore)]
+    return frozenset([*lanes, *(module.name for cell in cells for module in cell.functions.values())])
 
 
 def _ports(plan: Plan, top: Top, trace: Top, files: list[str]) -> dict[str, Any]:

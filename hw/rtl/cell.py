@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, ResetSignal, Signal, Value
 
 from ...sim.cast import Cast
 from ...sim.fixed import Fixed, IntArray
-from ...sim.ops.activation import Activation
 from ...sim.ranges import Accumulator
 from ...sim.recurrent import Recurrent
 from .activation import ActivationPointwise
@@ -31,6 +30,7 @@ class Cell(Hardware):
 
     The output ``o`` is there ``latency`` cycles after ``start``, the rounded new states ``h_next`` ``state_latency``
     cycles after it, both for one cycle. ``probes`` has a signal for every tensor inside and the cycle it is there.
+    ``functions`` are the modules of the activations for one value: a table stands once, however many units there are.
     """
 
     latency: int
@@ -45,6 +45,10 @@ class Cell(Hardware):
         self.o = Signal(channels * op.output_type.width)
         self.h_next = Signal(self.state_bits)
         self.probes: dict[str, tuple[Signal, int]] = {}
+        self.functions = {
+            key: ActivationPointwise(f"{name}_{key}_function", one, Layout(1, 1, 1, 1, one.input_type))
+            for key, one in op.activations.items()
+        }
 
     def probe(self, name: str, elements: int, cycle: int) -> None:
         """A port for an internal tensor that is there ``cycle`` cycles after ``start``."""
@@ -134,17 +138,15 @@ def cast_cycles(*casts: Cast | None) -> int:
     return sum(cast is not None for cast in casts)
 
 
-def function(op: Activation, count: int) -> ActivationPointwise:
-    """The module for an activation of ``count`` values."""
-    return ActivationPointwise("", op, Layout(1, 1, count, 1, op.input_type))
-
-
-def applied(m: Module, op: Activation, values: Values, name: str) -> Values:
-    """The activation of the values, ``function(op, …).latency`` cycles later."""
-    module = function(op, len(values))
-    m.submodules[f"{name}_function"] = module
-    m.d.comb += module.i_tdata.eq(packed(values, op.input_type))
-    return elements(module.o_tdata, op.output_type)
+def applied(m: Module, module: ActivationPointwise, values: Values) -> Values:
+    """The function of each value, ``module.latency`` cycles later: one module, an instance for each value."""
+    results: Values = []
+    for k, value in enumerate(values):
+        out = Signal(shape_of(module.output.type), name=f"{module.name}_{k}")
+        ports = {"i_clk": ClockSignal(), "i_rst": ResetSignal(), "i_i_tvalid": Const(0), "i_i_tdata": value}
+        m.submodules[f"{module.name}_{k}"] = Instance(module.name, **ports, o_o_tdata=out)
+        results.append(out)
+    return results
 
 
 def matrix(

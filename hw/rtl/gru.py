@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Value
 
 from ...sim.ops.gru import GRU
 from . import cell
-from .cell import Cell, Values, applied, function, hold_value, lift, multiplied, packed, register, rounded, settle, wait
+from .cell import Cell, Values, applied, hold_value, lift, multiplied, packed, register, rounded, settle, wait
 from .core import delay, elements
 from .layout import Layout
 from .matrix import MatrixKernel, check_reuse, legal_reuse
@@ -38,11 +38,11 @@ class GRUCell(Cell):
         """When each tensor is there, in cycles after ``start``."""
         op, t = self.op, {"product": self.product.latency}
         t["gate_input"] = t["product"] + 1 + cell.cast_cycles(op.gate_input)
-        t["gates"] = t["gate_input"] + function(op.recurrent_activation, 1).latency
+        t["gates"] = t["gate_input"] + self.functions["gates"].latency
         t["reset_product"] = t["gates"] + 1 + cell.cast_cycles(op.reset_product)
         t["inner"] = t["reset_product"] + (1 + self.inner.latency if self.inner else 0)
         t["candidate_input"] = t["inner"] + 1 + cell.cast_cycles(op.candidate_input)
-        t["candidate"] = t["candidate_input"] + function(op.activation, 1).latency
+        t["candidate"] = t["candidate_input"] + self.functions["candidate"].latency
         t["output"] = t["candidate"] + 3
         t["state"] = t["output"] + 1
         self.times, self.latency, self.state_latency = t, t["output"], t["state"]
@@ -57,7 +57,7 @@ class GRUCell(Cell):
         a = multiplied(m, self.product, f"{self.name}_product", self.start, h)
         x = wait(m, x, t["product"], "x")
         gate_inputs = rounded(m, self.sums(m, x, a, 2 * units), op.gates_type, op.gate_input, "gate_input")
-        gates = applied(m, op.recurrent_activation, gate_inputs, "gates")
+        gates = applied(m, self.functions["gates"], gate_inputs)
         z, r = gates[:units], gates[units:]
         h = wait(m, h, t["gates"], "h")
         kept = wait(m, a[2 * units :], t["gates"] - t["product"], "a") if op.reset_after else h
@@ -65,7 +65,7 @@ class GRUCell(Cell):
         p = rounded(m, exact, op.reset_type, op.reset_product, "reset_product")
         added = self._inner(m, p)
         x = wait(m, x[2 * units :], t["inner"] - t["product"], "x_h")
-        c = applied(m, op.activation, self._candidate_inputs(m, x, added), "candidate")
+        c = applied(m, self.functions["candidate"], self._candidate_inputs(m, x, added))
         z, h = (wait(m, v, t["candidate"] - t["gates"], n) for v, n in ((z, "z"), (h, "old_h")))
         outputs = [self._blend(m, *values, k) for k, values in enumerate(zip(z, h, c))]
         states = rounded(m, list(outputs), op.output_type, op.state, "state")

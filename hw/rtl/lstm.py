@@ -10,7 +10,7 @@ from ...sim.fixed import Fixed
 from ...sim.interval import exact_product
 from ...sim.ops.lstm import LSTM
 from . import cell
-from .cell import Cell, Values, applied, function, lift, multiplied, packed, rounded, settle, wait
+from .cell import Cell, Values, applied, lift, multiplied, packed, rounded, settle, wait
 from .core import elements
 from .layout import Layout
 from .matrix import MatrixKernel, check_reuse, legal_reuse
@@ -35,11 +35,11 @@ class LSTMCell(Cell):
         """When each tensor is there, in cycles after ``start``."""
         op, t = self.op, {"product": self.product.latency}
         t["sum"] = t["product"] + 1
-        t["gates"] = t["sum"] + cell.cast_cycles(op.gate_input) + function(op.recurrent_activation, 1).latency
-        t["candidate"] = t["sum"] + cell.cast_cycles(op.candidate_input) + function(op.activation, 1).latency
+        t["gates"] = t["sum"] + cell.cast_cycles(op.gate_input) + self.functions["gates"].latency
+        t["candidate"] = t["sum"] + cell.cast_cycles(op.candidate_input) + self.functions["candidate"].latency
         t["both"] = max(t["gates"], t["candidate"])
         t["new_cell"] = t["both"] + 2
-        t["cell_output"] = t["new_cell"] + function(op.cell_activation, 1).latency
+        t["cell_output"] = t["new_cell"] + self.functions["cell_output"].latency
         t["output"] = t["cell_output"] + 1
         t["state"] = t["cell"] = t["output"] + 1
         self.times, self.latency, self.state_latency = t, t["output"], t["state"]
@@ -55,13 +55,13 @@ class LSTMCell(Cell):
         sums = self.sums(m, wait(m, elements(self.x, op.input_type), t["product"], "x"), a, 4 * units)
         gate_inputs = rounded(m, sums[: 2 * units] + sums[3 * units :], op.gates_type, op.gate_input, "gate_input")
         candidate_inputs = rounded(m, sums[2 * units : 3 * units], op.gates_type, op.candidate_input, "candidate_input")
-        gates = applied(m, op.recurrent_activation, gate_inputs, "gates")
-        candidates = applied(m, op.activation, candidate_inputs, "candidate")
+        gates = applied(m, self.functions["gates"], gate_inputs)
+        candidates = applied(m, self.functions["candidate"], candidate_inputs)
         both = wait(m, gates, t["both"] - t["gates"], "gate")
         g = wait(m, candidates, t["both"] - t["candidate"], "candidate_wait")
         i, f, o = both[:units], both[units : 2 * units], both[2 * units :]
         new_cell = self._new_cell(m, f, wait(m, c, t["both"], "cell"), i, g)
-        cell_output = applied(m, op.cell_activation, new_cell, "cell_output")
+        cell_output = applied(m, self.functions["cell_output"], new_cell)
         o = wait(m, o, t["cell_output"] - t["both"], "o")
         hidden: Values = [settle(m, o[k] * cell_output[k], op.hidden_type, f"hidden_{k}") for k in range(units)]
         kept = wait(m, new_cell, t["output"] - t["new_cell"], "kept")

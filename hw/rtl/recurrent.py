@@ -75,7 +75,8 @@ class RecurrentCore(Core):
         return [*super().ports(), *self.probe_data.values(), *self.probe_valid.values()]
 
     def kernels(self) -> dict[str, Any]:
-        return {self.cell.name: self.cell, **self.cell.kernels()}
+        functions = {module.name: module for module in self.cell.functions.values()}
+        return {self.cell.name: self.cell, **self.cell.kernels(), **functions}
 
     def probes(self) -> Mapping[str, tuple[Signal, Signal, Layout]]:
         """(data, valid, layout) of every tensor inside of a step."""

@@ -8,7 +8,7 @@ from amaranth.hdl import Module
 
 from ...sim.ops.simple_rnn import SimpleRNN
 from . import cell
-from .cell import Cell, applied, function, multiplied, packed, rounded, wait
+from .cell import Cell, applied, multiplied, packed, rounded, wait
 from .core import elements
 from .layout import Layout
 from .matrix import MatrixKernel, check_reuse, legal_reuse
@@ -25,7 +25,7 @@ class SimpleRNNCell(Cell):
         zeros = op.recurrent_kernel[0] * 0
         self.product = cell.matrix(op.recurrent_kernel, op.accumulator, zeros, op.state.type, strategy, reuse)
         self.gate_input = self.product.latency + 1 + cell.cast_cycles(op.gate_input)
-        self.latency = self.gate_input + function(op.activation, 1).latency
+        self.latency = self.gate_input + self.functions["output"].latency
         self.state_latency = self.latency + 1
         self.probe("gate_input", op.units, self.gate_input)
         self.probe("state", op.units, self.state_latency)
@@ -38,7 +38,7 @@ class SimpleRNNCell(Cell):
         a = multiplied(m, self.product, f"{self.name}_product", self.start, elements(self.h, op.state.type))
         x = wait(m, elements(self.x, op.input_type), self.product.latency, "x")
         inputs = rounded(m, self.sums(m, x, a, op.units), op.gates_type, op.gate_input, "gate_input")
-        outputs = applied(m, op.activation, inputs, "output")
+        outputs = applied(m, self.functions["output"], inputs)
         states = rounded(m, outputs, op.output_type, op.state, "state")
         m.d.comb += [self.o.eq(packed(outputs, op.output_type)), self.h_next.eq(packed(states, op.state.type))]
         self.show(m, "gate_input", inputs)
