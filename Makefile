@@ -63,7 +63,7 @@ row: .venv/.demo build/images_fli.npy $(SOURCES) ## fli on a sensor row of 512 p
 
 proofs: .venv/.demo build/images_fli.npy $(SOURCES) ## every trained network of fli on 200 curves (half an hour)
 	for network in lite32_8:config lite16_8:config lite32_16:config_resource lite16_16:config_resource \
-	  stacked64x16_8:config_resource; do \
+	  stacked64x16_8:config_stacked; do \
 	  model=$${network%%:*} config=$${network##*:}; \
 	  $(RUN) build models/fli/$$model.h5 --config models/fli/$$config.yaml --output build/proofs_$$model && \
 	  $(RUN) verify build/proofs_$$model --level hls --level rtl --inputs build/images_fli.npy || exit 1; done

@@ -133,5 +133,9 @@ def _sections(graph: Graph, config: Config, node: Node) -> list[LayerConfig]:
     names = dict.fromkeys((node.name, node.layer, graph.labels.get(node.layer, "")))
     by_name = [config.hls.layer_name[name] for name in names if name in config.hls.layer_name]
     stem = node.op.stem.replace("_", "")
-    types = config.hls.layer_type.items()
-    return by_name + [own for name, own in types if name.removeprefix("Q").lower().replace("1d", "2d") == stem]
+    return by_name + [own for name, own in config.hls.layer_type.items() if _stem(name) == stem]
+
+
+def _stem(class_name: str) -> str:
+    """The operator's stem without its underscores."""
+    return class_name.removeprefix("Q").removeprefix("Fixed").lower().replace("1d", "2d")
