@@ -65,7 +65,7 @@ def test_the_interleaved_graph_computes_the_same(sequences: int) -> None:
 
     def together(x: np.ndarray) -> np.ndarray:
         """(count, 1, steps, channels) or (count, channels) to (frames, steps, sequences, channels)."""
-        steps = x.reshape(-1, sequences, x.shape[-2] if x.ndim == 4 else 1, x.shape[-1])
+        steps: np.ndarray = x.reshape(-1, sequences, x.shape[-2] if x.ndim == 4 else 1, x.shape[-1])
         return steps.swapaxes(1, 2)
 
     wide = interleave(graph, sequences)
