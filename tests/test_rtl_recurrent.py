@@ -23,6 +23,7 @@ from bitsmith.gen.verify.simulation import Drive
 from bitsmith.hw.rtl.recurrent import RecurrentCore
 from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fixed import IntArray
 from bitsmith.sim.ops import Flatten, GlobalAveragePool2D, GlobalMaxPool2D
 from bitsmith.sim.predict import Reference
 
@@ -63,10 +64,11 @@ def test_the_interleaved_graph_computes_the_same(sequences: int) -> None:
     batch = vectors.make(graph.inputs, 3 * sequences, SEED)
     expected = dict(zip(graph.outputs, Reference(graph).predict_raw(*batch.values())))
 
-    def together(x: np.ndarray) -> np.ndarray:
+    def together(x: IntArray) -> IntArray:
         """(count, 1, steps, channels) or (count, channels) to (frames, steps, sequences, channels)."""
-        steps: np.ndarray = x.reshape(-1, sequences, x.shape[-2] if x.ndim == 4 else 1, x.shape[-1])
-        return steps.swapaxes(1, 2)
+        steps: IntArray = x.reshape(-1, sequences, x.shape[-2] if x.ndim == 4 else 1, x.shape[-1])
+        frames: IntArray = steps.swapaxes(1, 2)
+        return frames
 
     wide = interleave(graph, sequences)
     got = Reference(wide).predict_raw(*(together(x) for x in batch.values()))
