@@ -65,7 +65,7 @@ def activate(layer: Layer, activation: Any, x: Array) -> Array:
 
 def _hard_sigmoid_slope(layer: Layer) -> float:
     """0 for Keras 2, whose slope is the usual one here."""
-    if layer.class_name in ("FixedGRU", "QGRU", "QLSTM"):
+    if layer.class_name == "FixedGRU" or layer.class_name.startswith("Q"):
         return 0.5
     return 1 / 6 if is_keras3(layer) else 0.0
 

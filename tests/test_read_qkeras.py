@@ -52,6 +52,16 @@ def test_hls4ml_issue_1472_depthwise(tmp_path: Path, suffix: str) -> None:
     assert_equal_to_keras(sequential(k, (16, 35, 1), layers, spread=3.0), tmp_path / f"model{suffix}")
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("function", ["hard_sigmoid", "hard_tanh"])
+def test_functions_that_are_qkeras_s_own(tmp_path: Path, suffix: str, function: str) -> None:
+    """By name alone: in a QKeras layer hard_sigmoid has the slope 1/2, not Keras's 0.2."""
+    k, q = legacy_keras()
+    dense = q.QDense(5, kernel_quantizer=bits(q), bias_quantizer=bits(q), activation=function)
+    layers = [q.QActivation(bits(q, 8, 3)), dense, q.QActivation(bits(q, 5, 1)), q.QActivation(function)]
+    assert_equal_to_keras(sequential(k, (7,), layers), tmp_path / f"model{suffix}")
+
+
 @pytest.mark.parametrize(
     ("pool", "strides", "padding"),
     [(1, 2, "valid"), (2, 1, "same"), (3, 2, "same"), ((2, 3), (1, 2), "same"), (3, 3, "valid")],

@@ -9,7 +9,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Constant, Fixed, Overflow, Rounding
 from ...sim.ops import Activation, Kind
 from ..config import Precision
-from ..quantize_activation import ONE, ZERO, activation_operators, exact_constant, plain_type, table_address
+from ..quantize_activation import HALF, ONE, ZERO, activation_operators, exact_constant, plain_type, table_address
 from ..quantizers import Quantizer, is_quantizer, parse_quantizer
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor, value_of
@@ -34,12 +34,18 @@ class Curve:
 
 _TABLES = {"sigmoid": 5, "tanh": 4, "softsign": 0, "softplus": 0, "elu": 0, "selu": 0, "swish": 0, "exp": 0}
 _SPELLINGS = {"silu": "swish", "exponential": "exp", "hard_silu": "hard_swish"}
+QKERAS_FUNCTIONS = {  # by their names in a QKeras layer; plain Keras's hard_sigmoid has another slope
+    "hard_sigmoid": Curve(Kind.HARD_SIGMOID, slope=HALF, offset=HALF, lower=ZERO, upper=ONE),
+    "hard_tanh": Curve(Kind.HARD_TANH, lower=Constant(-1), upper=ONE),
+}
 _FUNCTIONS = ("linear", "relu", "relu6", "leaky_relu", "hard_sigmoid", "softmax", *_TABLES, *_SPELLINGS)
 
 
 def curve(name: str, layer: Layer, keras3: bool) -> Curve:
     """The function of an activation's name; BitsmithError for an unknown one."""
     name = _SPELLINGS.get(name, name)
+    if layer.class_name.startswith("Q") and name in QKERAS_FUNCTIONS:
+        return QKERAS_FUNCTIONS[name]
     if name in ("relu", "relu6"):
         return Curve(Kind.RELU, upper=Constant(6) if name == "relu6" else None)
     if name == "leaky_relu":

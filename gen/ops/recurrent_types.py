@@ -22,21 +22,17 @@ from typing import Any
 
 from ...sim.cast import Cast
 from ...sim.errors import BitsmithError
-from ...sim.fixed import Constant, Fixed, Overflow, Rounding
+from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.op import Spec
 from ...sim.ops import Activation, Kind
 from ..config import Precision
-from ..quantize_activation import EXACT_TABLE_BITS, HALF, ONE, ZERO, activation_operators, plain_type, table_address
+from ..quantize_activation import EXACT_TABLE_BITS, activation_operators, plain_type, table_address
 from ..quantizers import is_quantizer, parse_quantizer
 from ..read.build import Builder, value_of
 from ..read.network import Layer
-from .activation import Curve, curve, exact_precision, is_keras3
+from .activation import QKERAS_FUNCTIONS, Curve, curve, exact_precision, is_keras3
 
 TABLE_BITS = 12
-_HARD = {  # QKeras's and FixedGRU's; plain Keras's hard_sigmoid has another slope
-    "hard_sigmoid": Curve(Kind.HARD_SIGMOID, slope=HALF, offset=HALF, lower=ZERO, upper=ONE),
-    "hard_tanh": Curve(Kind.HARD_TANH, lower=Constant(-1), upper=ONE),
-}
 _TAIL: dict[str, Callable[[int], float]] = {
     "sigmoid": lambda bits: (bits + 1) * log(2),
     "tanh": lambda bits: (bits + 2) * log(2) / 2,
@@ -116,7 +112,7 @@ class Types:
     def _entry(self, activation: Any, role: str) -> Precision | None:
         """What the configuration, or FixedGRU, rounds the function's input to; FixedGRU's hard functions are exact."""
         entry = self.given(f"{role}_input")
-        return None if self.own is not None and _name(activation) in _HARD else entry
+        return None if self.own is not None and _name(activation) in QKERAS_FUNCTIONS else entry
 
     def _quantized(self, activation: Any, role: str, total: Fixed) -> Activation:
         where = f"'{self.layer.name}' ({role})"
@@ -145,7 +141,8 @@ class Types:
         if name == "linear":
             return Curve(Kind.LINEAR)
         own = self.quantized or self.own is not None
-        return _HARD[name] if own and name in _HARD else curve(name, self.layer, is_keras3(self.layer))
+        known = own and name in QKERAS_FUNCTIONS
+        return QKERAS_FUNCTIONS[name] if known else curve(name, self.layer, is_keras3(self.layer))
 
     def _inner(self, name: str) -> Precision | None:
         """hls4ml's name for the function inside of a layer: ``<layer>_sigmoid``."""

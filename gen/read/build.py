@@ -148,5 +148,7 @@ def _has_quantizer(layer: Layer) -> bool:
 
 
 def value_of(data: Any) -> Any:
-    """An attribute that may be wrapped as ``{"class_name": …, "config": …}``: its class name."""
-    return data["class_name"] if isinstance(data, dict) and "class_name" in data else data
+    """An attribute that may be wrapped as ``{"class_name": …, "config": …}``: its class name, a function's own name."""
+    if not isinstance(data, dict) or "class_name" not in data:
+        return data
+    return data.get("config") if data["class_name"] == "function" else data["class_name"]
