@@ -10,6 +10,7 @@ from contract import Need, OperatorContract
 from definitions import Real
 from hardware import FRAMES, SEED, Case, Hardware, draw
 
+from bitsmith.gen.hls import cores
 from bitsmith.gen.verify.simulation import Drive
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Spec
@@ -46,7 +47,7 @@ class TestArgmax(OperatorContract):
     bad: ClassVar = {
         "a threshold out of range": (lambda: Argmax(S8, 128), "threshold 128 is outside fixed<8,4>; give -128 to 127"),
         "a negative threshold of unsigned": (lambda: Argmax(U4, -1), "threshold -1 is outside"),
-        "an image": (lambda: Argmax(S8, 0).infer(Spec((2, 2, 2), S8)), "flatten it first"),
+        "an image in HLS": (lambda: cores.argmax(Spec((2, 2, 2), S8), Spec((2, 2, 1), S8)), "flatten it, or use the"),
     }
 
     def float_result(self, op: Argmax, *x_float: Real) -> Real:

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from test_gru import gru
+from test_lstm import lstm
+from test_simple_rnn import simple_rnn
 
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
@@ -22,6 +25,7 @@ from bitsmith.sim.ops import (
     BatchNorm,
     Concatenate,
     Conv2D,
+    Crop,
     Dense,
     DepthwiseConv2D,
     Flatten,
@@ -29,6 +33,8 @@ from bitsmith.sim.ops import (
     GlobalMaxPool2D,
     Kind,
     MaxPool2D,
+    RepeatVector,
+    Reverse,
     Softmax,
 )
 from bitsmith.sim.serial import decode, decode_operator, encode
@@ -55,6 +61,12 @@ OPERATORS: list[Operator] = [
     Concatenate((A, A, A)),
     Softmax(A, Fixed(False, 4, 4), Fixed(False, 1, 8), Fixed(False, 4, 4), Fixed(False, 1, 8), B),
     Argmax(A, threshold=-3),
+    Crop(A, (0, 2), (1, 3), (0, 4)),
+    RepeatVector(A, 5),
+    Reverse(A, interleaved=True),
+    gru(reset_after=False, initial_type=A),
+    lstm(with_cell=True),
+    simple_rnn(),
 ]
 
 

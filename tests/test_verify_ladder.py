@@ -82,6 +82,9 @@ def test_a_flipped_bit_in_the_verilog_names_its_layer(built: Path) -> None:
         "index": [0, 0, 0],
         "expected": int(x[0, 0, 0, 0]) + 3,
         "got": int(x[0, 0, 0, 0]) + 2,
+        "step": None,
+        "unit": None,
+        "tensor": None,
     }
 
 

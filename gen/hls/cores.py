@@ -245,6 +245,8 @@ def softmax(op: Softmax, x: Spec) -> Core:
 
 
 def argmax(x: Spec, y: Spec) -> Core:
+    if len(x.shape) != 1:
+        raise BitsmithError(f"argmax of an input of shape {x.shape} has no HLS core; flatten it, or use the Verilog")
     lines = [typedef("x_t", cpp(x.type)), typedef("y_t", cpp(y.type)), *sizes(channels=x.shape[-1])]
     return Core("argmax", lines, ["argmax.hpp", "pixels.hpp"])
 

@@ -36,7 +36,7 @@ def verify(
     gets a line at each step.
 
     Returns {"model", "vectors", "seed", "levels": {LEVEL: {"compared", "mismatches", "seconds", "problems"}},
-    "first_divergence": null or {"level", "layer", "node", "frame", "index", "expected", "got"}, "cycles": null or
+    "first_divergence": null or the fields of ``diverge.Divergence``, "cycles": null or
     {"latency_cycles", "interval_cycles", "predicted_latency_cycles", "predicted_interval_cycles", "equal"}, "passed"},
     and writes it as ``verify.json``. ``compared`` and ``mismatches`` count frames. BitsmithError for bad input or a
     missing tool.
