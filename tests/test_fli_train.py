@@ -15,6 +15,7 @@ from bitsmith.models.fli import train as training
 from bitsmith.models.fli.network import STUDENTS, float_network, load
 from bitsmith.models.fli.quantization import EIGHT
 from bitsmith.models.fli.synthetic import make_curves
+from bitsmith.models.run_folder import prepare
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
 
@@ -106,7 +107,7 @@ def test_a_run_writes_its_files_and_is_not_done_twice(tmp_path: Path, monkeypatc
 @needs_keras
 def test_finished_jobs_are_not_done_again(tmp_path: Path) -> None:
     plan = tiny_plan()
-    checkpoints = training._prepare(tmp_path, plan)
+    checkpoints = prepare(tmp_path, plan)
     reports: list[str] = []
     for _ in range(2):
         runner = training.Runner(plan, tmp_path, checkpoints, lambda name, *rest: reports.append(name))

@@ -10,10 +10,10 @@ from typing import Any
 
 from ...hw import hls as cores_folder
 from ...sim.errors import BitsmithError
-from ...sim.recurrent import Recurrent
 from ..config import Config
 from ..ir import Graph
 from ..names import safe_name
+from ..passes.interleave import recurrent
 from . import bench
 from .extension import flow
 from .layers import LayerList, layer_list, live
@@ -50,7 +50,7 @@ def make_model(graph: Graph, config: Config, layers: LayerList, top: str, folder
     outputs = [layers.names[name] for name in graph.outputs]
     model = ModelGraph.from_layer_list(settings, layers.layers, list(layers.inputs), outputs)
     model.config.trace_output = True
-    if any(isinstance(node.op, Recurrent) for node in graph.nodes):
+    if recurrent(graph):
         model.config.pipeline_style = "dataflow"  # hls4ml's other style unrolls the loop over the steps
     return model
 

@@ -43,7 +43,7 @@ def interleave(graph: Graph, sequences: int) -> Graph:
     )
     nodes = []
     for node in graph.nodes:
-        op = _operator(node, specs[node.inputs[0]].shape, specs[node.name].shape, sequences)
+        op = _operator(node, specs[node.inputs[0]].shape, sequences)
         nodes.append(replace(node, op=op))
     result = replace(graph, inputs=inputs, nodes=tuple(nodes))
     check_graph(result)
@@ -59,7 +59,7 @@ def interleaved_shape(shape: Shape, sequences: int, where: str) -> Shape:
     return (shape[1], sequences, shape[2])
 
 
-def _operator(node: Node, x: Shape, y: Shape, sequences: int) -> Operator:
+def _operator(node: Node, x: Shape, sequences: int) -> Operator:
     """The operator of the interleaved graph."""
     op: Any = node.op
     if hasattr(op, "interleaved"):

@@ -12,6 +12,7 @@ import numpy as np
 from ...sim.fixed import IntArray
 from ...sim.recurrent import Recurrent
 from ..ir import Graph
+from ..passes.interleave import recurrent
 from .vectors import Batch
 
 
@@ -151,7 +152,5 @@ def named(level: str, graph: Graph, found: Difference, frame: int) -> Divergence
     own = [name, node.layer] if node else [name]
     layer = next((graph.labels[key] for key in own if key in graph.labels), own[-1] or name)
     place = Divergence(level, layer, name, frame, found.index, found.expected, found.got, tensor=inner or None)
-    sequence = (
-        found.index is not None and len(found.index) == 3 and any(isinstance(n.op, Recurrent) for n in graph.nodes)
-    )
+    sequence = found.index is not None and len(found.index) == 3 and recurrent(graph)
     return replace(place, step=found.index[1], unit=found.index[2]) if sequence and found.index else place

@@ -111,13 +111,6 @@ def hold_value(m: Module, there: Value, value: Value, name: str) -> Signal:
     return out
 
 
-def fitted(m: Module, value: Value, type_: Fixed, name: str) -> Signal:
-    """The value in exactly the type's bits, in the same cycle."""
-    out = Signal(shape_of(type_), name=name)
-    m.d.comb += out.eq(value)
-    return out
-
-
 def wait(m: Module, values: Values, cycles: int, name: str) -> Values:
     """The values, ``cycles`` registers later."""
     return [delay(m, value, cycles, f"{name}_{k}") for k, value in enumerate(values)]

@@ -13,7 +13,7 @@ from . import cell
 from .cell import Cell, Values, applied, lift, multiplied, packed, rounded, settle, wait
 from .core import elements
 from .layout import Layout
-from .matrix import MatrixKernel, check_reuse, legal_reuse
+from .matrix import MatrixKernel, check_reuse, fit, legal_reuse
 from .recurrent import RecurrentCore
 
 
@@ -92,7 +92,7 @@ class LSTMCell(Cell):
         sources: list[tuple[Fixed, Values]] = [(op.hidden_type, hidden), (op.new_cell_type, new_cell)]
         parts = []
         for n, (source, values) in enumerate(sources):
-            parts += [cell.fitted(m, lift(v, source, type_), type_, f"out_{n}_{k}") for k, v in enumerate(values)]
+            parts += [fit(m, lift(v, source, type_), type_, f"out_{n}_{k}") for k, v in enumerate(values)]
         return packed(parts, type_)
 
 

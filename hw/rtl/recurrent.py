@@ -19,6 +19,7 @@ from .cell import Cell
 from .core import Core, Timing, delay, elements
 from .layout import Layout
 from .requantize import requantize
+from .sharing import hold
 
 
 class RecurrentCore(Core):
@@ -113,7 +114,7 @@ class RecurrentCore(Core):
         first, last, ends, emits = (Signal(name=n) for n in ("first", "last", "ends", "emits"))
         m.d.comb += [first.eq(row == 0), last.eq(row == rows - 1), ends.eq(beat == row_beats - 1)]
         m.d.comb += emits.eq(1 if self.op.return_sequences else last)
-        idle = self._idle(m, step, ends & ~last)
+        idle = hold(m, step, self.reuse, ends & ~last, self.wait)
         given = Cat(*(port.tvalid for port in self.inputs[1:])).all() if self.inputs[1:] else Const(1)
         ready = idle & (self.m_room | ~emits)
         m.d.comb += [step.eq(ready & self.inputs[0].tvalid & (given | ~first)), emit.eq(step & emits)]
@@ -124,18 +125,6 @@ class RecurrentCore(Core):
             with m.If(ends):
                 m.d.sync += row.eq(Mux(last, 0, row + 1))
         return beat, first
-
-    def _idle(self, m: Module, step: Value, pauses: Value) -> Value:
-        """High while a step may be taken."""
-        most = self.reuse + self.wait
-        if most == 1:
-            return Const(1)
-        count = Signal(range(most), name="hold")
-        with m.If(step):
-            m.d.sync += count.eq(Mux(pauses, most - 1, self.reuse - 1))
-        with m.Elif(count != 0):
-            m.d.sync += count.eq(count - 1)
-        return count == 0
 
     @property
     def _word(self) -> int:

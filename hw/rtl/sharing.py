@@ -24,13 +24,16 @@ def split(outputs: int, reuse: int) -> tuple[int, int]:
     return reuse // columns, columns
 
 
-def hold(m: Module, taken: Value, reuse: int) -> Value:
-    """High while a step may be taken: not in the ``reuse`` - 1 cycles behind one that must stay."""
-    if reuse == 1:
+def hold(m: Module, taken: Value, reuse: int, pauses: Value | None = None, pause: int = 0) -> Value:
+    """High while a step may be taken: not in the ``reuse`` - 1 cycles behind one that must stay.
+
+    ``pause`` cycles more behind one during which ``pauses`` is high.
+    """
+    if reuse + pause == 1:
         return Const(1)
-    count = Signal(range(reuse), name="hold")
+    count = Signal(range(reuse + pause), name="hold")
     with m.If(taken):
-        m.d.sync += count.eq(reuse - 1)
+        m.d.sync += count.eq(reuse - 1 if pauses is None else Mux(pauses, reuse + pause - 1, reuse - 1))
     with m.Elif(count != 0):
         m.d.sync += count.eq(count - 1)
     return count == 0

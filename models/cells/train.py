@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ...sim.errors import BitsmithError
+from ..run_folder import prepare, write_beside
 from . import accuracy, mixing, network, quantization
 from .data import Dataset, Split, load
 from .display import progress_bar
@@ -69,10 +69,10 @@ def train(
     )
     folder = Path(out) if out is not None else Path("build") / "train" / f"cells-{data}"
     datasets = _load(settings)
-    checkpoints = _prepare(folder, settings)
+    checkpoints = prepare(folder, settings)
     with progress_bar(dict(zip(STAGES, settings.epochs, strict=True)), seed, progress) as report:
         result = _run(_Runner(settings, *datasets, checkpoints, report), folder)
-    _write_beside(folder / "accuracy.json", lambda path: path.write_text(json.dumps(result, indent=1) + "\n"))
+    write_beside(folder / "accuracy.json", lambda path: path.write_text(json.dumps(result, indent=1) + "\n"))
     shutil.rmtree(checkpoints)
     return result
 
@@ -114,7 +114,7 @@ def _run(stages: _Runner, folder: Path) -> dict[str, Any]:
     student, bits, before = stages.quantized_student(distilled, teacher)
 
     model_file = folder / "student2.h5"
-    _write_beside(model_file, lambda path: network.save(student, path))
+    write_beside(model_file, lambda path: network.save(student, path))
     networks = {
         "teacher": teacher,
         "student_float_from_scratch": scratch,
@@ -196,28 +196,3 @@ class _Runner:
         model.set_weights(weights)
         part = Split(self.dataset.validation.images[:200], self.dataset.validation.labels[:200])
         return predict(network.outputs_of(model, "relu1"), part), predict(network.outputs_of(model, "relu2"), part)
-
-
-def _prepare(folder: Path, settings: Settings) -> Path:
-    """The checkpoints' folder; an earlier run with other settings is an error, for it may be days of work."""
-    checkpoints = folder / "checkpoints"
-    note = checkpoints / "settings.json"
-    text = json.dumps(asdict(settings), indent=1) + "\n"
-    try:
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        if not note.exists():
-            note.write_text(text)
-        elif note.read_text() != text:
-            raise BitsmithError(
-                f"{folder} holds an unfinished run with other settings; give another --output or remove {checkpoints}"
-            )
-    except OSError as error:
-        raise BitsmithError(f"cannot write to {folder}: {error.strerror}; give another --output") from None
-    return checkpoints
-
-
-def _write_beside(path: Path, write: Callable[[Path], object]) -> None:
-    """Write to a neighbour, then rename, so that a file that was there stays whole until the new one is."""
-    beside = path.with_name(f".{path.name}.part{path.suffix}")
-    write(beside)
-    beside.replace(path)

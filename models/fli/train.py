@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from ...sim.errors import BitsmithError
 from ..cells.display import progress_bar
 from ..cells.network import keras, require_training_extra, save
+from ..run_folder import prepare, write_beside
 from . import measure, network, results
 from .jobs import Job, Plan, full_plan, quick_plan
 from .stages import BATCH, CLIP_NORM, Report, Stage, run
@@ -46,7 +46,7 @@ def train(
         raise BitsmithError(f"seed {seed} is out of range; give 0 to {2**32 - 5}")
     folder = Path(out) if out is not None else Path("build") / "train" / "fli"
     plan = quick_plan(seed) if quick else full_plan(seed)
-    checkpoints = _prepare(folder, plan)
+    checkpoints = prepare(folder, plan)
     with progress_bar({job.name: job.steps for job in plan.jobs}, seed, progress) as report:
         runner = Runner(plan, folder, checkpoints, report)
         for job in plan.jobs:
@@ -83,7 +83,7 @@ class Runner:
         np.savez(self.checkpoints / f"{job.name}.npz", *weights)
         found["training"] = {**asdict(cost), "curves": len(data), "batch": BATCH, "clip_norm": CLIP_NORM}
         found |= self._measured(job, model)
-        _write_beside(note, lambda path: path.write_text(json.dumps(found, indent=1) + "\n"))
+        write_beside(note, lambda path: path.write_text(json.dumps(found, indent=1) + "\n"))
         for stem in (stem for stem, name in self.plan.files.items() if name == job.name):
             self.save(job, stem)
 
@@ -92,7 +92,7 @@ class Runner:
         model = self._model(job, job.precision.exact_in)[0]
         model.set_weights(self.weights(job.name))
         network.put_on_grid(model)
-        _write_beside(self.folder / f"{stem}.h5", lambda path: save(model, path))
+        write_beside(self.folder / f"{stem}.h5", lambda path: save(model, path))
 
     def write_results(self) -> dict[str, Any]:
         """results.json and results.md of all jobs that are done."""
@@ -103,8 +103,8 @@ class Runner:
             for stem in self.plan.files
             if (self.folder / f"{stem}.h5").exists()
         }
-        _write_beside(self.folder / "results.json", lambda path: path.write_text(json.dumps(result, indent=1) + "\n"))
-        _write_beside(self.folder / "results.md", lambda path: path.write_text(results.markdown(result)))
+        write_beside(self.folder / "results.json", lambda path: path.write_text(json.dumps(result, indent=1) + "\n"))
+        write_beside(self.folder / "results.md", lambda path: path.write_text(results.markdown(result)))
         return result
 
     def weights(self, name: str) -> Weights:
@@ -120,7 +120,7 @@ class Runner:
             model = network.float_network(teacher.units)
             model.set_weights(self.weights(name))
             curves = network.predict(model, self.curves["train"].tpsf).astype(np.float32)
-            _write_beside(path, lambda beside: np.save(beside, curves))
+            write_beside(path, lambda beside: np.save(beside, curves))
         stored: NDArray[np.float32] = np.load(path, allow_pickle=False)
         return stored
 
@@ -143,28 +143,3 @@ class Runner:
         trained, before = (self._model(job, job.precision.exact_in)[0] for _ in range(2))
         trained.set_weights(model.get_weights())
         return {"metrics": measure.metrics(trained, sets), "before_training": measure.metrics(before, sets)}
-
-
-def _prepare(folder: Path, plan: Plan) -> Path:
-    """The checkpoints' folder; an earlier run with another plan is an error, for it may be hours of work."""
-    checkpoints = folder / "checkpoints"
-    note = checkpoints / "settings.json"
-    text = json.dumps(asdict(plan), indent=1) + "\n"
-    try:
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        if not note.exists():
-            note.write_text(text)
-        elif note.read_text() != text:
-            raise BitsmithError(
-                f"{folder} holds an unfinished run with other settings; give another --output or remove {checkpoints}"
-            )
-    except OSError as error:
-        raise BitsmithError(f"cannot write to {folder}: {error.strerror}; give another --output") from None
-    return checkpoints
-
-
-def _write_beside(path: Path, write: Callable[[Path], object]) -> None:
-    """Write to a neighbour, then rename, so that a file that was there stays whole until the new one is."""
-    beside = path.with_name(f".{path.stem}.part{path.suffix}")
-    write(beside)
-    beside.replace(path)
