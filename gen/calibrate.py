@@ -11,6 +11,7 @@ from ..sim.errors import BitsmithError
 from ..sim.fixed import Fixed, FloatArray
 from .config import Config
 from .float_model import run
+from .layer_config import GDN_CLASSES
 from .ops.batch_norm import normalization
 from .ops.reverse import directions
 from .passes.fold_batch_norm import fold_batch_norm
@@ -23,7 +24,7 @@ from .read.network import BIDIRECTIONAL, STATES, Layer, Network
 MODES = "RND_CONV,SAT"
 BATCH = 64
 _PASSES = ("Flatten", "Reshape", "Dropout", "MaxPool", "GlobalMax", "ZeroPadding", "Concatenate", "Spatial", "Gaussian",
-           "Alpha", "Activity", "RepeatVector", "Cropping")  # fmt: skip
+           "Alpha", "Activity", "RepeatVector", "Cropping", "UpSampling")  # fmt: skip
 """Layers that hand on values as they are; they keep their input's type."""
 
 
@@ -38,7 +39,8 @@ def calibrate(model: Path, data: Path, bits: int = 8) -> dict[str, Any]:
         check_class(layer)
     if len(network.inputs) != 1:
         raise BitsmithError(f"{model} has {len(network.inputs)} inputs; calibrate takes models with one")
-    shape = input_shape(next(layer for layer in network.layers if layer.key == network.inputs[0]))
+    first = next(layer for layer in network.layers if layer.key == network.inputs[0])
+    shape = input_shape(first, None)
     return propose(network, load_data(Path(data), shape), bits)
 
 
@@ -72,7 +74,7 @@ def propose(network: Network, x: FloatArray, bits: int) -> dict[str, Any]:
             names |= {layer.name: {"Precision": entry}} if entry else {}
             continue
         entry = _weights(layer, bits)
-        if not layer.class_name.startswith("Q") and not layer.class_name.startswith(_PASSES):
+        if not layer.class_name.startswith(("Q", "FixedGDN", *_PASSES)):
             entry["result"] = precision(*ranges[layer.key], bits)
         if entry:
             names[layer.name] = {"Precision": entry}
@@ -141,6 +143,8 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
 
     A bias has twice the bits, but none far below what the products resolve.
     """
+    if layer.class_name in GDN_CLASSES:  # types that fit its parameters are its defaults
+        return {}
     if layer.class_name == "BatchNormalization":
         values = next(iter(layer.weights.values()))
         a = Attributes(layer.name, layer.config)

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, PositiveInt, ValidationError, field_validator
 
 from ..sim.errors import BitsmithError
 from ..sim.fixed import Fixed
-from .layer_config import LayerConfig, Precision, Section, check_type
+from .layer_config import GDN_CLASSES, GDNConfig, LayerConfig, Precision, Section, check_type
 from .suggest import choose, suggest
 
 __all__ = ["BitsmithConfig", "Config", "HLSConfig", "LayerConfig", "Precision", "load_config", "parse_config"]
@@ -36,6 +36,8 @@ class BitsmithConfig(Section):
 
     input: str | dict[str, str] | None = None
     """Type of the input(s), e.g. ``ufixed<8,0>``, or one for each input's name."""
+    image: tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width of the images, in place of those in the model's file: for networks that take any size."""
     output: Literal["argmax"] | None = None
     """``argmax`` appends the decision; a softmax before it is dropped."""
     threshold: float | None = None
@@ -115,6 +117,11 @@ class Config(Section):
         named = next((s for s in sections if s is not None and s.explicit(role)), None)
         return None if named is None else named.lookup(role)
 
+    def gdn(self, name: str, class_name: str) -> dict[str, Any]:
+        """How a GDN finds its gain, as far as something is said: by layer, by type, for the model."""
+        sections = [self.hls.model, self.hls.layer_type.get(class_name), self.hls.layer_name.get(name)]
+        return {key: value for s in sections if s is not None for key, value in s.gdn().items()}
+
     def input_precision(self, name: str) -> Precision | None:
         """``Bitsmith: input`` for this input."""
         given = self.bitsmith.input
@@ -123,7 +130,8 @@ class Config(Section):
 
     def check_layers(self, names: Iterable[str], classes: Iterable[str], inputs: Iterable[str] = ()) -> None:
         """BitsmithError for a layer name or type in the configuration that the model does not have."""
-        known, types = list(names), sorted(set(classes))
+        known, kinds = list(names), list(classes)
+        types = sorted(set(kinds))
         for name in self.hls.layer_name:
             if name not in known and not any(name.startswith(f"{k}_") and _derived(name[len(k) + 1 :]) for k in known):
                 raise BitsmithError(f"HLSConfig.LayerName: the model has no layer '{name}'{suggest(name, known)}")
@@ -132,10 +140,21 @@ class Config(Section):
                 raise BitsmithError(
                     f"HLSConfig.LayerType: the model has no layer of type '{name}'{suggest(name, types)}"
                 )
+        self._check_gdn(dict(zip(known, kinds)))
         given = self.bitsmith.input
         for name in given if isinstance(given, dict) else ():
             if name not in inputs:
                 raise BitsmithError(f"Bitsmith.input: the model has no input '{name}'{suggest(name, list(inputs))}")
+
+    def _check_gdn(self, classes: dict[str, str]) -> None:
+        """BitsmithError where ``Bitsmith`` stands with a layer (``classes``: by name) or a class that is no GDN."""
+        named = [
+            (f"LayerName.{name}", section, classes.get(name, "?")) for name, section in self.hls.layer_name.items()
+        ]
+        typed = [(f"LayerType.{name}", section, name) for name, section in self.hls.layer_type.items()]
+        for where, section, class_name in [*named, *typed]:
+            if section.gdn() and class_name not in GDN_CLASSES:
+                raise BitsmithError(f"HLSConfig.{where}.Bitsmith is for GDN, not for {class_name}; remove it")
 
 
 _DERIVED = {"linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softmax", "elu",
@@ -211,5 +230,6 @@ def _keys(location: list[str]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {"HLSConfig": HLSConfig, "Bitsmith": BitsmithConfig, "Model": LayerConfig}
     section: type[BaseModel] = Config
     for part in location:
-        section = sections.get(part, LayerConfig)
+        inside = part == "Bitsmith" and section is LayerConfig
+        section = GDNConfig if inside else sections.get(part, LayerConfig)
     return [field.alias or name for name, field in section.model_fields.items()]

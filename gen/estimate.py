@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 from ..hw.rtl.recurrent import RecurrentCore
 from ..sim.errors import BitsmithError
+from ..sim.fixed import Rounding
+from ..sim.ops import GDN
 from .config import Config, parse_config
 from .folder import open_build, write_json
 from .ir import Graph
@@ -33,6 +36,9 @@ def estimate(folder: str | Path, resources: str = "formula", image: tuple[int, i
     steady state, and ``recurrence_cycles``, from a sequence's step to its next. With ``image``, (height, width) in
     pixels of one sequence each, also ``image`` and ``frames_per_second``: images a second, the last frame of each
     filled up.
+
+    A gdn's row adds what is proven of its gain for every sum it can meet: it is off by no more than ``gain_error`` of
+    itself plus ``gain_rounding``, unless ``gain_saturates``, that is, unless the largest is too large for its type.
 
     BitsmithError where the folder is no build, or an ``image`` is given for a network that has no recurrent layer.
     """
@@ -92,6 +98,23 @@ def _row(plan: Plan, stage: PlannedStage, schedule: Schedule) -> dict[str, Any]:
         "fifo_depth": max(depths),
         **cost.to_json(),
         **_recurrence(stage, schedule),
+        **_gain(plan, stage),
+    }
+
+
+def _gain(plan: Plan, stage: PlannedStage) -> dict[str, float | bool]:
+    """What is proven of a gdn's gain, with the error rounded up; nothing for other stages."""
+    op = next((op for op in (plan.graph.node(name).op for name in stage.nodes) if isinstance(op, GDN)), None)
+    if op is None:
+        return {}
+    error, gain = op.root.error, op.gain
+    digits = 2 - math.floor(math.log10(error))
+    step = 2.0**-gain.type.fraction
+    cut = gain.rounding in (Rounding.TRN, Rounding.TRN_ZERO)
+    return {
+        "gain_error": math.ceil(error * 10**digits) / 10**digits,
+        "gain_rounding": step if cut else step / 2,
+        "gain_saturates": op.root.range[1] * (1 + error) > gain.type.raw_max * step,
     }
 
 

@@ -15,9 +15,12 @@ from ..sim.fixed import FloatArray, quantize, to_float
 from ..sim.table import FUNCTIONS
 from ..sim.window import pad, windows
 from .float_recurrent import recurrent
+from .layer_config import GDN_CLASSES
 from .ops.activation import is_keras3
 from .ops.batch_norm import normalization
-from .ops.window import dimensions, pair, same_padding
+from .ops.conv2d_transpose import trimmed
+from .ops.gdn import normalized
+from .ops.window import around, dimensions, pair, same_padding
 from .quantize_activation import plain_type
 from .quantize_weights import quantize_weights
 from .quantizers import is_quantizer, parse_quantizer
@@ -82,6 +85,9 @@ _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
     "hard_sigmoid": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
     "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "abs": np.abs,
+    "absolute": np.abs,
+    "round": np.rint,
     "silu": FUNCTIONS["swish"],
     "exponential": FUNCTIONS["exp"],
     "softmax": softmax,
@@ -157,6 +163,22 @@ def _convolution(layer: Layer, x: Array) -> Array:
     return _flat(layer, np.einsum("bhwcij,ijco->bhwo", view, kernel, optimize=True)) + _bias(layer)
 
 
+def _transposed(layer: Layer, x: Array) -> Array:
+    kernel = _weight(layer, 0, ("kernel",))
+    kernel, d = kernel if kernel.ndim == 4 else kernel[np.newaxis], dimensions(layer)
+    image, a = x if d == 2 else x[:, np.newaxis], Attributes(layer.name, layer.config)
+    (sh, sw), (dh, dw) = pair(a.sizes("strides", d)), pair(a.sizes("dilation_rate", d))
+    (rows, columns), (kh, kw) = image.shape[1:3], kernel.shape[:2]
+    crop, extend = trimmed(a, (rows, columns), (kh, kw), (sh, sw), (dh, dw), d)
+    height, width = (rows - 1) * sh + (kh - 1) * dh + 1 + extend[0], (columns - 1) * sw + (kw - 1) * dw + 1 + extend[1]
+    y = np.zeros((len(x), height, width, kernel.shape[2]))
+    for i, j in np.ndindex(kh, kw):
+        places = y[:, i * dh :, j * dw :][:, : (rows - 1) * sh + 1 : sh, : (columns - 1) * sw + 1 : sw]
+        places += image @ kernel[i, j].T
+    (top, bottom), (left, right) = crop
+    return _flat(layer, y[:, top : height - bottom, left : width - right]) + _bias(layer)
+
+
 def _depthwise(layer: Layer, x: Array, bias: bool = True) -> Array:
     names = ("depthwise", "depthwise_kernel", "kernel")
     kernel = _weight(layer, 0, names)
@@ -200,19 +222,20 @@ def _batch_norm(layer: Layer, x: Array) -> Array:
 
 
 def _zero_padding(layer: Layer, x: Array) -> Array:
-    from .ops.max_pool2d import padding_pairs
-
-    rows, columns = padding_pairs(layer.config.get("padding", 1), dimensions(layer)) or ((0, 0), (0, 0))
-    image = pad(x if dimensions(layer) == 2 else x[:, np.newaxis], (rows, columns))
-    return _flat(layer, image)
+    padding = around(Attributes(layer.name, layer.config), "padding", dimensions(layer))
+    return _flat(layer, pad(x if dimensions(layer) == 2 else x[:, np.newaxis], padding))
 
 
 def _cropping(layer: Layer, x: Array) -> Array:
-    from .ops.max_pool2d import padding_pairs
-
-    cut = padding_pairs(layer.config.get("cropping", 1), dimensions(layer)) or ((0, 0), (0, 0))
+    cut = around(Attributes(layer.name, layer.config), "cropping", dimensions(layer))
     rows, columns = (slice(a, n - b) for (a, b), n in zip(cut, x.shape[1:3] if x.ndim == 4 else (1, x.shape[1])))
     return x[:, rows, columns] if x.ndim == 4 else x[:, columns]
+
+
+def _up_sampling(layer: Layer, x: Array) -> Array:
+    for axis, factor in enumerate(Attributes(layer.name, layer.config).sizes("size", dimensions(layer), 2), 1):
+        x = np.repeat(x, factor, axis=axis)
+    return x
 
 
 def _relu(layer: Layer, x: Array) -> Array:
@@ -231,6 +254,8 @@ def _same(layer: Layer, x: Array) -> Array:
 
 
 _BY_CLASS: dict[str, Callable[[Layer, Array], Array]] = {
+    "Conv2DTranspose": _transposed,
+    "Conv1DTranspose": _transposed,
     "Conv": _convolution,
     "DepthwiseConv": _depthwise,
     "SeparableConv": _separable,
@@ -244,12 +269,17 @@ _BY_CLASS: dict[str, Callable[[Layer, Array], Array]] = {
     "BatchNormalization": _batch_norm,
     "ZeroPadding": _zero_padding,
     "Cropping": _cropping,
+    "UpSampling": _up_sampling,
     "RepeatVector": lambda layer, x: np.repeat(x[:, np.newaxis], layer.config["n"], axis=1),
     "Flatten": lambda layer, x: x.reshape(len(x), -1),
     "Reshape": lambda layer, x: x.reshape(len(x), *layer.config["target_shape"]),
+    **dict.fromkeys(GDN_CLASSES, normalized),
     "ReLU": _relu,
     "LeakyReLU": _leaky_relu,
     "ELU": lambda layer, x: FUNCTIONS["elu"](x),
+    "TFOpLambda": lambda layer, x: activate(layer, str(layer.config.get("function")).removeprefix("math."), x),
+    "Absolute": lambda layer, x: np.abs(x),
+    "Round": lambda layer, x: np.rint(x),
     "Softmax": lambda layer, x: softmax(x),
     "Activation": _same,
     "Dropout": _same,

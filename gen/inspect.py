@@ -7,6 +7,7 @@ from typing import Any
 
 from ..sim.errors import BitsmithError
 from .config import Config, load_config, parse_config
+from .ops.gdn import described
 from .passes.fold_batch_norm import fold_batch_norm
 from .quantizers import parse_quantizer
 from .read import one_line, read_network_file
@@ -31,6 +32,8 @@ def inspect(model: Path | str, config: Path | str | None = None) -> dict[str, An
         problems = _whole(network, settings)
     shapes = tensors if not problems else _try(network, parse_config(_PROBE))[0] | tensors
     rows = [_row(layer, shapes.get(layer.key), tensors.get(layer.key), problems) for layer in network.layers]
+    for row, layer in zip(rows, network.layers):
+        row["activation"] = described(layer, settings) or row["activation"]
     return {
         "model": network.name,
         "file": str(model),
@@ -102,7 +105,7 @@ def _row(layer: Layer, shape: Tensor | None, tensor: Tensor | None, problems: di
 def quantizers(layer: Layer) -> dict[str, str]:
     """The layer's quantizers in short form, by what they quantize; those of the layer inside it too."""
     found = {}
-    if layer.class_name == "FixedGRU":
+    if layer.class_name in ("FixedGRU", "FixedGDN"):
         return {name.removesuffix("_type"): str(v) for name, v in layer.config.items() if name.endswith("_type") and v}
     for name, value in (layer.config | inner_layer(layer.config)[1]).items():
         if name.endswith("_quantizer") and value is not None:

@@ -8,19 +8,22 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..sim.errors import BitsmithError
 from ..sim.fixed import Fixed, Overflow, Rounding
+from ..sim.root import Form
 from .suggest import choose, suggest
 
 _ROLES = ("result", "weight", "bias", "accum", "scale", "default", "table", "maximum", "depthwise", "pointwise",
           "depthwise_result", "depthwise_accum", "pointwise_accum", "exp_table", "inv_table", "inv_inp", "param",
           "slope", "shift", "recurrent_weight", "recurrent_bias",
-          "gate_input", "gate", "reset_product", "candidate_input", "candidate", "state", "cell")  # fmt: skip
-"""hls4ml's kinds, and from ``gate_input`` on Bitsmith's, for what is rounded inside of recurrent layers.
+          "gate_input", "gate", "reset_product", "candidate_input", "candidate", "state", "cell",
+          "beta", "gamma", "gain", "square")  # fmt: skip
+"""hls4ml's kinds, and from ``gate_input`` on Bitsmith's, for what is rounded inside of recurrent layers and of a GDN.
 
 Bitsmith rounds results, weights, biases and scales to them; accumulators are exact whatever ``accum`` says, slopes are
 exact float32, tables follow from the result's type and ``Bitsmith: table_bits``."""
 _STAND_IN = {"depthwise": "weight", "pointwise": "weight", "recurrent_weight": "weight", "recurrent_bias": "bias"}
 """The kind that counts where the first is not given, before the default."""
 _AUTO = "auto"
+GDN_CLASSES = ("GDN", "FixedGDN", "tensorflow_compression>GDN")
 
 
 class Precision(NamedTuple):
@@ -53,6 +56,20 @@ def check_type(text: str) -> None:
         raise ValueError(str(error)) from None
 
 
+class GDNConfig(Section):
+    """How a GDN finds its gain: ``Bitsmith`` in the section of a layer, of the class GDN, or of the model."""
+
+    form: Form | None = None
+    segments: int | None = Field(default=None, ge=1)
+    width: int | None = Field(default=None, ge=1)
+    newton: bool | None = None
+
+    @field_validator("form", mode="before")
+    @classmethod
+    def _form(cls, value: Any) -> Any:
+        return None if value is None else choose("form", value, {form.value: form.value for form in Form})
+
+
 class LayerConfig(Section):
     """Settings of one layer, of one class of layers, or (``Model``) of all."""
 
@@ -78,6 +95,8 @@ class LayerConfig(Section):
     transpose_outputs: bool | None = Field(default=None, alias="TransposeOutputs")
     table_range_power_2: int | None = Field(default=None, alias="TableRangePower2")
 
+    bitsmith: GDNConfig | None = Field(default=None, alias="Bitsmith")
+
     _types = field_validator("precision", mode="after")(_check_precision)
 
     @field_validator("strategy", mode="before")
@@ -90,6 +109,10 @@ class LayerConfig(Section):
         table = self.precision if isinstance(self.precision, dict) else {"default": self.precision or _AUTO}
         text = table.get(role, table.get(_STAND_IN.get(role, ""), table.get("default", _AUTO)))
         return None if text == _AUTO else Precision(*Fixed.parse(text))
+
+    def gdn(self) -> dict[str, Any]:
+        """What is set under ``Bitsmith``."""
+        return {} if self.bitsmith is None else {n: v for n, v in vars(self.bitsmith).items() if v is not None}
 
     def explicit(self, role: str) -> bool:
         """Whether the role itself is named, were it only as ``auto``."""

@@ -59,7 +59,7 @@ class Epilogue:
     def monotone(self) -> bool:
         """Whether a larger input never gives a smaller output, so that a maximum may be taken before it."""
         op = self.activation
-        rising = op.kind in (Kind.LINEAR, Kind.RELU) or op.slope.raw >= 0
+        rising = op.kind is not Kind.ABSOLUTE and op.slope.raw >= 0
         return rising and op.overflow in (Overflow.SAT, Overflow.SAT_SYM)
 
     def apply(self, y: FloatArray) -> None:
@@ -67,6 +67,8 @@ class Epilogue:
         op = self.activation
         if op.kind is Kind.LEAKY_RELU:
             np.multiply(y, y.dtype.type(float(op.slope)), out=y, where=y < 0)
+        elif op.kind is Kind.ABSOLUTE:
+            np.abs(y, out=y)
         elif op.kind in (Kind.HARD_SIGMOID, Kind.HARD_TANH):
             np.multiply(y, y.dtype.type(float(op.slope)), out=y)
             np.add(y, y.dtype.type(self._units(float(op.offset))), out=y)

@@ -7,11 +7,38 @@ from typing import Protocol
 
 from .epilogue import FLOAT64, DType, Epilogue, carrier, magnitude
 from .op import Operator, Spec
-from .ops import LSTM, Activation, Conv2D, Crop, Dense, Flatten, Kind, MaxPool2D, RepeatVector, Reverse
+from .ops import (
+    GDN,
+    LSTM,
+    Activation,
+    Conv2D,
+    Conv2DTranspose,
+    Crop,
+    Dense,
+    Flatten,
+    Kind,
+    MaxPool2D,
+    RepeatVector,
+    Reverse,
+    UpSampling2D,
+    ZeroPadding2D,
+)
 from .params import NO_PADDING
 from .recurrent import Recurrent
 from .recurrent_steps import is_projection, recurrent_step
-from .steps import ActivationStep, ComputeStep, MaxPoolStep, ProductStep, ReshapeStep, Step, ViewStep, tensor_dtype
+from .root_steps import gdn_step
+from .scatter_steps import ScatterStep
+from .steps import (
+    ActivationStep,
+    ComputeStep,
+    MaxPoolStep,
+    PlaceStep,
+    ProductStep,
+    ReshapeStep,
+    Step,
+    ViewStep,
+    tensor_dtype,
+)
 
 
 class NodeLike(Protocol):
@@ -46,11 +73,11 @@ def make_plan(graph: GraphLike) -> list[Step]:
             steps.append(recurrent[node.name])
         if node.name in done:
             continue
-        chain = _chain(node, graph) if isinstance(node.op, (Conv2D, Dense)) else [node]
-        step = _product(chain, specs)
+        chain = _chain(node, graph)
+        step = _fused(chain, specs)
         while step is None and len(chain) > 1:
             chain = chain[:-1]
-            step = _product(chain, specs)
+            step = _fused(chain, specs)
         steps.append(step or _single(node, specs))
         done.update(member.name for member in chain)
     return steps
@@ -95,36 +122,49 @@ def _only_reader(name: str, graph: GraphLike) -> NodeLike | None:
 
 
 def _chain(node: NodeLike, graph: GraphLike) -> list[NodeLike]:
-    """The node and up to two behind it that nothing else reads: an activation and a maximum, in either order."""
-    chain, kinds = [node], {Activation, MaxPool2D}
+    """The node and those behind it that may join its step and that nothing else reads: an activation, and behind a
+    convolution or a dense layer a maximum, in either order.
+    """
+    chain, kinds = [node], set[type[Operator]]()
+    if isinstance(node.op, (Conv2D, Dense, Conv2DTranspose, GDN)):
+        kinds = {Activation, MaxPool2D} if isinstance(node.op, (Conv2D, Dense)) else {Activation}
     while (behind := _only_reader(chain[-1].name, graph)) is not None and type(behind.op) in kinds:
         kinds.remove(type(behind.op))
         chain.append(behind)
     return chain
 
 
-def _product(chain: list[NodeLike], specs: dict[str, Spec]) -> Step | None:
+def _fused(chain: list[NodeLike], specs: dict[str, Spec]) -> Step | None:
     """One step for the whole chain, or None where floats are not exact or the order may not be changed."""
-    first, rest = chain[0], [node.op for node in chain[1:]]
-    if not isinstance(first.op, (Conv2D, Dense)):
-        return None
+    first, last, rest = chain[0], chain[-1].name, [node.op for node in chain[1:]]
     activation = next((op for op in rest if isinstance(op, Activation)), None)
-    pool = next((op for op in rest if isinstance(op, MaxPool2D)), None)
     if activation is not None and activation.kind is Kind.TABLE:
         return None
     epilogue = Epilogue(activation) if activation else None
+    if isinstance(first.op, (Conv2D, Dense)):
+        return _product(chain, specs, epilogue)
+    if isinstance(first.op, Conv2DTranspose):
+        dtype = _product_dtype(first.op, epilogue)
+        return None if dtype is None else ScatterStep(first.inputs, last, specs[last], first.op, epilogue, dtype)
+    return gdn_step(first.inputs, last, specs[last], first.op, epilogue) if isinstance(first.op, GDN) else None
+
+
+def _product(chain: list[NodeLike], specs: dict[str, Spec], epilogue: Epilogue | None) -> Step | None:
+    """A step for a convolution or a dense layer and what is behind it."""
+    first, last, rest = chain[0], chain[-1].name, [node.op for node in chain[1:]]
+    assert isinstance(first.op, (Conv2D, Dense))
+    pool = next((op for op in rest if isinstance(op, MaxPool2D)), None)
     if pool is not None and (pool.strides != pool.pool or pool.padding != NO_PADDING):
         return None
-    if pool is not None and epilogue is not None and rest[0] is activation and not epilogue.monotone:
+    if pool is not None and epilogue is not None and isinstance(rest[0], Activation) and not epilogue.monotone:
         return None
     dtype = _product_dtype(first.op, epilogue)
     if dtype is None:
         return None
-    last = chain[-1].name
     return ProductStep(first.inputs, last, specs[last], first.op, pool.pool if pool else (1, 1), epilogue, dtype)
 
 
-def _product_dtype(op: Conv2D | Dense, epilogue: Epilogue | None) -> DType | None:
+def _product_dtype(op: Conv2D | Conv2DTranspose | Dense, epilogue: Epilogue | None) -> DType | None:
     """The float dtype that holds inputs, weights, every partial sum and the epilogue exactly, if there is one."""
     if tensor_dtype(op.input_type).kind != "f":
         return None
@@ -141,6 +181,8 @@ def _single(node: NodeLike, specs: dict[str, Spec]) -> Step:
         return ReshapeStep(node.inputs, node.name, spec)
     if isinstance(op, (Crop, RepeatVector, Reverse)):
         return ViewStep(node.inputs, node.name, spec, op)
+    if isinstance(op, (UpSampling2D, ZeroPadding2D)):
+        return PlaceStep(node.inputs, node.name, spec, op)
     if isinstance(op, MaxPool2D) and source.kind == "f":
         return MaxPoolStep(node.inputs, node.name, spec, op)
     if isinstance(op, Activation) and op.kind is not Kind.TABLE and source.kind == "f":

@@ -11,20 +11,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from .bands import row_bands
 from .epilogue import DType, Epilogue, carrier, magnitude
 from .fixed import Fixed
 from .op import Operator, Spec
-from .ops import Conv2D, Crop, Dense, MaxPool2D, RepeatVector, Reverse
+from .ops import Conv2D, Conv2DTranspose, Crop, Dense, MaxPool2D, RepeatVector, Reverse, UpSampling2D, ZeroPadding2D
 from .params import NO_PADDING, Padding, Pair
 
 Array = NDArray[Any]
 Run = Callable[[], object]
+_ONE = np.newaxis
 _SHORT_RUN = 8  # below this many contiguous values a copy by taps (long runs) is several times faster than by windows
 
 
@@ -115,6 +118,23 @@ class ViewStep(Step):
 
 
 @dataclass(frozen=True)
+class PlaceStep(Step):
+    """Values put where they belong in a larger tensor, once or several times."""
+
+    op: UpSampling2D | ZeroPadding2D
+
+    def bind(self, buffers: Buffers) -> Run:
+        source, out = buffers[self.inputs[0]], self.new_output(buffers)
+        n, h, w, c = source.shape
+        if isinstance(self.op, ZeroPadding2D):
+            (top, _), (left, _) = self.op.padding
+            inside = out[:, top : top + h, left : left + w]
+            return lambda: np.copyto(inside, source)
+        copies = out.reshape(n, h, self.op.factors[0], w, self.op.factors[1], c)
+        return lambda: np.copyto(copies, source[:, :, np.newaxis, :, np.newaxis])
+
+
+@dataclass(frozen=True)
 class ActivationStep(Step):
     """An activation on a float tensor; ``dtype`` is exact for it."""
 
@@ -159,7 +179,10 @@ class MaxPoolStep(Step):
 
 @dataclass(frozen=True)
 class ProductStep(Step):
-    """Convolution or dense layer, then a maximum over ``pool`` windows, then an activation; both are optional."""
+    """Convolution or dense layer, then a maximum over ``pool`` windows, then an activation; both are optional.
+
+    Large images go by bands of output rows that share the columns' memory.
+    """
 
     op: Conv2D | Dense
     pool: Pair
@@ -167,68 +190,92 @@ class ProductStep(Step):
     dtype: DType
 
     def bind(self, buffers: Buffers) -> Run:
-        out = self.new_output(buffers)
-        columns, fill = self._bind_columns(buffers)
-        phases, outputs = self.pool[0] * self.pool[1], self.op.kernel.shape[-1]
-        exponent = self.epilogue.exponent if self.epilogue else 0
-        weights = self.op.kernel.reshape(-1, outputs) * 2.0 ** (self.op.accumulator.product_shift + exponent)
-        weights = np.ascontiguousarray(weights, dtype=self.dtype)
-        bias = self.op.bias * 2.0 ** (self.op.accumulator.bias_shift + exponent)
-        total = buffers.new((len(columns), outputs), self.dtype)
-        parts = total.reshape(phases, -1)
-        best, wide = parts[0], self._wide(parts[0], outputs)
-        wide_bias = np.tile(bias, wide.shape[1] // outputs).astype(self.dtype)
-        result = best.reshape(out.shape)
-        if result.dtype == out.dtype:
-            buffers[self.output] = result
+        out, outputs = self.new_output(buffers), self.op.kernel.shape[-1]
+        view, prepare = self._bind_windows(buffers)
+        terms = self.op.kernel.size // outputs
+        ready = view.flags.c_contiguous and view.dtype == self.dtype
+        row_bytes = view[:, :, :, :1].size * self.dtype.itemsize
+        bands = [slice(view.shape[3])] if ready else row_bands(view.shape[3], row_bytes)
+        most = view[:, :, :, bands[0]].size
+        columns = None if ready else buffers.new((most,), self.dtype)
+        total = buffers.new((most // terms * outputs,), self.dtype)
+        if len(bands) == 1 and out.dtype == self.dtype:
+            out = buffers[self.output] = total[: out.size].reshape(out.shape)
+        places = out.reshape(*view.shape[2:5], outputs)
+        runs = [self._bind_band(view[:, :, :, rows], places[:, rows], columns, total) for rows in bands]
+
+        def run() -> None:
+            prepare()
+            for band in runs:
+                band()
+
+        return run
+
+    def _bind_band(self, view: Array, out: Array, columns: Array | None, total: Array) -> Run:
+        """What computes the rows of ``out`` from their windows; ``columns`` and ``total`` are scratch."""
+        matrix, fill = self._bind_columns(view, columns)
+        weights, bias = self._parameters
+        total = total[: len(matrix) * weights.shape[1]].reshape(len(matrix), -1)
+        parts = total.reshape(self.pool[0] * self.pool[1], -1)
+        best = parts[0]
+        wide = best.reshape(-1, len(bias) * out.shape[2])  # long rows: adding the bias does not run over 16 values
+        wide_bias, result = np.tile(bias, out.shape[2]), best.reshape(out.shape)
+        elsewhere = not np.may_share_memory(out, result)
 
         def run() -> None:
             fill()
-            np.matmul(columns, weights, out=total)
+            np.matmul(matrix, weights, out=total)
             for part in parts[1:]:
                 np.maximum(best, part, out=best)
             np.add(wide, wide_bias, out=wide)
             if self.epilogue:
                 self.epilogue.apply(best)
-            if result.dtype != out.dtype:
+            if elsewhere:
                 np.copyto(out, result, casting="unsafe")
 
         return run
 
-    def _wide(self, flat: Array, outputs: int) -> Array:
-        """A view with long rows, so that adding the bias does not run over 16 values at a time."""
-        row = outputs * self.spec.shape[1] if len(self.spec.shape) == 3 else outputs
-        return flat.reshape(-1, row)
+    @cached_property
+    def _parameters(self) -> tuple[Array, Array]:
+        """Weights (terms, outputs) and bias (outputs,) in units of the epilogue's output."""
+        return product_parameters(self.op, self.op.kernel.reshape(-1, len(self.op.bias)), self.epilogue, self.dtype)
 
-    def _bind_columns(self, buffers: Buffers) -> tuple[Array, Run]:
+    def _bind_columns(self, view: Array, scratch: Array | None) -> tuple[Array, Run]:
         """The matrix (phases * images * rows * columns, terms) and what fills it; a phase is a place in the pool."""
-        source = buffers[self.inputs[0]]
-        if isinstance(self.op, Dense):
-            return bind_cast(source, self.dtype, buffers)
-        padded, fill_padding = bind_padding(source, self.op.padding, 0, buffers)
-        view = self._windows(padded, self.op)
-        run_length = view.shape[-1] * (view.shape[-2] if self.op.dilation[1] == 1 else 1)
         terms = int(np.prod(view.shape[-3:]))
-        by_taps = run_length < _SHORT_RUN
+        if scratch is None:
+            return view.reshape(-1, terms), lambda: None
+        close = isinstance(self.op, Dense) or self.op.dilation[1] == 1
+        by_taps = view.shape[-1] * (view.shape[-2] if close else 1) < _SHORT_RUN
         if by_taps:
             view = view.transpose(5, 6, 7, 0, 1, 2, 3, 4)
-        if view.flags.c_contiguous and view.dtype == self.dtype:
-            return view.reshape(-1, terms), fill_padding
-        columns = buffers.new(view.shape, self.dtype)
+        columns = scratch[: view.size].reshape(view.shape)
+        matrix = columns.reshape(terms, -1).T if by_taps else columns.reshape(-1, terms)
+        return matrix, lambda: np.copyto(columns, view, casting="unsafe")
 
-        def fill() -> None:
-            fill_padding()
-            np.copyto(columns, view, casting="unsafe")
-
-        return (columns.reshape(terms, -1).T if by_taps else columns.reshape(-1, terms)), fill
-
-    def _windows(self, x: Array, op: Conv2D) -> Array:
-        """(pool height, pool width, images, rows, columns, kernel height, kernel width, channels), a view."""
+    def _bind_windows(self, buffers: Buffers) -> tuple[Array, Run]:
+        """(pool height, pool width, images, rows, columns, kernel height, kernel width, channels): a view of the padded
+        input; and what refreshes that. A vector is one place.
+        """
+        source, op = buffers[self.inputs[0]], self.op
+        if isinstance(op, Dense):
+            return source[_ONE, _ONE, :, _ONE, _ONE, _ONE, _ONE], lambda: None
+        padded, fill = bind_padding(source, op.padding, 0, buffers)
         (ph, pw), (sh, sw), (dh, dw) = self.pool, op.strides, op.dilation
-        images, row, column, channel = x.strides
-        shape = (ph, pw, len(x), *self.spec.shape[:2], *op.kernel.shape[:3])
+        images, row, column, channel = padded.strides
+        shape = (ph, pw, len(padded), *self.spec.shape[:2], *op.kernel.shape[:3])
         strides = (row * sh, column * sw, images, row * sh * ph, column * sw * pw, row * dh, column * dw, channel)
-        return as_strided(x, shape, strides, writeable=False)
+        return as_strided(padded, shape, strides, writeable=False), fill
+
+
+def product_parameters(
+    op: Conv2D | Conv2DTranspose | Dense, matrix: Array, epilogue: Epilogue | None, dtype: DType
+) -> tuple[Array, Array]:
+    """The kernel as a ``matrix`` and the bias, in ``dtype`` and in units of the epilogue's output."""
+    exponent, sums = epilogue.exponent if epilogue else 0, op.accumulator
+    weights = matrix * 2.0 ** (sums.product_shift + exponent)
+    bias = op.bias * 2.0 ** (sums.bias_shift + exponent)
+    return np.ascontiguousarray(weights, dtype), bias.astype(dtype)
 
 
 def bind_padding(source: Array, padding: Padding, value: int, buffers: Buffers) -> tuple[Array, Run]:
@@ -241,11 +288,3 @@ def bind_padding(source: Array, padding: Padding, value: int, buffers: Buffers) 
     padded[...] = value
     inside = padded[:, top : top + h, left : left + w]
     return padded, lambda: np.copyto(inside, source)
-
-
-def bind_cast(source: Array, dtype: DType, buffers: Buffers) -> tuple[Array, Run]:
-    """``source`` in another dtype, and what refreshes it."""
-    if source.dtype == dtype:
-        return source, lambda: None
-    cast = buffers.new(source.shape, dtype)
-    return cast, lambda: np.copyto(cast, source, casting="unsafe")

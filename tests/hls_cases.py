@@ -21,6 +21,7 @@ from bitsmith.sim.ops import (
     BatchNorm,
     Concatenate,
     Conv2D,
+    Crop,
     Dense,
     DepthwiseConv2D,
     Flatten,
@@ -29,6 +30,8 @@ from bitsmith.sim.ops import (
     Kind,
     MaxPool2D,
     Softmax,
+    UpSampling2D,
+    ZeroPadding2D,
 )
 from bitsmith.sim.params import NO_PADDING
 
@@ -189,6 +192,15 @@ def others() -> list[Graph]:
         chain("relu6", image, Fixed(True, 4, 3), activation(Kind.RELU, Fixed(False, 3, 1), upper=Constant(6))),
         chain("leaky_relu", image, S8, activation(Kind.LEAKY_RELU, S8, slope=Constant(3, 4))),
         chain("leaky_relu_fifth", image, S8, activation(Kind.LEAKY_RELU, S8, slope=Constant.of(0.2, 26))),
+        chain("absolute", image, S8, activation(Kind.ABSOLUTE, Fixed(False, 4, 1))),
+        chain("absolute_unsigned", image, U8, activation(Kind.ABSOLUTE, narrow)),
+        chain("up_sampling", image, S8, lambda x: UpSampling2D(x.type, (2, 3))),
+        chain("up_sampling_conv", image, S8, lambda x: UpSampling2D(x.type, (2, 2)), conv((3, 3), 2)),
+        chain("zero_padding", image, S8, lambda x: ZeroPadding2D(x.type, ((1, 2), (3, 0)))),
+        chain(
+            "zero_padding_pool", image, S8, lambda x: ZeroPadding2D(x.type, ((2, 0), (0, 3))), max_pool((2, 2), (2, 2))
+        ),
+        chain("crop", image, S8, lambda x: Crop(x.type, (1, 3), (0, 3), (1, 2))),
         chain("hard_sigmoid", image, S8, hard_sigmoid),
         chain("hard_tanh", image, S8, activation(Kind.HARD_TANH, S8, lower=Constant(-1), upper=Constant(1))),
         chain("sigmoid", image, S8, activation(Kind.TABLE, function="sigmoid", table_type=S8)),

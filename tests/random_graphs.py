@@ -29,6 +29,8 @@ from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
 from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
 from bitsmith.sim.ops.max_pool2d import MaxPool2D
 from bitsmith.sim.ops.softmax import Softmax
+from bitsmith.sim.ops.up_sampling2d import UpSampling2D
+from bitsmith.sim.ops.zero_padding2d import ZeroPadding2D
 
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
 INPUT, PIXEL, WEIGHT = Fixed(True, 1, 3), Fixed(False, 2, 2), Fixed(True, 0, 3)
@@ -116,6 +118,14 @@ class Forest:
             return self.add(MaxPool2D(spec.type, pool, strides, padding), source)
         return self.add(AveragePool2D(spec.type, pool, strides, padding, spec.type), source)
 
+    def larger(self, source: str) -> str:
+        """Every pixel several times, or zeros around the image."""
+        type_ = self.specs[source].type
+        if self.rng.random() < 0.5:
+            return self.add(UpSampling2D(type_, self.pick((1, 2), (2, 1), (2, 2), (1, 3))), source)
+        (top, bottom), (left, right) = self.rng.integers(0, 4, (2, 2)).tolist()
+        return self.add(ZeroPadding2D(type_, ((top, bottom), (left, right))), source)
+
     def head(self, source: str) -> str:
         """What ends the network: nothing, a dense layer and the largest class or a softmax, a global pool."""
         spec = self.specs[source]
@@ -139,9 +149,10 @@ class Forest:
         return self.add(Softmax(self.specs[name].type, six, eight, six, eight, eight), name) if decided else name
 
     def same(self, source: str, channels: int) -> str:
-        """A 3×3 convolution that keeps the image's size."""
-        spec = self.specs[source]
-        place = {"padding": ((1, 1), (1, 1))}
+        """A 3×3 convolution that keeps the image's size; now and then with its zeros as an operator before it."""
+        spec, place = self.specs[source], {"padding": ((1, 1), (1, 1))}
+        if self.rng.random() < 0.25:
+            source, place = self.add(ZeroPadding2D(spec.type, place["padding"]), source), {}
         kernel = self.weights(3, 3, spec.shape[2], channels)
         op = Conv2D(spec.type, kernel, WEIGHT, self.weights(channels), WEIGHT, **place)  # type: ignore[arg-type]
         name = self.add(op, source)
@@ -152,11 +163,12 @@ class Forest:
 
     def chain(self, height: int, width: int, slow: bool = False) -> None:
         source = self.input((height, width, int(self.rng.integers(1, 3))))
+        layers = {"conv": lambda x: self.convolution(x, slow), "pool": self.pool, "larger": self.larger}
         for layer in self.pick(
-            ("conv",), ("conv", "pool"), ("pool", "conv"), ("conv", "conv"), ("conv", "pool", "conv")
+            *(("conv",), ("conv", "pool"), ("pool", "conv"), ("conv", "conv"), ("conv", "pool", "conv")),
+            *(("larger", "conv"), ("conv", "larger", "pool"), ("larger", "pool"), ("conv", "pool", "larger")),
         ):
-            if min(self.specs[source].shape[:2]) >= 1:
-                source = self.convolution(source, slow) if layer == "conv" else self.pool(source)
+            source = layers[layer](source)
         self.outputs.append(self.head(source))
 
     def fork_and_join(self, height: int, width: int) -> None:

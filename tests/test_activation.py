@@ -67,6 +67,15 @@ class TestActivation(OperatorContract):
         "leaky relu, slope above 1": case(Kind.LEAKY_RELU, S8, S8, slope=Constant(5, 2)),
         "leaky relu, negative slope": case(Kind.LEAKY_RELU, S8, S8, slope=Constant(-1, 1)),
         "leaky relu of unsigned": case(Kind.LEAKY_RELU, U8, S5, slope=Constant(1, 2)),
+        "absolute": case(Kind.ABSOLUTE, S8, Fixed(False, 4, 4)),
+        "absolute, saturating": case(Kind.ABSOLUTE, S8, S8),
+        "absolute, wrapping": case(Kind.ABSOLUTE, S8, S8, overflow=Overflow.WRAP),
+        "absolute, rounded": case(Kind.ABSOLUTE, S8, Fixed(False, 4, 1)),
+        "absolute, cut off": case(Kind.ABSOLUTE, S8, S5, rounding=Rounding.TRN),
+        "absolute of unsigned": case(Kind.ABSOLUTE, U8, Fixed(False, 0, 6)),
+        "absolute of one signed bit": case(Kind.ABSOLUTE, Fixed(True, 0, 0), Fixed(False, 1, 0)),
+        "absolute of 40 bits": case(Kind.ABSOLUTE, Fixed(True, 19, 20), Fixed(False, 20, 20), (2, 3, 2)),
+        "absolute, with limits": case(Kind.ABSOLUTE, S8, U4, lower=Constant(1, 1), upper=Constant(3)),
         "hard sigmoid of QKeras": hard(Kind.HARD_SIGMOID, S8, Fixed(False, 1, 5), HALF, HALF, ZERO),
         "hard sigmoid of Keras 2": hard(Kind.HARD_SIGMOID, S8, Fixed(False, 1, 7), FIFTH, HALF, ZERO),
         "hard sigmoid of Keras 3": hard(Kind.HARD_SIGMOID, S8, Fixed(False, 1, 7), SIXTH, HALF, ZERO),
@@ -84,6 +93,7 @@ class TestActivation(OperatorContract):
         "a finer table than the input": table("tanh", Fixed(True, 3, 6)),
         "4 pixels, width no multiple": case(Kind.RELU, S8, U4, (3, 10, 2), 4),
         "4 pixels, width 3": case(Kind.LEAKY_RELU, S8, S8, (3, 3, 2), 4, slope=Constant(3, 4)),
+        "4 pixels, absolute": case(Kind.ABSOLUTE, S8, Fixed(False, 4, 4), (3, 10, 2), 4),
         "4 pixels, a vector": case(Kind.LINEAR, S8, U4, (7,), 4),
         "4 pixels, table": table("sigmoid", Fixed(True, 2, 3), y=U8, pixels=4),
     }
@@ -98,6 +108,7 @@ class TestActivation(OperatorContract):
             "at most 18 bits",
         ),
         "a slope of relu": (lambda: Activation(S8, Kind.RELU, S8, slope=HALF), "has no slope"),
+        "a slope of absolute": (lambda: Activation(S8, Kind.ABSOLUTE, S8, slope=HALF), "has no slope"),
         "a hard sigmoid without limits": (lambda: Activation(S8, Kind.HARD_SIGMOID, S8), "needs both limits"),
         "limits the wrong way round": (
             lambda: Activation(S8, Kind.HARD_TANH, S8, lower=ONE, upper=ZERO),
@@ -122,6 +133,8 @@ class TestActivation(OperatorContract):
             return np.maximum(x, 0)
         if op.kind is Kind.LEAKY_RELU:
             return np.where(x < 0, slope * x, x)
+        if op.kind is Kind.ABSOLUTE:
+            return np.where(x < 0, -x, x)
         return slope * x + float(op.offset)
 
 

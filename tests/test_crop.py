@@ -11,7 +11,7 @@ from hardware import Case
 
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Shape, Spec
-from bitsmith.sim.ops import Activation, Crop, Flatten, Kind
+from bitsmith.sim.ops import Activation, Conv2D, Crop, Flatten, Kind
 
 S8, S5 = Fixed(True, 3, 4), Fixed(True, 1, 3)
 Part = tuple[int, int]
@@ -19,6 +19,12 @@ Part = tuple[int, int]
 
 def case(shape: Shape, rows: Part, columns: Part, channels: Part, pixels: int = 1, type_: Fixed = S8) -> Case:
     return Case(Crop(type_, rows, columns, channels), (Spec(shape, type_),), pixels)
+
+
+def sides(pixels: int) -> dict[str, Case]:
+    """Every shift of the lanes, with nothing and with something cut from the right."""
+    parts = [(left, 13 - right) for left in range(1, pixels + 2) for right in (0, 2, 3)]
+    return {f"{pixels} pixels, {a} to {b} of 13": case((2, 13, 1), (0, 2), (a, b), (0, 1), pixels) for a, b in parts}
 
 
 class TestCrop(OperatorContract):
@@ -34,6 +40,22 @@ class TestCrop(OperatorContract):
         "an LSTM's cell": case((1, 6, 8), (0, 1), (5, 6), (4, 8)),
         "one bit": case((3, 3, 2), (1, 3), (0, 2), (0, 1), type_=Fixed(False, 1, 0)),
         "wide": case((3, 3, 2), (0, 2), (1, 3), (1, 2), type_=Fixed(True, 20, 20)),
+        "2 pixels": case((3, 9, 2), (0, 2), (1, 8), (0, 2), 2),
+        **sides(4),
+        "4 pixels, rows": case((4, 9, 2), (1, 3), (0, 9), (0, 2), 4),
+        "4 pixels, channels": case((3, 9, 3), (0, 3), (0, 9), (1, 3), 4),
+        "4 pixels, all three": case((5, 11, 3), (2, 4), (3, 10), (0, 2), 4),
+        "4 pixels, the last column": case((3, 9, 2), (0, 3), (8, 9), (0, 2), 4),
+        "4 pixels, the last value": case((3, 8, 2), (2, 3), (7, 8), (1, 2), 4),
+        "4 pixels, width 3": case((3, 3, 2), (0, 2), (1, 3), (0, 2), 4),
+        "8 pixels": case((3, 19, 1), (1, 3), (3, 17), (0, 1), 8),
+        "16 pixels": case((3, 40, 1), (0, 2), (5, 38), (0, 1), 16),
+        "4 pixels, before a convolution": Case(
+            Crop(S8, (1, 4), (2, 9), (0, 2)),
+            (Spec((4, 10, 2), S8),),
+            4,
+            after=(Conv2D(S8, np.arange(8).reshape(2, 2, 2, 1) - 3, S8, np.array([5]), S8),),
+        ),
         "the last step as a vector": Case(
             Crop(S8, (0, 1), (4, 5), (0, 3)), (Spec((1, 5, 3), S8),), after=(Flatten(S8, (3,)),)
         ),

@@ -21,7 +21,8 @@ from bitsmith.gen.config import Config, parse_config
 from bitsmith.gen.estimate import BUSY, estimate, estimate_plan
 from bitsmith.gen.ir import Graph
 from bitsmith.gen.resources import Resources, count
-from bitsmith.gen.resources.recurrent import kept, of_cell, products
+from bitsmith.gen.resources.recurrent import of_cell, products
+from bitsmith.gen.resources.stages import kept
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.gen.rtl.plan import Plan

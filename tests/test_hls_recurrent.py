@@ -214,7 +214,7 @@ def stacked() -> Graph:
 FLIPS = {
     "a recurrent weight": ("first", "w", slice(4, 5), 4, "product"),
     "a recurrent bias": ("second", "b", slice(1, 2), 6, "product"),
-    "the sigmoid's table": ("second", "r", slice(None), 0, "gates"),
+    "the sigmoid's table": ("second", "ra", slice(None), 0, "gates"),
     "the tanh's table": ("second", "a", slice(None), 0, "candidate"),
 }
 

@@ -11,6 +11,7 @@ from reading import assert_equal_to_keras, assert_float32_is_exact, batch, evalu
 
 from bitsmith.gen.config import parse_config
 from bitsmith.gen.read import read_live, read_model
+from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding, quantize, to_float
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -170,3 +171,32 @@ def test_model_precision_rounds_every_result(tmp_path: Path) -> None:
     wrapped = to_float(quantize(exact, t, Rounding.TRN, Overflow.WRAP), t)
     assert (np.abs(exact) > 32).any()
     np.testing.assert_array_equal(evaluate(graph, x)[0], np.maximum(wrapped, 0))
+
+
+def test_an_image_of_any_size_has_the_size_of_the_configuration(tmp_path: Path) -> None:
+    """A file with open sizes, and one with others: Keras on images of the asked size says the same."""
+    k = legacy_keras()[0]
+    for size in ((None, None, 2), (4, 4, 2)):
+        model = k.Sequential([k.layers.Input(size), k.layers.Conv2D(3, 3, 2, "same", name="conv")])
+        on_grid(model)
+        save(model, tmp_path / "model.h5")
+        settings = typed("conv", conv="fixed<24,12>")
+        if size[0] is None:
+            with pytest.raises(BitsmithError, match="is open.*image: "):
+                read_model(tmp_path / "model.h5", parse_config(settings))
+        settings["Bitsmith"] = {**INPUT, "image": [6, 9]}
+        graph = read_model(tmp_path / "model.h5", parse_config(settings))
+        assert graph.inputs[0][1].shape == (6, 9, 2)
+        (x,) = batch(graph)
+        whole = k.Sequential([k.layers.Input((6, 9, 2)), k.layers.Conv2D(3, 3, 2, "same")])
+        whole.set_weights(model.get_weights())
+        np.testing.assert_array_equal(evaluate(graph, x)[0], np.asarray(whole(x.astype(np.float32))))
+
+
+def test_a_dense_network_has_one_size(tmp_path: Path) -> None:
+    k = legacy_keras()[0]
+    layers = [k.layers.Input((4, 4, 1)), k.layers.Flatten(), k.layers.Dense(2, name="dense")]
+    save(k.Sequential(layers), tmp_path / "model.h5")
+    settings = typed("dense", dense="fixed<24,12>") | {"Bitsmith": {**INPUT, "image": [5, 4]}}
+    with pytest.raises(BitsmithError, match="dense"):
+        read_model(tmp_path / "model.h5", parse_config(settings))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from bitsmith.hw.rtl.recurrent import RecurrentCore
 from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import IntArray
-from bitsmith.sim.ops import Flatten, GlobalAveragePool2D, GlobalMaxPool2D
+from bitsmith.sim.ops import Flatten, GlobalAveragePool2D, GlobalMaxPool2D, UpSampling2D, ZeroPadding2D
 from bitsmith.sim.predict import Reference
 
 Need = Callable[..., None]
@@ -100,6 +101,20 @@ def test_pooling_over_time_stays_side_by_side(pool: type) -> None:
     (expected,) = Reference(graph).predict_raw(x)
     (got,) = Reference(interleave(graph, 3)).predict_raw(x[:, 0].reshape(2, 3, 5, 1).swapaxes(1, 2))
     np.testing.assert_array_equal(got.reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize(("stem", "more"), [(UpSampling2D, (1, 3)), (ZeroPadding2D, ((0, 0), (2, 1)))])
+def test_more_steps_stay_side_by_side(stem: Any, more: Any) -> None:
+    """Copies and zeros are steps of every sequence; rows would be no sequence any more."""
+    wide = network().specs()["y"].type
+    graph = behind(Node("longer", stem(wide, more), ("y",), "longer"))
+    x = np.random.default_rng(3).integers(0, 256, (6, 1, 5, 1))
+    (expected,) = Reference(graph).predict_raw(x)
+    (got,) = Reference(interleave(graph, 3)).predict_raw(x[:, 0].reshape(2, 3, 5, 1).swapaxes(1, 2))
+    np.testing.assert_array_equal(got.swapaxes(1, 2).reshape(expected.shape), expected)
+    image = behind(Node("taller", stem(wide, more[::-1]), ("y",), "taller"))
+    with pytest.raises(BitsmithError, match="'taller' is an image"):
+        interleave(image, 3)
 
 
 def test_a_reshape_across_time_goes_with_one_sequence_only() -> None:

@@ -41,6 +41,19 @@ def test_leaky_relu_multiplies_exactly_and_rounds_once() -> None:
     assert_array_equal(run(op, ints(-128, -12, -4, -1, 0, 5, 100)), [-8, -4, -2, 0, 0, 5, 7])
 
 
+def test_absolute_has_one_value_more_than_the_input_above_zero() -> None:
+    x = ints(-128, -127, -1, 0, 1, 127)
+    assert_array_equal(run(Activation(S8, Kind.ABSOLUTE, Fixed(False, 8, 0)), x), [128, 127, 1, 0, 1, 127])
+    assert_array_equal(run(Activation(S8, Kind.ABSOLUTE, S8), x), [127, 127, 1, 0, 1, 127])
+    assert Activation(S8, Kind.ABSOLUTE, S8).exact_type == Fixed(False, 8, 0)
+
+
+def test_absolute_comes_before_the_rounding() -> None:
+    """-0.5 and 0.5 round alike; cut off, -1.5 is 1 and not 2."""
+    assert_array_equal(run(Activation(HALVES, Kind.ABSOLUTE, U4), ints(-3, -1, 1, 3)), [2, 0, 0, 2])
+    assert_array_equal(run(Activation(HALVES, Kind.ABSOLUTE, U4, Rounding.TRN), ints(-3, -1, 1, 3)), [1, 0, 0, 1])
+
+
 def test_hard_sigmoid_and_hard_tanh() -> None:
     """QKeras: clip(x/2 + 1/2, 0, 1) in eighths (saturating below 1) and clip(x, -1, 1)."""
     eighths, one = Fixed(False, 0, 3), Constant(1)
@@ -85,6 +98,7 @@ def test_activations_keep_their_exact_type(data: st.DataObject) -> None:
         Kind.LINEAR: real,
         Kind.RELU: np.maximum(real, 0),
         Kind.LEAKY_RELU: np.where(real < 0, real * slope, real),
+        Kind.ABSOLUTE: np.where(real < 0, -real, real),
     }.get(kind, real * slope + float(op.offset))
     expected = expected if op.lower is None else np.maximum(expected, float(op.lower))
     expected = expected if op.upper is None else np.minimum(expected, float(op.upper))

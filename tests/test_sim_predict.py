@@ -83,7 +83,8 @@ def test_a_maximum_is_never_moved_before_a_falling_activation() -> None:
     fold = Activation(conv.accumulator.type, Kind.LEAKY_RELU, t, slope=Constant(-1))
     wrap = Activation(conv.accumulator.type, Kind.LINEAR, Fixed(True, 3, 0), Rounding.TRN, Overflow.WRAP)
     x = np.array([[-100, 3], [1, 9]]).reshape(1, 2, 2, 1)
-    for op, expected in ((fold, 100), (wrap, 3)):
+    absolute = Activation(conv.accumulator.type, Kind.ABSOLUTE, t)
+    for op, expected in ((fold, 100), (wrap, 3), (absolute, 100)):
         nodes = (
             Node("conv", conv, ("x",)),
             Node("act", op, ("conv",)),

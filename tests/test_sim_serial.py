@@ -14,10 +14,12 @@ from test_gru import gru
 from test_lstm import lstm
 from test_simple_rnn import simple_rnn
 
+from bitsmith.sim.cast import Cast
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops import (
+    GDN,
     Activation,
     Add,
     Argmax,
@@ -25,6 +27,7 @@ from bitsmith.sim.ops import (
     BatchNorm,
     Concatenate,
     Conv2D,
+    Conv2DTranspose,
     Crop,
     Dense,
     DepthwiseConv2D,
@@ -36,7 +39,10 @@ from bitsmith.sim.ops import (
     RepeatVector,
     Reverse,
     Softmax,
+    UpSampling2D,
+    ZeroPadding2D,
 )
+from bitsmith.sim.root import Form
 from bitsmith.sim.serial import decode, decode_operator, encode
 
 A, B = Fixed(True, 3, 4), Fixed(False, -2, 10)
@@ -46,10 +52,13 @@ BIAS = RNG.integers(-128, 128, 20)
 
 OPERATORS: list[Operator] = [
     Conv2D(A, KERNEL, A, BIAS[:5], A, (2, 1), ((1, 0), (2, 3)), (1, 2)),
+    Conv2DTranspose(A, KERNEL, A, BIAS[:5], A, (2, 1), ((1, 0), (2, 3)), (0, 1), (1, 2)),
+    GDN(A, np.eye(3, dtype=int), B, np.ones(3, dtype=int), B, Cast(B), True, Form.SQUARE_ROOT_RECIPROCAL, 32, 16, True),
     DepthwiseConv2D(A, KERNEL, A, BIAS, A),
     Dense(A, KERNEL[0, 0], A, BIAS[:5], A),
     BatchNorm(A, BIAS, A, BIAS, A),
     Activation(A, Kind.LEAKY_RELU, B, Rounding.TRN, Overflow.WRAP, slope=Constant(3, 5)),
+    Activation(A, Kind.ABSOLUTE, B),
     Activation(A, Kind.HARD_TANH, B, lower=Constant(-1), upper=Constant(1)),
     Activation(A, Kind.TABLE, B, function="tanh", table_type=A),
     MaxPool2D(A, (2, 3), (1, 2), ((1, 0), (0, 2))),
@@ -62,6 +71,8 @@ OPERATORS: list[Operator] = [
     Softmax(A, Fixed(False, 4, 4), Fixed(False, 1, 8), Fixed(False, 4, 4), Fixed(False, 1, 8), B),
     Argmax(A, threshold=-3),
     Crop(A, (0, 2), (1, 3), (0, 4)),
+    UpSampling2D(A, (2, 3)),
+    ZeroPadding2D(A, ((1, 0), (2, 3))),
     RepeatVector(A, 5),
     Reverse(A, interleaved=True),
     gru(reset_after=False, initial_type=A),

@@ -13,7 +13,17 @@ from ...sim.division import RoundedDivision
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding
 from ...sim.op import Spec
-from ...sim.ops import Activation, AveragePool2D, Crop, GlobalAveragePool2D, Kind, Softmax
+from ...sim.ops import (
+    Activation,
+    AveragePool2D,
+    Conv2DTranspose,
+    Crop,
+    GlobalAveragePool2D,
+    Kind,
+    Softmax,
+    UpSampling2D,
+    ZeroPadding2D,
+)
 from ...sim.params import Padding, Pair
 from ...sim.table import ADDRESS_OVERFLOW, ADDRESS_ROUNDING
 from ...sim.window import window_counts
@@ -94,8 +104,8 @@ def _compute(op: Activation) -> list[str]:
         lines += ["    if (x < 0)", f"        y = {_scaled(op, *product)};"]
     elif op.kind in (Kind.HARD_SIGMOID, Kind.HARD_TANH):
         lines += [f"    y = {_scaled(op, *product)};", f"    y += {_exact(op, op.aligned(op.offset))};"]
-    elif op.kind is Kind.RELU:
-        lines += ["    if (x < 0)", "        y = 0;"]
+    elif op.kind in (Kind.RELU, Kind.ABSOLUTE):
+        lines += ["    if (x < 0)", f"        y = {'0' if op.kind is Kind.RELU else '-x'};"]
     for sign, limit in (("<", op.lower), (">", op.upper)):
         if limit is not None:
             bound = _exact(op, op.aligned(limit))
@@ -141,6 +151,19 @@ def convolution(op: Any, x: Spec, y: Spec) -> Core:
     lines = types + window(x, y, op.kernel.shape[:2], op.strides, op.padding, op.dilation)
     weights = {"weight": (op.kernel, op.kernel_type), "bias": (op.bias, op.bias_type)}
     return Core(op.stem, lines, [f"{op.stem}.hpp", "window.hpp", "pixels.hpp"], weights)
+
+
+def conv2d_transpose(op: Conv2DTranspose, x: Spec, y: Spec) -> Core:
+    """The accumulator is the output's type; of the padding only what is cut away in front counts."""
+    lines = [
+        typedef("x_t", cpp(x.type)),
+        typedef("y_t", cpp(y.type)),
+        *window(x, y, (op.kernel.shape[0], op.kernel.shape[1]), op.strides, op.crop, op.dilation),
+        *sizes(out_height=y.shape[0], out_width=y.shape[1]),
+        "static const unsigned reuse_factor = $reuse_factor;",
+    ]
+    weights = {"weight": (op.kernel, op.kernel_type), "bias": (op.bias, op.bias_type)}
+    return Core("conv2d_transpose", lines, ["conv2d_transpose.hpp", "pixels.hpp"], weights)
 
 
 def max_pool2d(op: Any, x: Spec, y: Spec) -> Core:
@@ -215,6 +238,18 @@ def crop(op: Crop, x: Spec, y: Spec) -> Core:
     part = sizes(rows=y.shape[0], columns=y.shape[1], outputs=y.shape[2])
     image = sizes(height=x.shape[0], width=x.shape[1], channels=x.shape[2])
     return Core("crop", [typedef("x_t", cpp(x.type)), *image, *first, *part], ["crop.hpp", "pixels.hpp"])
+
+
+def up_sampling2d(op: UpSampling2D, x: Spec) -> Core:
+    factors = sizes(row_factor=op.factors[0], column_factor=op.factors[1])
+    image = sizes(height=x.shape[0], width=x.shape[1], channels=x.shape[2])
+    return Core("up_sampling2d", [typedef("x_t", cpp(x.type)), *image, *factors], ["up_sampling2d.hpp", "pixels.hpp"])
+
+
+def zero_padding2d(op: ZeroPadding2D, x: Spec, y: Spec) -> Core:
+    image = sizes(height=x.shape[0], width=x.shape[1], channels=x.shape[2])
+    place = sizes(top=op.padding[0][0], left=op.padding[1][0], rows=y.shape[0], columns=y.shape[1])
+    return Core("zero_padding2d", [typedef("x_t", cpp(x.type)), *image, *place], ["zero_padding2d.hpp", "pixels.hpp"])
 
 
 def concatenate(left: Spec, right: Spec) -> Core:

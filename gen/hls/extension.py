@@ -42,7 +42,8 @@ def core_layer() -> Any:
             self.add_output_variable(list(self.get_attr("output_shape")))
             for name, (data, bits) in self.get_attr("core_weights").items():
                 precision = IntegerPrecisionType(width=bits, signed=True) if bits else None
-                self.add_weights_variable(name=name, var_name=name[0] + "{index}", data=data, precision=precision)
+                initials = "".join(word[0] for word in name.split("_"))
+                self.add_weights_variable(name=name, var_name=initials + "{index}", data=data, precision=precision)
 
     class Config(LayerConfigTemplate):  # type: ignore[misc]
         def __init__(self) -> None:

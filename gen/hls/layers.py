@@ -14,6 +14,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.op import Operator, Spec
 from ...sim.ops import (
+    GDN,
     GRU,
     LSTM,
     Activation,
@@ -23,6 +24,7 @@ from ...sim.ops import (
     BatchNorm,
     Concatenate,
     Conv2D,
+    Conv2DTranspose,
     Crop,
     Dense,
     DepthwiseConv2D,
@@ -34,10 +36,13 @@ from ...sim.ops import (
     Reverse,
     SimpleRNN,
     Softmax,
+    UpSampling2D,
+    ZeroPadding2D,
 )
 from ..ir import Graph, Node
 from . import cores, native, recurrent_cores
 from .extension import CORE
+from .gdn import gdn
 
 _TAKEN = re.compile(r"^(clone|zp2d)_|_cpy\d+$|^input$")  # names that hls4ml makes itself
 
@@ -194,9 +199,11 @@ _CORES: dict[type[Operator], Callable[[Any, Spec, Spec], cores.Core]] = {
     Argmax: lambda op, x, y: cores.argmax(x, y),
     AveragePool2D: cores.average_pool2d,
     Conv2D: cores.convolution,
+    Conv2DTranspose: cores.conv2d_transpose,
     Crop: cores.crop,
     DepthwiseConv2D: cores.convolution,
     Flatten: lambda op, x, y: cores.flatten(x, y),
+    GDN: lambda op, x, y: gdn(op, x),
     GRU: recurrent_cores.gru,
     GlobalAveragePool2D: lambda op, x, y: cores.global_average_pool2d(op, x),
     GlobalMaxPool2D: lambda op, x, y: cores.global_max_pool2d(x),
@@ -206,6 +213,8 @@ _CORES: dict[type[Operator], Callable[[Any, Spec, Spec], cores.Core]] = {
     Reverse: lambda op, x, y: cores.reverse(x),
     SimpleRNN: recurrent_cores.simple_rnn,
     Softmax: lambda op, x, y: cores.softmax(op, x),
+    UpSampling2D: lambda op, x, y: cores.up_sampling2d(op, x),
+    ZeroPadding2D: cores.zero_padding2d,
 }
 
 

@@ -10,10 +10,12 @@ from . import (
     batch_norm,
     concatenate,
     conv2d,
+    conv2d_transpose,
     crop,
     dense,
     depthwise_conv2d,
     flatten,
+    gdn,
     global_average_pool2d,
     global_max_pool2d,
     gru,
@@ -24,6 +26,8 @@ from . import (
     reverse,
     simple_rnn,
     softmax,
+    up_sampling2d,
+    zero_padding2d,
 )
 from .registry import CONVERTERS
 
@@ -36,10 +40,12 @@ __all__ = [
     "batch_norm",
     "concatenate",
     "conv2d",
+    "conv2d_transpose",
     "crop",
     "dense",
     "depthwise_conv2d",
     "flatten",
+    "gdn",
     "global_average_pool2d",
     "global_max_pool2d",
     "gru",
@@ -50,4 +56,6 @@ __all__ = [
     "reverse",
     "simple_rnn",
     "softmax",
+    "up_sampling2d",
+    "zero_padding2d",
 ]

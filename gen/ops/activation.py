@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from ...sim.errors import BitsmithError
@@ -33,12 +34,16 @@ class Curve:
 
 
 _TABLES = {"sigmoid": 5, "tanh": 4, "softsign": 0, "softplus": 0, "elu": 0, "selu": 0, "swish": 0, "exp": 0}
-_SPELLINGS = {"silu": "swish", "exponential": "exp", "hard_silu": "hard_swish"}
+_SPELLINGS = {"silu": "swish", "exponential": "exp", "hard_silu": "hard_swish", "absolute": "abs"}
 QKERAS_FUNCTIONS = {  # by their names in a QKeras layer; plain Keras's hard_sigmoid has another slope
     "hard_sigmoid": Curve(Kind.HARD_SIGMOID, slope=HALF, offset=HALF, lower=ZERO, upper=ONE),
     "hard_tanh": Curve(Kind.HARD_TANH, lower=Constant(-1), upper=ONE),
 }
-_FUNCTIONS = ("linear", "relu", "relu6", "leaky_relu", "hard_sigmoid", "softmax", *_TABLES, *_SPELLINGS)
+_FUNCTIONS = (
+    *("linear", "relu", "relu6", "leaky_relu", "hard_sigmoid", "softmax", "abs", "round"),
+    *_TABLES,
+    *_SPELLINGS,
+)
 
 
 def curve(name: str, layer: Layer, keras3: bool) -> Curve:
@@ -48,6 +53,8 @@ def curve(name: str, layer: Layer, keras3: bool) -> Curve:
         return QKERAS_FUNCTIONS[name]
     if name in ("relu", "relu6"):
         return Curve(Kind.RELU, upper=Constant(6) if name == "relu6" else None)
+    if name == "abs":
+        return Curve(Kind.ABSOLUTE)
     if name == "leaky_relu":
         return Curve(Kind.LEAKY_RELU, slope=exact_constant(0.2))
     if name == "hard_sigmoid":
@@ -85,6 +92,8 @@ def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, f
             x = build.round(layer, x, own, "round")
     if name == "softmax":
         return softmax(build, layer, x, suffix)
+    if name == "round":
+        return rounded(build, layer, x, suffix)
     return emit(build, layer, x, curve(name, layer, keras3), suffix)
 
 
@@ -113,6 +122,16 @@ def emit(build: Builder, layer: Layer, x: Tensor, c: Curve, suffix: str = "") ->
     to = to or exact_precision(x.type, c)
     op = Activation(x.type, c.kind, to.type, to.rounding, to.overflow, c.slope, c.offset, c.lower, c.upper)
     return build.add(layer, op, x, suffix=suffix, shape=x.shape)
+
+
+def rounded(build: Builder, layer: Layer, x: Tensor, suffix: str = "") -> Tensor:
+    """The nearest integers, ties to even, in the type that holds them all; then the layer's configured result."""
+    to = build.result(layer, inner=suffix)
+    if x.type.fraction > 0:
+        low, high = (round(Fraction(raw, 1 << x.type.fraction)) for raw in (x.type.raw_min, x.type.raw_max))
+        whole = Activation(x.type, Kind.LINEAR, Fixed.holding(low, high, 0), Rounding.RND_CONV)
+        x = build.add(layer, whole, x, suffix=suffix, shape=x.shape)
+    return x if to is None else build.round(layer, x, to, f"{suffix}_result" if suffix else "result")
 
 
 def _address(input_type: Fixed, c: Curve, where: str, bits: int) -> Fixed:
@@ -165,6 +184,24 @@ def convert_leaky_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
     a.harmless("alpha")
     a.finish()
     return emit(build, layer, x, Curve(Kind.LEAKY_RELU, slope=exact_constant(slope or 0.0)))
+
+
+@converts("TFOpLambda")
+def convert_operation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    """A TensorFlow function in a model of Keras 2: the ones that are known by name, none is called."""
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    function = a.only("function", "math.abs", "math.round")
+    a.finish()
+    return apply_activation(build, layer, x, str(function).removeprefix("math."), fused=False)
+
+
+@converts("Absolute", "Round")
+def convert_absolute(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Keras 3's operations as layers."""
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    a.only("decimals", 0)
+    a.finish()
+    return apply_activation(build, layer, x, layer.class_name.lower(), fused=False)
 
 
 @converts("ELU")

@@ -15,10 +15,10 @@ def convert_add(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Ten
     if len(inputs) < 2 or len({x.shape for x in inputs}) != 1:
         shapes = ", ".join(str(x.shape) for x in inputs)
         raise BitsmithError(f"'{layer.name}': inputs of shapes {shapes}; add two or more tensors of one shape")
-    total = build.plain(layer, inputs[0])
-    for i, x in enumerate(inputs[1:]):
+    total, *others = (build.plain(layer, x) for x in inputs)
+    for i, x in enumerate(others):
         suffix = f"sum{i + 1}" if i < len(inputs) - 2 else ""
-        op = Add((total.type, build.plain(layer, x).type))
+        op = Add((total.type, x.type))
         total = build.add(layer, op, total, x, suffix=suffix, shape=x.shape)
     to = build.result(layer)
     return total if to is None else build.round(layer, total, to, "round")

@@ -17,7 +17,7 @@ from ..read.network import Layer
 from .activation import fused_activation
 from .depthwise_conv2d import depthwise
 from .registry import converts
-from .window import check_fits, check_rank, dimensions, padding_of, pair
+from .window import check_fits, check_rank, dimensions, padding_of, pair, pending
 
 
 def per_output(scale: FloatArray | None, outputs: int) -> FloatArray | None:
@@ -55,6 +55,7 @@ def convert_conv2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> 
     check_rank(layer, x, d)
     filters, size = a.integer("filters"), a.sizes("kernel_size", d)
     strides, dilation = pair(a.sizes("strides", d)), pair(a.sizes("dilation_rate", d))
+    x = pending(build, a, layer, x, pair(size), dilation)
     padding = padding_of(a, layer, x, pair(size), strides, dilation, causal=d == 1)
     check_fits(layer, x, pair(size), padding, dilation)
     values = layer.weight(0, ("kernel",), (*size, x.shape[-1], filters))

@@ -8,25 +8,20 @@ from ...sim.ops import Crop
 from ...sim.params import Pair
 from ..read.build import Builder, Tensor, graph_shape
 from ..read.network import Layer
-from .max_pool2d import padding_pairs
 from .registry import converts
-from .window import check_rank, dimensions
+from .window import around, check_rank, dimensions
 
 
 @converts("Cropping2D", "Cropping1D")
 def convert_cropping(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x, d = build.attributes(layer), build.plain(layer, inputs[0]), dimensions(layer)
     check_rank(layer, x, d)
-    value = a.get("cropping", 1)
-    cut = padding_pairs(value, d)
-    if cut is None:
-        a.refuse("cropping", value, "whole numbers, none negative")
-    assert cut is not None
+    cut = around(a, "cropping", d)
     a.finish()
     rows, columns, _ = graph_shape(x.shape, layer.name)
     kept = [(before, size - after) for size, (before, after) in zip((rows, columns), cut)]
     if any(stop <= start for start, stop in kept):
-        raise BitsmithError(f"cropping={value} on '{layer.name}' leaves nothing of {x.shape}; crop less")
+        raise BitsmithError(f"cropping={cut[2 - d :]} on '{layer.name}' leaves nothing of {x.shape}; crop less")
     sizes = tuple(stop - start for start, stop in kept)[2 - d :]
     return crop(build, layer, x, "", rows=kept[0], columns=kept[1], shape=(*sizes, x.shape[-1]))
 

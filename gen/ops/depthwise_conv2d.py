@@ -16,7 +16,7 @@ from ..read.linear import bias_grid, linear, weight_grid
 from ..read.network import Layer
 from .activation import fused_activation
 from .registry import converts
-from .window import check_fits, check_rank, dimensions, padding_of, pair
+from .window import check_fits, check_rank, dimensions, padding_of, pair, pending
 
 
 def depthwise(
@@ -27,6 +27,7 @@ def depthwise(
     d, channels = dimensions(layer), x.shape[-1]
     window = a.sizes("kernel_size", d)
     strides, dilation = pair(a.sizes("strides", d)), pair(a.sizes("dilation_rate", d))
+    x = pending(build, a, layer, x, pair(window), dilation)
     padding = padding_of(a, layer, x, pair(window), strides, dilation, causal=d == 1)
     check_fits(layer, x, pair(window), padding, dilation)
     names = ("depthwise_kernel", "kernel")

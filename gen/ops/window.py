@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...sim.errors import BitsmithError
-from ...sim.params import NO_PADDING, Padding, Pair
+from ...sim.params import Padding, Pair
 from ..read.attributes import Attributes
-from ..read.build import Tensor
+from ..read.build import Builder, Tensor
 from ..read.network import Layer
 
 
@@ -27,6 +29,17 @@ def check_rank(layer: Layer, x: Tensor, count: int) -> None:
         )
 
 
+def around(a: Attributes, name: str, d: int) -> Padding:
+    """1, (1, 2) or ((1, 2), (3, 4)) as ((top, bottom), (left, right)); a sequence has columns only."""
+    value = a.get(name, 1)
+    items: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value] * 2
+    rows = [list(i) if isinstance(i, (list, tuple)) else [i, i] for i in ([[0, 0], items] if d == 1 else items)]
+    flat = [n for row in rows for n in row]
+    if [len(row) for row in rows] != [2, 2] or any(type(n) is not int or n < 0 for n in flat):
+        a.refuse(name, value, "whole numbers, none negative")
+    return (flat[0], flat[1]), (flat[2], flat[3])
+
+
 def same_padding(size: int, window: int, stride: int, dilation: int = 1) -> Pair:
     """Keras's ``same``: ceil(size / stride) outputs, the odd place behind."""
     reach = (window - 1) * dilation + 1
@@ -34,15 +47,21 @@ def same_padding(size: int, window: int, stride: int, dilation: int = 1) -> Pair
     return total // 2, total - total // 2
 
 
+def pending(
+    build: Builder, a: Attributes, layer: Layer, x: Tensor, window: Pair, dilation: Pair = (1, 1)
+) -> Tensor:  # fmt: skip
+    """A convolution's input: zeros pending around it stay where they can be the layer's own padding, smaller than its
+    window, and become an operator where not."""
+    spans = ((size - 1) * step + 1 for size, step in zip(window, dilation))
+    small = all(sum(pair) < span or sum(pair) == 0 for pair, span in zip(x.padding, spans))
+    return x if small and str(a.get("padding", "valid")).lower() == "valid" else build.plain(layer, x)
+
+
 def padding_of(
     a: Attributes, layer: Layer, x: Tensor, window: Pair, strides: Pair, dilation: Pair = (1, 1), causal: bool = False
 ) -> Padding:
-    """The zeros around the input, those that a ZeroPadding layer left included."""
+    """The zeros around the input: Keras's word, or for ``valid`` those that are pending."""
     word = a.choice("padding", ("valid", "same", "causal") if causal else ("valid", "same"))
-    if x.padding != NO_PADDING and word != "valid":
-        raise BitsmithError(
-            f"'{layer.name}': padding='{word}' behind a ZeroPadding layer is not supported; supported: valid"
-        )
     if word == "valid":
         return x.padding
     if word == "causal":

@@ -23,6 +23,8 @@ from ...sim.ops import (
     GlobalAveragePool2D,
     GlobalMaxPool2D,
     MaxPool2D,
+    UpSampling2D,
+    ZeroPadding2D,
 )
 from ...sim.params import NO_PADDING
 from ...sim.recurrent import Recurrent
@@ -43,6 +45,7 @@ def interleave(graph: Graph, sequences: int) -> Graph:
     )
     nodes = []
     for node in graph.nodes:
+        interleaved_shape(specs[node.name].shape, sequences, node.name)  # refuses images
         op = _operator(node, specs[node.inputs[0]].shape, sequences)
         nodes.append(replace(node, op=op))
     result = replace(graph, inputs=inputs, nodes=tuple(nodes))
@@ -116,6 +119,14 @@ def _crop(op: Crop, x: Shape, sequences: int) -> Operator:
     return replace(op, rows=op.columns, columns=(0, sequences))
 
 
+def _up_sampling(op: UpSampling2D, x: Shape, sequences: int) -> Operator:
+    return replace(op, factors=_swap(op.factors))
+
+
+def _zero_padding(op: ZeroPadding2D, x: Shape, sequences: int) -> Operator:
+    return replace(op, padding=_swap(op.padding))
+
+
 _MAKERS: dict[type[Operator], Callable[[Any, Shape, int], Operator]] = {
     Conv2D: _conv,
     DepthwiseConv2D: _conv,
@@ -125,4 +136,6 @@ _MAKERS: dict[type[Operator], Callable[[Any, Shape, int], Operator]] = {
     GlobalMaxPool2D: _global_max,
     GlobalAveragePool2D: _global_average,
     Crop: _crop,
+    UpSampling2D: _up_sampling,
+    ZeroPadding2D: _zero_padding,
 }

@@ -8,7 +8,7 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
 from ...sim.op import Operator, Shape, Spec
-from ...sim.ops import Activation, Flatten, Kind, RepeatVector
+from ...sim.ops import Activation, Flatten, Kind, RepeatVector, ZeroPadding2D
 from ...sim.params import NO_PADDING, Padding
 from ..config import Config, Precision
 from ..ir import Graph, Node
@@ -21,6 +21,7 @@ from .network import Layer, Network, inner_layer
 class Tensor:
     """A tensor of the graph, its shape in Keras (no batch axis), and zeros that the next layer must put around it.
 
+    ``padded_by`` is the layer that these zeros come from; ``shape`` counts them, ``spec`` does not.
     ``repeated`` is the vector that every step of a sequence equals, where there is one (RepeatVector).
     """
 
@@ -28,6 +29,7 @@ class Tensor:
     shape: Shape
     spec: Spec
     padding: Padding = NO_PADDING
+    padded_by: Layer | None = None
     repeated: Tensor | None = None
 
     @property
@@ -56,6 +58,8 @@ class Builder:
     inputs: list[tuple[str, Spec]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    padded: dict[str, Tensor] = field(default_factory=dict)
+    """Tensors with the zeros of a padding layer, by its key."""
 
     @property
     def quantized(self) -> bool:
@@ -90,10 +94,18 @@ class Builder:
         return Tensor(name, shape or (spec.shape[1:] if sequence else spec.shape), spec)
 
     def plain(self, layer: Layer, tensor: Tensor) -> Tensor:
-        """The tensor, which must have no zeros pending around it."""
-        if tensor.padding != NO_PADDING:
-            raise BitsmithError(f"'{layer.name}': zero padding is only supported before a convolution; move it there")
-        return tensor
+        """``with_zeros`` for a converter's input."""
+        return self.with_zeros(tensor)
+
+    def with_zeros(self, tensor: Tensor) -> Tensor:
+        """The tensor with the zeros that are pending around it: one operator, however many layers read it."""
+        if tensor.padded_by is None or tensor.padding == NO_PADDING:
+            return tensor
+        key = tensor.padded_by.key
+        if key not in self.padded:
+            zeros = ZeroPadding2D(tensor.type, tensor.padding)
+            self.padded[key] = self.add(tensor.padded_by, zeros, tensor, shape=tensor.shape)
+        return self.padded[key]
 
     def reshape(self, layer: Layer, tensor: Tensor, shape: Shape, suffix: str = "") -> Tensor:
         """Another Keras shape; no node where the graph's shape stays."""
@@ -142,7 +154,7 @@ class Builder:
 def _has_quantizer(layer: Layer) -> bool:
     """Whether the layer, or one inside it, brings its own types."""
     configs = [layer.config, inner_layer(layer.config)[1]]
-    return layer.class_name in ("QActivation", "FixedGRU") or any(
+    return layer.class_name in ("QActivation", "FixedGRU", "FixedGDN") or any(
         key.endswith("_quantizer") and value is not None for config in configs for key, value in config.items()
     )
 

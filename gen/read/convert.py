@@ -64,11 +64,10 @@ def convert_layer(build: Builder, layer: Layer) -> Tensor:
 
 def finish(build: Builder) -> Graph:
     """Outputs, argmax and checks."""
-    outputs = [build.tensors[key] for key in build.network.outputs]
     sources = {name for name, _ in build.inputs}
+    build.tensors |= {key: build.with_zeros(build.tensors[key]) for key in build.network.outputs}
+    outputs = [build.tensors[key] for key in build.network.outputs]
     for key, tensor in zip(build.network.outputs, outputs):
-        if tensor.padding != ((0, 0), (0, 0)):
-            raise BitsmithError(f"'{key}': zero padding is only supported before a convolution; move it there")
         if tensor.name in sources:
             raise BitsmithError(f"output '{key}' is the input itself; nothing is computed")
     if build.config.bitsmith.output == "argmax":

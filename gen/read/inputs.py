@@ -16,7 +16,7 @@ MAX_VALUES = 1 << 24
 def convert_input(build: Builder, layer: Layer) -> Tensor:
     """A graph input."""
     a = build.attributes(layer)
-    shape = input_shape(layer)
+    shape = input_shape(layer, build.config.bitsmith.image)
     a.only("sparse", False)
     a.only("ragged", False)
     a.harmless("optional", "batch_size")
@@ -24,17 +24,23 @@ def convert_input(build: Builder, layer: Layer) -> Tensor:
     return build.input(layer, shape, input_type(build, layer))
 
 
-def input_shape(layer: Layer) -> Shape:
-    """The shape without the batch axis; BitsmithError where a size is open or unreasonable."""
+def input_shape(layer: Layer, image: tuple[int, int] | None) -> Shape:
+    """The shape without the batch axis, an image's height and width from the configuration where that has them.
+
+    BitsmithError where a size is open or unreasonable.
+    """
     data = layer.config.get("batch_input_shape") or layer.config.get("batch_shape")
     if not isinstance(data, (list, tuple)) or len(data) < 2:
         raise BitsmithError(f"'{layer.name}': an input of shape {data} is not supported; give batch and 1 to 3 axes")
     shape = tuple(data[1:])
+    if image is not None and len(shape) == 3:
+        shape = (*image, shape[2])
     total = 1
     for n in shape:
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise BitsmithError(
-                f"'{layer.name}': the input's shape {shape} is open; hardware needs every size but the batch"
+                f"'{layer.name}': the input's shape {shape} is open; hardware needs every size but the batch "
+                "(an image's: 'Bitsmith: {image: [height, width]}' in the configuration)"
             )
         total *= n
     if total > MAX_VALUES:

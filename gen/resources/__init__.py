@@ -1,6 +1,6 @@
 """Resources by formula: what a synthesizer makes of each core's parameters, without running one. An estimate."""
 
-from . import recurrent  # noqa: F401  registers its formulas with count
+from . import gdn, recurrent  # noqa: F401  register their formulas with count
 from .cost import Resources, total
 from .stages import count, of_fifo, of_stage
 

@@ -11,14 +11,17 @@ from ...hw.rtl.adder_graph import Adder, AdderGraph
 from ...hw.rtl.adders import ranges, stage_of
 from ...hw.rtl.matrix import MatrixKernel, weight_words
 from ...hw.rtl.sharing import split
+from ...hw.rtl.tiles import TileKernel
 from ...hw.rtl.tree import LEVELS_PER_STAGE, tree_stages
 from ...sim.fixed import IntArray
 from .cost import (
+    DSP_WIDE,
     Resources,
     adder,
     constant_multiplier,
     counter,
     logic,
+    memory,
     multiplexer,
     multiplier,
     registers,
@@ -28,8 +31,10 @@ from .cost import (
 )
 
 
-def kernel(module: MatrixKernel) -> Resources:
+def kernel(module: MatrixKernel | TileKernel) -> Resources:
     """One instance of the kernel."""
+    if isinstance(module, TileKernel):
+        return tiles(module)
     build = {"latency": _latency, "resource": _resource, "distributed_arithmetic": _distributed}
     return build[module.spec.strategy](module)
 
@@ -155,3 +160,19 @@ def _waiting(bits: int, steps: list[int]) -> Resources:
     """A value read after so many registers: a chain, from one reader to the next."""
     chains = [later - sooner for sooner, later in zip([0, *steps], steps)]
     return total(shift_register(bits, length) for length in chains)
+
+
+def tiles(module: TileKernel) -> Resources:
+    """One instance: inputs chosen and registered twice, weights in a memory, packed products, trees, accumulators."""
+    spec, bits, taken = module.spec, module.spec.x_type.width, module.taken
+    outputs, width = spec.matrix.shape[2], spec.y_type.width
+    weight = int(abs(spec.matrix).max()).bit_length() + 1
+    pairs = -(-module.at_once // 2) if module.packing else module.at_once
+    word = (2 * weight + 1 if module.packing else weight) * pairs * taken
+    found = counter(module.cycles) + multiplexer(module.rows, taken * bits) + registers(2 * taken * bits)
+    found += memory(module.cycles, word, registered=True) + registers(word)
+    found += memory(module.cycles, module.columns.bit_length() + module.rows.bit_length() + 1, registered=True)
+    product = multiplier(DSP_WIDE, bits) if module.packing else multiplier(bits, weight)
+    found += (product + registers(bits + weight * (1 + bool(module.packing)))) * module.multipliers
+    found += tree(taken, bits + weight) * module.at_once
+    return found + accumulators(outputs, width) + registers(4 * (3 + tree_stages(taken)))

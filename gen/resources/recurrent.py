@@ -1,4 +1,4 @@
-"""What the steps of recurrent layers cost, and what keeps, repeats, turns round and cuts sequences."""
+"""What the steps of recurrent layers cost, and what keeps, repeats and turns round sequences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from functools import singledispatch
 
 from ...hw.rtl.activation import ActivationPointwise
 from ...hw.rtl.cell import Cell
-from ...hw.rtl.crop import CropCore
 from ...hw.rtl.gru import GRUCell
 from ...hw.rtl.layout import Layout
 from ...hw.rtl.lstm import LSTMCell
@@ -18,9 +17,9 @@ from ...sim.cast import Cast
 from ...sim.fixed import Fixed
 from ...sim.interval import exact_product, exact_sum
 from ...sim.ops.activation import Activation, Kind
-from .cost import Resources, adder, counter, logic, memory, multiplier, registers, shift_register, total
+from .cost import Resources, adder, counter, logic, multiplier, registers, shift_register, total
 from .kernels import kernel
-from .stages import count
+from .stages import count, kept
 
 
 @count.register
@@ -124,11 +123,6 @@ def products(numbers: int, a: Fixed, b: Fixed, beside: tuple[Fixed, ...] = ()) -
 # sequences --------------------------------------------------------------------------------------
 
 
-def kept(words: int, bits: int) -> Resources:
-    """A memory that is read into registers; one word needs no memory."""
-    return memory(words, bits, registered=True) if words > 1 else registers(2 * bits)
-
-
 @count.register
 def _(core: RepeatVectorCore) -> Resources:
     beats, bits = core.output.beats_per_row, core.output.bits
@@ -141,9 +135,3 @@ def _(core: ReverseCore) -> Resources:
     beats, bits = core.output.beats, core.output.bits
     control = counter(beats) * 2 + counter(core.output.beats_per_row) + adder((beats - 1).bit_length())
     return control + kept(beats, bits) + registers(bits + core.latency)
-
-
-@count.register
-def _(core: CropCore) -> Resources:
-    layout = core.inputs[0].layout
-    return counter(layout.beats_per_row) + counter(layout.height) + logic(4) + registers(core.output.bits + 1)

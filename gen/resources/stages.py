@@ -12,7 +12,9 @@ from ...hw.rtl.argmax import ArgmaxPointwise
 from ...hw.rtl.average_pool2d import AveragePoolCore
 from ...hw.rtl.batch_norm import BatchNormPointwise
 from ...hw.rtl.conv2d import MatrixWindowCore
+from ...hw.rtl.crop import CropCore
 from ...hw.rtl.dense import DenseCore
+from ...hw.rtl.fifo import DEEP
 from ...hw.rtl.fold import FoldCore
 from ...hw.rtl.global_average_pool2d import GlobalAveragePoolCore
 from ...hw.rtl.join import JoinCore
@@ -20,7 +22,9 @@ from ...hw.rtl.max_pool2d import MaxPoolCore
 from ...hw.rtl.narrow import NarrowCore
 from ...hw.rtl.reshape import CollectCore, SpreadCore
 from ...hw.rtl.softmax import SoftmaxPointwise
+from ...hw.rtl.up_sampling2d import UpSamplingCore
 from ...hw.rtl.window import WindowCore
+from ...hw.rtl.zero_padding2d import ZeroPaddingCore
 from ...sim.division import RoundedDivision
 from ...sim.ops.activation import Kind
 from ...sim.rounding import Overflow, Rounding
@@ -57,7 +61,10 @@ def of_fifo(bits: int, depth: int) -> Resources:
     level = 2 * depth.bit_length()
     if depth == 1:
         return Resources(lut=level + 3, ff=level + bits)
-    return Resources(lut=2 * level + 3, ff=level) + counter(depth) * 2 + memory(depth, bits, registered=False)
+    control = Resources(lut=2 * level + 3, ff=level) + counter(depth) * 2
+    if depth <= DEEP:
+        return control + memory(depth, bits, registered=False)
+    return control + memory(depth, bits, registered=True) + Resources(lut=bits, ff=bits)
 
 
 # window cores -----------------------------------------------------------------------------------
@@ -85,6 +92,11 @@ def window(core: WindowCore) -> Resources:
 @count.register
 def _(core: MatrixWindowCore) -> Resources:
     return window(core) + kernel(core.kernel) * core.geometry.lanes
+
+
+@count.register
+def _(core: CropCore) -> Resources:
+    return window(core)
 
 
 @count.register
@@ -174,6 +186,33 @@ def _(core: SpreadCore) -> Resources:
     return counter(core.output.beats) + multiplexer(core.output.beats, core.output.bits)
 
 
+@count.register
+def _(core: UpSamplingCore) -> Resources:
+    """Counters, the row's memory, and a choice among the input's pixels; lanes that always show the same are one."""
+    layout, pixel = core.inputs[0].layout, core.output.bits // core.output.lanes
+    control = counter(core.parts) + counter(core.rows) + registers(4)
+    if core.rows > 1 or core.last_parts < core.parts:
+        control += counter(layout.beats_per_row)
+    lanes = {tuple(core.shown(part, lane) for part in range(core.parts)) for lane in range(core.output.lanes)}
+    sources = 2 if core.rows > 1 else 1  # the port and the memory
+    data = total(multiplexer(sources * len(set(shown)), pixel) + registers(pixel) for shown in lanes)
+    row = kept(layout.beats_per_row, layout.bits) if core.rows > 1 else Resources()
+    return control + data + registers(layout.bits) + row
+
+
+@count.register
+def _(core: ZeroPaddingCore) -> Resources:
+    """Counters, where the image lies in them, and the registers of a beat and of the lanes that wait for the next."""
+    control = counter(core.output.beats_per_row) + counter(core.output.height) + logic(4)
+    waiting = core.shift * core.output.bits // core.output.lanes
+    return control + registers(core.output.bits + waiting + 1)
+
+
+def kept(words: int, bits: int) -> Resources:
+    """A memory that is read into registers; one word needs no memory."""
+    return memory(words, bits, registered=True) if words > 1 else registers(2 * bits)
+
+
 # pointwise --------------------------------------------------------------------------------------
 
 
@@ -196,7 +235,7 @@ def _activation_luts(module: ActivationPointwise) -> int:
     rounds = op.exact_fraction > op.output_type.fraction and op.rounding is not Rounding.TRN
     saturates = op.overflow is not Overflow.WRAP and not op.output_type.contains(op.exact_type)
     clips = op.lower is not None or op.upper is not None
-    chooses = op.kind is Kind.LEAKY_RELU or clips
+    chooses = op.kind in (Kind.LEAKY_RELU, Kind.ABSOLUTE) or clips
     return out * (saturates or rounds) + source // 4 * (saturates + rounds) // 2 + source * chooses
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
-from ...hw.rtl.core import Core, Pointwise
+from ...hw.rtl.core import Core, Pointwise, Timing
 from ...hw.rtl.geometry import Geometry, lanes_fit
 from ...hw.rtl.join import entrance
 from ...hw.rtl.layout import Layout
 from ...hw.rtl.matrix import check_reuse
 from ...hw.rtl.narrow import NarrowCore
 from ...hw.rtl.reshape import CollectCore, SpreadCore
+from ...hw.rtl.zero_padding2d import ZeroPaddingCore
 from ...sim.errors import BitsmithError
 from ...sim.op import Operator
+from ...sim.ops.zero_padding2d import ZeroPadding2D
+from ...sim.params import NO_PADDING
 from ..ir import Graph, Node
 from ..schedule import Network, Stage, Times, paced, readable, step_times
 
@@ -24,7 +28,7 @@ STRATEGY_DEFAULT = "latency"
 SLACK_PART, SLACK_CYCLES = 32, 64
 POINTWISE = {"activation", "batch_norm", "softmax", "argmax"}
 RECURRENT = {"gru", "lstm", "simple_rnn"}
-SHARED = {"conv2d", "depthwise_conv2d", "dense", *RECURRENT}
+SHARED = {"conv2d", "conv2d_transpose", "depthwise_conv2d", "dense", "gdn", *RECURRENT}
 JOINS = {"add", "concatenate"}
 
 
@@ -263,17 +267,35 @@ class _Planner:
         lanes = self._lanes(node, self.layout(streams[0]))
         names = [f"{node.name}_narrow", *(f"{node.name}_narrow_{k}" for k in range(1, len(streams)))]
         streams = [self._narrowed(stream, lanes, name) for stream, name in zip(streams, names)]
+        streams[0] = self._padded(node, streams[0])
         reuse = self._reuse(node, streams[0], choice)
         layouts = tuple(self.layout(stream) for stream in streams)
-        core = hardware(node.op).core(node.name, node.op, layouts, choice.strategy, reuse)
-        return self._append(node.name, core, tuple(streams), node.name, strategy=choice.strategy, reuse=reuse)
+        module, how = hardware(node.op), partial(self._append, strategy=choice.strategy, reuse=reuse)
+        if node.op.stem != "conv2d_transpose":
+            core = module.core(node.name, node.op, layouts, choice.strategy, reuse)
+            return how(node.name, core, tuple(streams), node.name)
+        name = f"{node.name}_phases"
+        places = how(name, module.core(name, node.op, layouts, choice.strategy, reuse), (streams[0],))
+        pace = self.interval if self.slack is None else 1  # a target for the latency allows no waiting
+        order = module.ordering(node.name, node.op, layouts[0], self.layout(places), pace)
+        return self._append(node.name, order, (places,), node.name)
+
+    def _padded(self, node: Node, stream: str) -> str:
+        """The stream with the zeros that a window core cannot put around it itself."""
+        outside = getattr(hardware(node.op), "outside", lambda op: NO_PADDING)(node.op)
+        if outside == NO_PADDING:
+            return stream
+        name, layout = f"{node.name}_padding", self.layout(stream)
+        return self._append(name, ZeroPaddingCore(name, ZeroPadding2D(layout.type, outside), layout), (stream,))
 
     def _lanes(self, node: Node, layout: Layout) -> int:
         """The fewest pixels at once with which the layer still keeps up; pools take what comes."""
         stride = getattr(node.op, "strides", (1, 1))[1]
         fitting = [n for n in _halves(layout.lanes) if lanes_fit(n, stride)] or [1]
-        if node.op.stem in ("crop", "reverse"):
+        if node.op.stem == "reverse":
             return int(hardware(node.op).lanes(node.op, layout))
+        if node.op.stem == "conv2d_transpose":  # its phases follow one another
+            return 1
         if node.op.stem not in SHARED or node.op.stem == "dense":
             return fitting[0]
         keeping = [n for n in fitting if self._busy(node, _with_lanes(layout, n)) <= self.interval]
@@ -281,9 +303,10 @@ class _Planner:
 
     def _busy(self, node: Node, layout: Layout) -> int:
         op: Any = node.op
-        if op.stem in RECURRENT:
+        if op.stem in RECURRENT or op.stem == "gdn":
             return layout.beats
-        return Geometry(layout, op.kernel.shape[:2], op.strides, op.padding, op.dilation).steps
+        padding = NO_PADDING if hardware(op).outside(op) != NO_PADDING else op.padding
+        return Geometry(layout, op.kernel.shape[:2], op.strides, padding, op.dilation).steps
 
     def _reuse(self, node: Node, stream: str, choice: Choice) -> int:
         """The reuse factor asked for, or the largest that neither slows the network nor delays the last beat beyond
@@ -302,17 +325,21 @@ class _Planner:
             return nearest(legal, choice.wish)
         if node.op.stem in RECURRENT:  # shared only as far as every step of a frame allows
             return max((r for r in legal if r * layout.beats <= self.interval), default=legal[0])
-        slack = self._slack(node)
-        timings = {
-            r: hardware(node.op).core(node.name, node.op, (layout,), choice.strategy, r).steps()
-            for r in legal
-            if r <= self.interval
-        }
-        last = {r: int(step_times(t, [self.times[stream]], 1)[-1]) for r, t in timings.items()}
-        fits = [
-            r for r, t in timings.items() if int(t.cost.sum()) <= self.interval and last[r] <= last[legal[0]] + slack
-        ]
-        return max(fits, default=legal[0])
+        slack, module = self._slack(node), hardware(node.op)
+
+        def steps(reuse: int) -> Timing:
+            timing: Timing = module.core(node.name, node.op, (layout,), choice.strategy, reuse).steps()
+            return timing
+
+        def end(timing: Timing) -> int:
+            return int(step_times(timing, [self.times[stream]], 1)[-1])
+
+        latest = end(steps(legal[0])) + slack
+        for reuse in reversed([r for r in legal[1:] if r <= self.interval]):
+            timing = steps(reuse)
+            if int(timing.cost.sum()) <= self.interval and end(timing) <= latest:
+                return reuse
+        return legal[0]
 
     def _slack(self, node: Node) -> int:
         """Cycles by which sharing may delay the layer's last beat; what is then repeated may take a whole frame."""

@@ -43,6 +43,8 @@ class ActivationPointwise(Pointwise):
         plain = x << up
         if op.kind is Kind.RELU:
             return Mux(x[-1], 0, plain) if op.input_type.signed else plain
+        if op.kind is Kind.ABSOLUTE:
+            return _absolute(x) << up if op.input_type.signed else plain
         if op.kind is Kind.LINEAR:
             return plain
         scaled = (x * Const(op.slope.raw)) << (up - op.slope.fraction)
@@ -69,6 +71,12 @@ class ActivationPointwise(Pointwise):
         entries = Array([Const(int(entry), shape_of(op.output_type)) for entry in op.table])
         m.d.sync += [address.eq(found), register.eq(entries[address])]
         return register
+
+
+def _absolute(x: Value) -> Value:
+    """The magnitude of a signed number: one adder."""
+    sign = x[-1]
+    return (x.as_unsigned() ^ sign.replicate(len(x))) + sign
 
 
 def pointwise(name: str, op: Activation, layout: Layout) -> ActivationPointwise:

@@ -8,9 +8,12 @@ from amaranth.hdl import Cat, Instance, Module, Signal, Value
 
 from ...sim.fixed import IntArray
 from ...sim.ops.conv2d import Conv2D
+from ...sim.ops.depthwise_conv2d import DepthwiseConv2D
+from ...sim.params import NO_PADDING, Padding
 from .geometry import Geometry
 from .layout import Layout
-from .matrix import MatrixKernel, MatrixSpec, legal_reuse
+from .matrix import MatrixSpec, legal_reuse
+from .tiles import matrix_kernel
 from .window import WindowCore
 
 
@@ -18,8 +21,8 @@ class MatrixWindowCore(WindowCore):
     """A window core whose every lane is one constant matrix; ``order`` puts a window's values in the matrix's order."""
 
     def __init__(self, name: str, geometry: Geometry, spec: MatrixSpec, channels: int) -> None:
-        super().__init__(name, geometry, channels, spec.y_type, spec.reuse)
-        self.kernel = MatrixKernel(spec)
+        self.kernel = matrix_kernel(spec)
+        super().__init__(name, geometry, channels, spec.y_type, self.kernel.cycles)
 
     @property
     def compute_latency(self) -> int:
@@ -71,12 +74,22 @@ def matrix(op: Conv2D) -> IntArray:
 
 
 def core(name: str, op: Conv2D, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> MatrixWindowCore:
-    """The core for one conv2d; the layout's lanes are the pixels that it takes in each step."""
+    """The core for one conv2d; the layout's lanes are the pixels that it takes in each step.
+
+    The image has the zeros of ``outside`` already.
+    """
     accumulator = op.accumulator
-    geometry = Geometry(layouts[0], op.kernel.shape[:2], op.strides, op.padding, op.dilation)
+    padding = NO_PADDING if outside(op) != NO_PADDING else op.padding
+    geometry = Geometry(layouts[0], op.kernel.shape[:2], op.strides, padding, op.dilation)
     bias = (op.bias << accumulator.bias_shift).reshape(1, -1)
     spec = MatrixSpec(matrix(op), bias, accumulator.product_shift, op.input_type, accumulator.type, strategy, reuse)
     return MatrixWindowCore(name, geometry, spec, op.kernel.shape[3])
+
+
+def outside(op: Conv2D | DepthwiseConv2D) -> Padding:
+    """Zeros that must come from in front: all, where a row of windows would be longer than a row of the image."""
+    spans = [(k - 1) * d + 1 for k, d in zip(op.kernel.shape, op.dilation)]
+    return op.padding if any(0 < sum(zeros) >= span for zeros, span in zip(op.padding, spans)) else NO_PADDING
 
 
 def reuse_factors(op: Conv2D, strategy: str) -> list[int]:

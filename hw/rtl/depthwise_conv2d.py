@@ -6,7 +6,8 @@ from amaranth.hdl import Value
 
 from ...sim.fixed import IntArray
 from ...sim.ops.depthwise_conv2d import DepthwiseConv2D
-from .conv2d import MatrixWindowCore
+from ...sim.params import NO_PADDING
+from .conv2d import MatrixWindowCore, outside
 from .geometry import Geometry
 from .layout import Layout
 from .matrix import MatrixSpec, legal_reuse
@@ -34,7 +35,8 @@ def matrix(op: DepthwiseConv2D) -> IntArray:
 def core(name: str, op: DepthwiseConv2D, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> DepthwiseCore:
     accumulator = op.accumulator
     kh, kw, cin, multiplier = op.kernel.shape
-    geometry = Geometry(layouts[0], (kh, kw), op.strides, op.padding, op.dilation)
+    padding = NO_PADDING if outside(op) != NO_PADDING else op.padding
+    geometry = Geometry(layouts[0], (kh, kw), op.strides, padding, op.dilation)
     bias = (op.bias << accumulator.bias_shift).reshape(cin, multiplier)
     spec = MatrixSpec(matrix(op), bias, accumulator.product_shift, op.input_type, accumulator.type, strategy, reuse)
     return DepthwiseCore(name, geometry, spec, cin * multiplier)

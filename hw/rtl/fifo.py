@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 
 from .core import Hardware
+
+DEEP = 64  # places that one distributed RAM has
 
 
 class Fifo(Hardware):
     """``depth`` places. ``room`` is high while a place is neither filled nor reserved; ``reserve`` takes one.
 
     A beat written in one cycle can be read in the next; a place freed in one cycle can be reserved in the next. A
-    core's pipeline therefore
-    never has to stop: what is in flight has its place already.
+    core's pipeline therefore never has to stop: what is in flight has its place already. A deep one reads through a
+    register, as block RAM does, and what comes while nothing else is there goes around the memory.
     """
 
     def __init__(self, width: int, depth: int) -> None:
@@ -41,8 +43,10 @@ class Fifo(Hardware):
         if self.depth == 1:
             with m.If(self.w_tvalid):
                 m.d.sync += self.r_tdata.eq(self.w_tdata)
-        else:
+        elif self.depth <= DEEP:
             self._storage(m, pop)
+        else:
+            self._block(m, pop, self.w_tvalid & (level == pop))
         return m
 
     def _storage(self, m: Module, pop: Signal) -> None:
@@ -50,7 +54,28 @@ class Fifo(Hardware):
         write, read = storage.write_port(), storage.read_port(domain="comb")
         m.d.comb += [write.en.eq(self.w_tvalid), write.data.eq(self.w_tdata), self.r_tdata.eq(read.data)]
         for enable, port in ((self.w_tvalid, write), (pop, read)):
-            pointer = Signal(range(self.depth))
+            pointer, _ = self._pointer(m, enable)
             m.d.comb += port.addr.eq(pointer)
-            with m.If(enable):
-                m.d.sync += pointer.eq(Mux(pointer == self.depth - 1, 0, pointer + 1))
+
+    def _pointer(self, m: Module, advance: Signal) -> tuple[Signal, Signal]:
+        """A place, and the one behind it."""
+        pointer, following = Signal(range(self.depth)), Signal(range(self.depth))
+        m.d.comb += following.eq(Mux(pointer == self.depth - 1, 0, pointer + 1))
+        with m.If(advance):
+            m.d.sync += pointer.eq(following)
+        return pointer, following
+
+    def _block(self, m: Module, pop: Signal, passes: Value) -> None:
+        """The head is in the memory's output register, or in one of its own where it ``passes`` by the memory."""
+        m.submodules.storage = storage = Memory(shape=self.width, depth=self.depth, init=[])
+        write, read = storage.write_port(), storage.read_port()
+        place, _ = self._pointer(m, self.w_tvalid)
+        _, behind = self._pointer(m, pop)
+        m.d.comb += [write.en.eq(self.w_tvalid), write.data.eq(self.w_tdata), write.addr.eq(place)]
+        m.d.comb += [read.en.eq(pop), read.addr.eq(behind)]
+        passed, past = Signal(self.width, reset_less=True), Signal()
+        with m.If(passes):
+            m.d.sync += [passed.eq(self.w_tdata), past.eq(1)]
+        with m.Elif(pop):
+            m.d.sync += past.eq(0)
+        m.d.comb += self.r_tdata.eq(Mux(past, passed, read.data))

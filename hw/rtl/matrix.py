@@ -10,6 +10,7 @@ narrower.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from .core import Hardware, delay, elements, shape_of
 from .sharing import phase_split, phases, rom, split, take_rows
 from .tree import LEVELS_PER_STAGE, adder_tree, tree_stages
 
+# The most weights (zeros left out) that a strategy takes on; resource takes any number.
+MOST_WEIGHTS = {"latency": 1 << 17, "distributed_arithmetic": 1 << 15}
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
 
 
@@ -45,6 +48,21 @@ class MatrixSpec:
 
     def __post_init__(self) -> None:
         check_reuse(self.reuse, self.strategy, legal_reuse(self.strategy, self.matrix.shape, self.x_type))
+        check_size(self.strategy, int(np.count_nonzero(self.matrix)))
+
+
+def check_size(strategy: str, weights: int) -> None:
+    """BitsmithError where a strategy would take hours to build and a device that nobody has."""
+    if weights <= MOST_WEIGHTS.get(strategy, weights):
+        return
+    why = {
+        "latency": "a multiplier for each of them",
+        "distributed_arithmetic": "an adder graph of about as many adders, which takes hours to find",
+    }[strategy]
+    raise BitsmithError(
+        f"{weights:,} weights with {strategy} need {why}; use strategy resource, "
+        "which keeps the weights in block RAM and shares the multipliers"
+    )
 
 
 def check_reuse(reuse: int, strategy: str, legal: list[int]) -> None:
@@ -62,8 +80,13 @@ def legal_reuse(strategy: str, shape: tuple[int, ...], x_type: Fixed) -> list[in
         return sorted({-(-x_type.width // digit) for digit in range(1, x_type.width + 1)})
     if strategy != "resource":
         raise BitsmithError(f"there is no strategy {strategy!r}; there are {', '.join(STRATEGIES)}")
-    products = shape[1] * shape[2]
-    return [r for r in range(1, products + 1) if products % r == 0]
+    return divisors(shape[1] * shape[2])
+
+
+def divisors(number: int) -> list[int]:
+    """All of them, in order."""
+    small = [n for n in range(1, isqrt(number) + 1) if number % n == 0]
+    return sorted({*small, *(number // n for n in small)})
 
 
 class MatrixKernel(Hardware):
@@ -83,6 +106,11 @@ class MatrixKernel(Hardware):
 
     def ports(self) -> list[Signal]:
         return [self.start, self.x, self.o_tvalid, self.o]
+
+    @property
+    def cycles(self) -> int:
+        """For which a vector stays."""
+        return self.spec.reuse
 
     @property
     def latency(self) -> int:

@@ -9,10 +9,12 @@ from .average_pool2d import AveragePool2D
 from .batch_norm import BatchNorm
 from .concatenate import Concatenate
 from .conv2d import Conv2D
+from .conv2d_transpose import Conv2DTranspose
 from .crop import Crop
 from .dense import Dense
 from .depthwise_conv2d import DepthwiseConv2D
 from .flatten import Flatten
+from .gdn import GDN
 from .global_average_pool2d import GlobalAveragePool2D
 from .global_max_pool2d import GlobalMaxPool2D
 from .gru import GRU
@@ -22,8 +24,11 @@ from .repeat_vector import RepeatVector
 from .reverse import Reverse
 from .simple_rnn import SimpleRNN
 from .softmax import Softmax
+from .up_sampling2d import UpSampling2D
+from .zero_padding2d import ZeroPadding2D
 
 __all__ = [
+    "GDN",
     "GRU",
     "LSTM",
     "Activation",
@@ -33,6 +38,7 @@ __all__ = [
     "BatchNorm",
     "Concatenate",
     "Conv2D",
+    "Conv2DTranspose",
     "Crop",
     "Dense",
     "DepthwiseConv2D",
@@ -45,4 +51,6 @@ __all__ = [
     "Reverse",
     "SimpleRNN",
     "Softmax",
+    "UpSampling2D",
+    "ZeroPadding2D",
 ]

@@ -24,6 +24,7 @@ class Kind(str, Enum):
     LINEAR = "linear"
     RELU = "relu"
     LEAKY_RELU = "leaky_relu"
+    ABSOLUTE = "absolute"
     HARD_SIGMOID = "hard_sigmoid"
     HARD_TANH = "hard_tanh"
     TABLE = "table"
@@ -40,6 +41,7 @@ class Activation(Operator):
     linear                     ``g(x) = x``: a bare requantization (QKeras quantized_bits)
     relu                       ``g(x) = max(x, 0)``; relu6 has ``upper = 6``
     leaky_relu                 ``g(x) = x`` where x >= 0, else ``slope * x``
+    absolute                   ``g(x) = |x|``: one more value than a signed input has above zero
     hard_sigmoid, hard_tanh    ``g(x) = slope * x + offset`` with both limits. QKeras's hard sigmoid: slope 0.5,
                                offset 0.5, limits 0 and 1; its hard tanh: slope 1, offset 0, limits -1 and 1.
                                Keras 2: slope 0.2; Keras 3: slope 1/6 (both as the nearest ``Constant``)
@@ -110,6 +112,8 @@ class Activation(Operator):
         scaled = (self.slope.raw * x) << (self.exact_fraction - self.input_type.fraction - self.slope.fraction)
         if self.kind is Kind.RELU:
             return max(plain, 0)
+        if self.kind is Kind.ABSOLUTE:
+            return abs(plain)
         if self.kind is Kind.LEAKY_RELU:
             return plain if x >= 0 else scaled
         return scaled + self.aligned(self.offset) if self.kind in _HARD else plain
@@ -123,6 +127,8 @@ class Activation(Operator):
             plain = scaled + self.aligned(self.offset) if hard else np.where(x < 0, scaled, plain)
         if self.kind is Kind.RELU:
             plain = np.maximum(plain, 0)
+        if self.kind is Kind.ABSOLUTE:
+            plain = np.abs(plain)
         if self.lower is not None:
             plain = np.maximum(plain, self.aligned(self.lower))
         return plain if self.upper is None else np.minimum(plain, self.aligned(self.upper))

@@ -1,0 +1,248 @@
+"""The gain of a divisive normalization as a pipeline: normalize, look up lines, a Newton step, shift back, round.
+
+One sum enters and one gain leaves in each cycle; the steps and their integers are those of ``sim/root.py``. Registers
+stand where a DSP48E2 has its own: in front of the multiplier, behind it, and behind the adder that follows it. What a
+shifter loses to the right is kept as one bit, for that is all that rounding asks of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+
+from ...sim.fixed import Overflow
+from ...sim.piecewise import PiecewiseLinear
+from ...sim.root import Form, Root
+from .core import Hardware, delay, shape_of
+from .requantize import requantize
+from .sharing import rom
+
+LEVELS = 2  # of a shifter between two registers: a multiplexer of four is one LUT6
+WIDE, NARROW = 27, 18  # bits of the two factors of a DSP48E2, signed
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A value and the cycle in which it is there."""
+
+    value: Value
+    cycle: int
+
+
+class RootUnit(Hardware):
+    """``s`` in, ``gain`` out ``latency`` cycles later, raw."""
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
+        self.s = Signal(shape_of(root.source), name="s")
+        self.gain = Signal(shape_of(root.gain.type), name="gain")
+
+    def ports(self) -> list[Signal]:
+        return [self.s, self.gain]
+
+    @cached_property
+    def latency(self) -> int:
+        trial = Module()
+        trial._MustUse__silence = True  # built only to count its registers
+        return self._build(trial).cycle
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.comb += self.gain.eq(self._build(m).value)
+        return m
+
+    def _build(self, m: Module) -> Timed:
+        pipe = _Pipe(m)
+        mantissa, zeros = self._normalize(pipe)
+        return self._scale(pipe, self._root(pipe, mantissa), zeros)
+
+    @property
+    def _spread(self) -> int:
+        """The most pairs of zeros in front of a sum."""
+        least = ((self.root.low << self.root.odd).bit_length() - 1) // 2
+        return self.root.most - least
+
+    def _normalize(self, pipe: _Pipe) -> tuple[Timed, Timed]:
+        """(m, pairs of zeros in front of the sum): moved up as far as the upper part is zero, large steps first."""
+        root, pairs = self.root, self.root.most + 1
+        wide = Signal(2 * pairs, name="aligned")
+        pipe.m.d.comb += wide.eq(self.s << root.odd)
+        value, zeros = Timed(wide, 0), Timed(Const(0, 0), 0)
+        for low, levels in _groups(self._spread):
+            step = 2 << low
+            empty = [value.value[max(2 * pairs - k * step, 0) :] == 0 for k in range(1, 1 << levels)]
+            place = empty[0] if levels == 1 else Cat(Mux(empty[1], empty[2], empty[0]), empty[1])
+            place = _named(pipe.m, place, f"place_{low}")
+            moved = _chosen(place, [(value.value << (k * step))[: 2 * pairs] for k in range(1 << levels)])
+            zeros = pipe.register(Cat(place, zeros.value), zeros.cycle, f"zeros_{low}")
+            value = pipe.register(moved, value.cycle, f"moved_{low}")
+        cut = 2 * pairs - root.width
+        mantissa = value.value[cut:] if cut >= 0 else Cat(Const(0, -cut), value.value)
+        return Timed(mantissa, value.cycle), zeros
+
+    def _root(self, pipe: _Pipe, m: Timed) -> Timed:
+        """The root of m, F fraction bits."""
+        root, f = self.root, self.root.fraction
+        if root.form is Form.RECIPROCAL_SQUARE_ROOT:
+            r = self._line(pipe, m, "reciprocal_square_root")
+            q = pipe.shifted(pipe.whole(m, r, "m_r"), f) if root.inverse else r
+        else:
+            q = self._line(pipe, m, "square_root")
+            r = self._line(pipe, self._clamped(pipe, q), "reciprocal") if "reciprocal" in root.tables else q
+        if not root.newton:
+            return q if root.inverse else r
+        return self._step(pipe, q if root.inverse else r, r, m)
+
+    def _clamped(self, pipe: _Pipe, q: Timed) -> Timed:
+        """A square root within [1, 2): its two bits in front of the point say on which side it is outside."""
+        f = self.root.fraction
+        above, below = q.value[f + 1 :].any(), ~q.value[f:].any()
+        inside = Mux(below, 0, Mux(above, (1 << f) - 1, q.value[:f]))[:f]
+        return pipe.register(Cat(inside, Const(1, 1)), q.cycle, "clamped")
+
+    def _line(self, pipe: _Pipe, x: Timed, name: str) -> Timed:
+        """A piecewise-linear function: its line's two numbers, their product with the offset, the sum."""
+        table: PiecewiseLinear = self.root.tables[name]
+        index, offset = (Timed(part, x.cycle) for part in _address(table, x.value))
+        if table.octaves > 1:
+            index = pipe.register(index.value, x.cycle, f"{name}_segment")
+            offset = pipe.register(offset.value, x.cycle, f"{name}_offset")
+        word, low = _words(table)
+        line = rom(pipe.m, word, index.value, f"{name}_line")
+        slope, intercept = (Timed(part.as_signed(), index.cycle + 1) for part in (line[:low], line[low:]))
+        product = pipe.product(offset, slope, f"{name}_rise")
+        start = pipe.delayed(intercept, product.cycle - intercept.cycle)
+        y = (start.value + product.value) >> table.shift
+        return pipe.register(y[: table.high.bit_length()], product.cycle, f"{name}_y")
+
+    def _step(self, pipe: _Pipe, value: Timed, r: Timed, m: Timed) -> Timed:
+        """One Newton step."""
+        f = self.root.fraction
+        if self.root.inverse:
+            square = pipe.product(value, value, "q_q")
+            held = pipe.delayed(m, square.cycle - m.cycle)
+            rest = ((held.value << f) - square.value) >> f
+        else:
+            square = pipe.product(m, pipe.shifted(pipe.whole(r, r, "r_r"), f), "m_r_r")
+            rest = ((1 << (2 * f)) - square.value) >> f
+        # |rest| is a few times the table's error, far below 1: what leads it is its sign
+        small = pipe.register(rest[: f + 1].as_signed(), square.cycle, "rest")
+        correction = pipe.whole(r, small, "correction")
+        held = pipe.delayed(value, correction.cycle - value.cycle)
+        better = (held.value + (correction.value >> (f + 1)))[: f + 2]
+        return pipe.register(better, correction.cycle, "improved")
+
+    def _scale(self, pipe: _Pipe, value: Timed, zeros: Timed) -> Timed:
+        """Shifted back by the exponent, and rounded to the gain's type.
+
+        As far up as can be, then down: below half a step of the gain only whether a bit was set is kept.
+        """
+        root, gain = self.root, self.root.gain
+        up = root.most if root.inverse else self._spread
+        down = zeros if root.inverse else Timed((self._spread - zeros.value)[: len(zeros.value)], zeros.cycle)
+        down = pipe.delayed(down, value.cycle - zeros.cycle)
+        floor = max(root.scaled_fraction - gain.type.fraction - 1, 0)
+        now = Timed(_cut(value.value << up, floor), value.cycle)
+        for low, levels in _groups(self._spread):
+            place = down.value[low : low + levels]
+            shifted = _chosen(place, [_cut(now.value, (k << low) + 1) for k in range(1 << levels)])
+            now = pipe.register(shifted, now.cycle, f"scaled_{low}")
+            down = pipe.delayed(Timed(down.value[:low], down.cycle), 1) if low else down
+        fraction = root.scaled_fraction - floor + 1
+        overflow = Overflow.WRAP if self._fits else gain.overflow
+        cast = requantize(pipe.m, now.value, fraction, gain.type, gain.rounding, overflow, "rounded")
+        return pipe.register(cast, now.cycle, "gain_out")
+
+    @property
+    def _fits(self) -> bool:
+        """No gain saturates: the largest exact one, its error, its rounding."""
+        step = 2.0**-self.root.gain.type.fraction
+        return self.root.range[1] * (1 + self.root.error) + step <= self.root.gain.type.raw_max * step
+
+
+class _Pipe:
+    """Registers, delays and products that know their cycles."""
+
+    def __init__(self, m: Module) -> None:
+        self.m = m
+        self._count = 0
+
+    def register(self, value: Value, cycle: int, name: str) -> Timed:
+        register = Signal(value.shape(), name=name, reset_less=True)
+        self.m.d.sync += register.eq(value)
+        return Timed(register, cycle + 1)
+
+    def delayed(self, value: Timed, cycles: int) -> Timed:
+        self._count += 1
+        if cycles == 0:
+            return value
+        flat = delay(self.m, Cat(value.value), cycles, f"wait_{self._count}")
+        return Timed(flat.as_signed() if value.value.shape().signed else flat, value.cycle + cycles)
+
+    def product(self, a: Timed, b: Timed, name: str) -> Timed:
+        """``a * b`` behind the multiplier's register; an adder and its register follow.
+
+        Factors too wide for one DSP block have a register more in front.
+        """
+        start = max(a.cycle, b.cycle) + int(not _one_block(a.value, b.value))
+        a, b = (self.delayed(x, start - x.cycle) for x in (a, b))
+        return self.register(a.value * b.value, start, name)
+
+    def whole(self, a: Timed, b: Timed, name: str) -> Timed:
+        """``a * b`` with nothing to add: behind the adder's register."""
+        product = self.product(a, b, name)
+        return self.register(product.value, product.cycle, f"{name}_out")
+
+    def shifted(self, value: Timed, places: int) -> Timed:
+        return Timed(value.value >> places, value.cycle)
+
+
+def _named(m: Module, value: Value, name: str) -> Signal:
+    signal = Signal(value.shape(), name=name)
+    m.d.comb += signal.eq(value)
+    return signal
+
+
+def _groups(largest: int) -> Iterator[tuple[int, int]]:
+    """(lowest bit, bits) of a shift up to ``largest``, cut from the top into what one multiplexer takes."""
+    for top in range(largest.bit_length(), 0, -LEVELS):
+        low = max(top - LEVELS, 0)
+        yield low, top - low
+
+
+def _chosen(place: Value, options: list[Value]) -> Value:
+    """The option at ``place``, by a tree of multiplexers; the first is the widest."""
+    for bit in place:
+        options = [Mux(bit, b, a) for a, b in zip(options[::2], options[1::2])]
+    return options[0]
+
+
+def _cut(value: Value, places: int) -> Value:
+    """``value`` without its lowest bits, in front of them one bit that says whether one of them was set."""
+    return Cat(value[:places].any(), value[places:])
+
+
+def _one_block(a: Value, b: Value) -> bool:
+    """Whether both factors fit one DSP48E2."""
+    small, large = sorted(len(x) + int(not x.shape().signed) for x in (a, b))
+    return small <= NARROW and large <= WIDE
+
+
+def _address(table: PiecewiseLinear, x: Value) -> tuple[Value, Value]:
+    """(segment, offset) of an argument, as ``PiecewiseLinear.address`` says."""
+    f, bits = table.fraction, table.offset_bits
+    if table.octaves == 1:
+        return x[bits:f], x[:bits]
+    mantissa = Mux(x[f + 1], x[: f + 1], x[:f] << 1)[: f + 1]
+    return Cat(mantissa[bits:], x[f + 1]), mantissa[:bits]
+
+
+def _words(table: PiecewiseLinear) -> tuple[list[int], int]:
+    """Slope and intercept of each segment in one word, and the bits of the slope."""
+    low = max(int(s).bit_length() + 1 for s in table.slopes)
+    words = [(int(a) << low) + (int(s) & ((1 << low) - 1)) for a, s in zip(table.intercepts, table.slopes)]
+    return words, low

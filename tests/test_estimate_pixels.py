@@ -1,0 +1,48 @@
+"""What moves or folds pixels: its formulas are held to what Yosys finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hardware import Case, side_by_side
+
+from bitsmith.gen.config import parse_config
+from bitsmith.gen.resources import count
+from bitsmith.gen.rtl.choices import plan_for
+from bitsmith.gen.rtl.emit import emit_plan
+from bitsmith.gen.synth_yosys import module_cells, resources
+from bitsmith.hw.sim.ports import Top
+from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.op import Spec
+from bitsmith.sim.ops import Activation, Kind, UpSampling2D, ZeroPadding2D
+
+Need = Callable[..., None]
+S8 = Fixed(True, 3, 4)
+IMAGE = (Spec((5, 70, 3), S8),)
+CASES = {
+    "rows": Case(UpSampling2D(S8, (3, 1)), IMAGE),
+    "columns": Case(UpSampling2D(S8, (1, 3)), IMAGE),
+    "both": Case(UpSampling2D(S8, (2, 2)), IMAGE),
+    "deep": Case(UpSampling2D(S8, (2, 2)), (Spec((3, 300, 16), S8),)),
+    "zeros": Case(ZeroPadding2D(S8, ((2, 1), (3, 2))), IMAGE),
+    "above": Case(ZeroPadding2D(S8, ((1, 0), (0, 0))), IMAGE),
+    "folded": Case(Activation(S8, Kind.ABSOLUTE, Fixed(False, 4, 4)), IMAGE),
+}
+
+
+@pytest.mark.parametrize("pixels", [1, 4])
+def test_formulas_are_estimates_of_what_yosys_finds(tmp_path: Path, need: Need, pixels: int) -> None:
+    need("yosys")
+    graphs = {name: case.graph(name) for name, case in CASES.items()}
+    plan = plan_for(side_by_side(graphs), parse_config({"Bitsmith": {"pixels_per_cycle": pixels}}))
+    emit_plan(plan, tmp_path / "rtl")
+    cells = module_cells(Top.load(tmp_path / "rtl"), tmp_path / "synth", lambda line: None)
+    modules = [module for stage in plan.stages for module in (stage.core, *stage.pointwise) if module.name in CASES]
+    assert {module.name for module in modules} == set(CASES)
+    for module in modules:
+        formula, yosys = count(module).to_json(), resources(cells[module.name])
+        # An estimate: half and twice are the bounds within which it is still one.
+        for key, found in yosys.items():
+            assert found / 2 <= formula[key] <= 2 * found, (module.name, key, formula, yosys)
