@@ -169,7 +169,7 @@ def tiles(module: TileKernel) -> Resources:
     weight = int(abs(spec.matrix).max()).bit_length() + 1
     pairs = -(-module.at_once // 2) if module.packing else module.at_once
     word = (2 * weight + 1 if module.packing else weight) * pairs * taken
-    found = counter(module.cycles) + multiplexer(module.rows, taken * bits) + registers(2 * taken * bits)
+    found: Resources = counter(module.cycles) + multiplexer(module.rows, taken * bits) + registers(2 * taken * bits)
     found += memory(module.cycles, word, registered=True) + registers(word)
     found += memory(module.cycles, module.columns.bit_length() + module.rows.bit_length() + 1, registered=True)
     product = multiplier(DSP_WIDE, bits) if module.packing else multiplier(bits, weight)

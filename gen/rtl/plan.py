@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from ...hw.rtl.core import Core, Pointwise, Timing
 from ...hw.rtl.geometry import Geometry, lanes_fit
 from ...hw.rtl.join import entrance
 from ...hw.rtl.layout import Layout
-from ...hw.rtl.matrix import check_reuse
+from ...hw.rtl.matrix import check_reuse, check_size
 from ...hw.rtl.narrow import NarrowCore
 from ...hw.rtl.reshape import CollectCore, SpreadCore
 from ...hw.rtl.zero_padding2d import ZeroPaddingCore
@@ -144,7 +146,9 @@ class _Planner:
             if self._readers(name) > 1:
                 self.at[name] = self._enter(name, f"{name}_in")
         for node in self.graph.nodes:
-            self._place_named(node)
+            self._named(node, self._check)
+        for node in self.graph.nodes:
+            self._named(node, self._place)
         outputs = {name: self._output(name) for name in self.graph.outputs}
         return Plan(self.graph, self.inputs, self.stages, outputs, self.graph)
 
@@ -188,12 +192,18 @@ class _Planner:
 
     # nodes ----------------------------------------------------------------------------------------
 
-    def _place_named(self, node: Node) -> None:
+    def _named(self, node: Node, work: Callable[[Node], None]) -> None:
         try:
-            self._place(node)
+            work(node)
         except BitsmithError as error:
             label = self.graph.labels.get(node.layer, node.layer or node.name)
             raise BitsmithError(f"layer '{label}': {error}") from None
+
+    def _check(self, node: Node) -> None:
+        """Before any adder graph is looked for, which may take hours."""
+        weights = getattr(node.op, "kernel", getattr(node.op, "gamma", None))
+        if weights is not None and node.op.stem != "dense":  # dense shares multipliers with every strategy
+            check_size(self.choices.get(node.name, self.default).strategy, int(np.count_nonzero(weights)))
 
     def _place(self, node: Node) -> None:
         if node.op.stem == "flatten":

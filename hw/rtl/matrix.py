@@ -48,7 +48,6 @@ class MatrixSpec:
 
     def __post_init__(self) -> None:
         check_reuse(self.reuse, self.strategy, legal_reuse(self.strategy, self.matrix.shape, self.x_type))
-        check_size(self.strategy, int(np.count_nonzero(self.matrix)))
 
 
 def check_size(strategy: str, weights: int) -> None:

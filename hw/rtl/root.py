@@ -66,51 +66,46 @@ class RootUnit(Hardware):
         least = ((self.root.low << self.root.odd).bit_length() - 1) // 2
         return self.root.most - least
 
-    def _normalize(self, pipe: _Pipe) -> tuple[Timed, Timed]:
-        """(m, pairs of zeros in front of the sum): moved up as far as the upper part is zero, large steps first."""
-        root, pairs = self.root, self.root.most + 1
-        wide = Signal(2 * pairs, name="aligned")
+    def _normalize(self, pipe: _Pipe) -> tuple[_Mantissa, Timed]:
+        """(m, pairs of zeros in front of the sum): moved up until a bit is in front, large steps first."""
+        root, width = self.root, 2 * self.root.most + 2
+        wide = Signal(width, name="aligned")
         pipe.m.d.comb += wide.eq(self.s << root.odd)
         value, zeros = Timed(wide, 0), Timed(Const(0, 0), 0)
-        for low, levels in _groups(self._spread):
-            step = 2 << low
-            empty = [value.value[max(2 * pairs - k * step, 0) :] == 0 for k in range(1, 1 << levels)]
+        for low, levels in _groups(2 * self._spread + 1):
+            empty = [value.value[max(width - (k << low), 0) :] == 0 for k in range(1, 1 << levels)]
             place = empty[0] if levels == 1 else Cat(Mux(empty[1], empty[2], empty[0]), empty[1])
             place = _named(pipe.m, place, f"place_{low}")
-            moved = _chosen(place, [(value.value << (k * step))[: 2 * pairs] for k in range(1 << levels)])
+            moved = _chosen(place, [(value.value << (k << low))[:width] for k in range(1 << levels)])
             zeros = pipe.register(Cat(place, zeros.value), zeros.cycle, f"zeros_{low}")
             value = pipe.register(moved, value.cycle, f"moved_{low}")
-        cut = 2 * pairs - root.width
-        mantissa = value.value[cut:] if cut >= 0 else Cat(Const(0, -cut), value.value)
-        return Timed(mantissa, value.cycle), zeros
+        bits = Cat(Const(0, max(root.width - width, 0)), value.value[max(width - root.width, 0) :])
+        return _Mantissa(bits, ~zeros.value[0], value.cycle), Timed(zeros.value[1:], zeros.cycle)
 
-    def _root(self, pipe: _Pipe, m: Timed) -> Timed:
+    def _root(self, pipe: _Pipe, m: _Mantissa) -> Timed:
         """The root of m, F fraction bits."""
         root, f = self.root, self.root.fraction
         if root.form is Form.RECIPROCAL_SQUARE_ROOT:
-            r = self._line(pipe, m, "reciprocal_square_root")
-            q = pipe.shifted(pipe.whole(m, r, "m_r"), f) if root.inverse else r
+            r = self._line(pipe, m.address(root.tables["reciprocal_square_root"]), "reciprocal_square_root")
+            q = pipe.shifted(pipe.whole(m.number, r, "m_r"), f) if root.inverse else r
         else:
-            q = self._line(pipe, m, "square_root")
+            q = self._line(pipe, m.address(root.tables["square_root"]), "square_root")
             r = self._line(pipe, self._clamped(pipe, q), "reciprocal") if "reciprocal" in root.tables else q
         if not root.newton:
             return q if root.inverse else r
-        return self._step(pipe, q if root.inverse else r, r, m)
+        return self._step(pipe, q if root.inverse else r, r, m.number)
 
-    def _clamped(self, pipe: _Pipe, q: Timed) -> Timed:
-        """A square root within [1, 2): its two bits in front of the point say on which side it is outside."""
-        f = self.root.fraction
+    def _clamped(self, pipe: _Pipe, q: Timed) -> tuple[Timed, Timed]:
+        """Segment and offset of a square root brought into [1, 2): two bits say on which side it is outside."""
+        f, bits = self.root.fraction, self.root.tables["reciprocal"].offset_bits
         above, below = q.value[f + 1 :].any(), ~q.value[f:].any()
         inside = Mux(below, 0, Mux(above, (1 << f) - 1, q.value[:f]))[:f]
-        return pipe.register(Cat(inside, Const(1, 1)), q.cycle, "clamped")
+        clamped = pipe.register(inside, q.cycle, "clamped")
+        return Timed(clamped.value[bits:], clamped.cycle), Timed(clamped.value[:bits], clamped.cycle)
 
-    def _line(self, pipe: _Pipe, x: Timed, name: str) -> Timed:
+    def _line(self, pipe: _Pipe, place: tuple[Timed, Timed], name: str) -> Timed:
         """A piecewise-linear function: its line's two numbers, their product with the offset, the sum."""
-        table: PiecewiseLinear = self.root.tables[name]
-        index, offset = (Timed(part, x.cycle) for part in _address(table, x.value))
-        if table.octaves > 1:
-            index = pipe.register(index.value, x.cycle, f"{name}_segment")
-            offset = pipe.register(offset.value, x.cycle, f"{name}_offset")
+        table, (index, offset) = self.root.tables[name], place
         word, low = _words(table)
         line = rom(pipe.m, word, index.value, f"{name}_line")
         slope, intercept = (Timed(part.as_signed(), index.cycle + 1) for part in (line[:low], line[low:]))
@@ -162,6 +157,26 @@ class RootUnit(Hardware):
         """No gain saturates: the largest exact one, its error, its rounding."""
         step = 2.0**-self.root.gain.type.fraction
         return self.root.range[1] * (1 + self.root.error) + step <= self.root.gain.type.raw_max * step
+
+
+@dataclass(frozen=True)
+class _Mantissa:
+    """m with its leading bit in front: ``bits`` where it is in the upper octave, else half of them."""
+
+    bits: Value
+    upper: Value
+    cycle: int
+
+    @property
+    def number(self) -> Timed:
+        """m itself, F fraction bits."""
+        return Timed(Mux(self.upper, self.bits, self.bits >> 1), self.cycle)
+
+    def address(self, table: PiecewiseLinear) -> tuple[Timed, Timed]:
+        """(segment, offset), as ``PiecewiseLinear.address`` says: the lower octave's last bit was cut off."""
+        bits, low = table.offset_bits, self.bits[0] & self.upper
+        segment = Cat(self.bits[bits : table.fraction + 1], self.upper)
+        return Timed(segment, self.cycle), Timed(Cat(low, self.bits[1:bits]), self.cycle)
 
 
 class _Pipe:
@@ -230,15 +245,6 @@ def _one_block(a: Value, b: Value) -> bool:
     """Whether both factors fit one DSP48E2."""
     small, large = sorted(len(x) + int(not x.shape().signed) for x in (a, b))
     return small <= NARROW and large <= WIDE
-
-
-def _address(table: PiecewiseLinear, x: Value) -> tuple[Value, Value]:
-    """(segment, offset) of an argument, as ``PiecewiseLinear.address`` says."""
-    f, bits = table.fraction, table.offset_bits
-    if table.octaves == 1:
-        return x[bits:f], x[:bits]
-    mantissa = Mux(x[f + 1], x[: f + 1], x[:f] << 1)[: f + 1]
-    return Cat(mantissa[bits:], x[f + 1]), mantissa[:bits]
 
 
 def _words(table: PiecewiseLinear) -> tuple[list[int], int]:

@@ -1,0 +1,126 @@
+"""Builds the published networks at full size and proves their first layers: ``python -m bitsmith.gen.bench.full_size``.
+
+Every network's Verilog for a 256×256 patch is planned and emitted; seconds, bytes and memory are printed. Then the
+first layers of analysis and synthesis run in Verilator on a small patch, and every integer is compared.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from ...hw.sim.ports import Top
+from ...sim.predict import Reference
+from ..config import parse_config
+from ..ir import Graph
+from ..resources import Resources, of_stage, total
+from ..rtl.choices import plan_for
+from ..rtl.emit import emit_plan
+from ..verify import vectors, verilator
+from ..verify.simulation import Drive
+from .paper_networks import NETWORKS, SEED, analysis, beginning, synthesis
+
+LATENTS = 192
+# Cycles for a patch. A 720p frame is 28 patches (overlap 56): at 300 MHz somewhat more than one frame a second.
+INTERVAL = 8_000_000
+PATCH_INTERVAL = 40_000
+FRAMES = 2
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """One network's Verilog."""
+
+    name: str
+    seconds: float
+    megabytes: float
+    interval: int
+    resources: Resources
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The first layers of one network on a patch."""
+
+    name: str
+    last: str
+    compared: int
+    mismatches: int
+    predicted: tuple[int, ...]
+    simulated: tuple[int, ...]
+
+
+def settings(interval: int) -> Any:
+    return parse_config({"Bitsmith": {"pixels_per_cycle": 1, "strategy": "resource", "interval_cycles": interval}})
+
+
+def emit_network(graph: Graph, folder: Path, interval: int = INTERVAL) -> Emitted:
+    """Plan and emit; the resources are an estimate by formula."""
+    start = time.monotonic()
+    plan = plan_for(graph, settings(interval))
+    schedule = emit_plan(plan, folder)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    cost = total(of_stage(stage) for stage in plan.stages)
+    return Emitted(graph.name, time.monotonic() - start, size / 1e6, schedule.interval, cost)
+
+
+def prove(graph: Graph, last: str, folder: Path, interval: int = PATCH_INTERVAL) -> Proof:
+    """The layers up to ``last``, simulated on random images, the extremes among them."""
+    part = beginning(graph, last)
+    schedule = emit_plan(plan_for(part, settings(interval)), folder / "rtl")
+    simulation = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim", "-O1")
+    batch = vectors.make(part.inputs, FRAMES, SEED)
+    run = simulation.run(batch, Drive(seed=SEED))
+    expected = Reference(part).predict_raw(*batch.values())[0]
+    got = run.outputs[last]
+    simulated = tuple(int(end - run.first_input) for end in run.frame_ends[0][:FRAMES])
+    wrong = int(np.sum(got != expected)) + len(run.problems)
+    return Proof(graph.name, last, expected.size, wrong, tuple(schedule.ends[:FRAMES]), simulated)
+
+
+def main(widths: list[int]) -> int:
+    """Random weights: what is shown is that the full size builds and is exact, not what it compresses."""
+    print(f"Random integer weights, seed {SEED}; M = {LATENTS}; {INTERVAL:,} cycles for a patch of 256 × 256.")
+    wrong = False
+    for filters in widths:
+        for make in NETWORKS:
+            _emission(make(filters, LATENTS), filters)
+        for graph, last in (
+            (analysis(filters, LATENTS, 8, 8), "conv2_q"),
+            (synthesis(filters, LATENTS, 2, 2), "igdn1_q"),
+        ):
+            wrong |= _proof(graph, last, filters)
+    return int(wrong)
+
+
+def _emission(graph: Graph, filters: int) -> None:
+    with TemporaryDirectory() as folder:
+        found = emit_network(graph, Path(folder))
+    peak, cost = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, found.resources
+    print(
+        f"{graph.name}, N = {filters}: {found.seconds:.0f} s, {found.megabytes:.0f} MB of Verilog, {peak:.0f} MB of "
+        f"memory at most so far, {found.interval:,} cycles, by formula {cost.dsp:,} DSP and {cost.bram:,} BRAM",
+        flush=True,
+    )
+
+
+def _proof(graph: Graph, last: str, filters: int) -> bool:
+    with TemporaryDirectory() as folder:
+        found = prove(graph, last, Path(folder))
+    print(
+        f"{graph.name}, N = {filters}, to {last}: {found.compared:,} integers compared, {found.mismatches} mismatches, "
+        f"cycles predicted {found.predicted}, simulated {found.simulated}",
+        flush=True,
+    )
+    return found.mismatches > 0 or found.predicted != found.simulated
+
+
+if __name__ == "__main__":
+    sys.exit(main([int(text) for text in sys.argv[1:]] or [192, 160, 128, 96]))
