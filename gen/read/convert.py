@@ -8,6 +8,7 @@ from ..ir import Graph
 from ..ops import CONVERTERS
 from ..ops.argmax import append_argmax
 from ..passes.fold_batch_norm import fold_batch_norm
+from ..passes.fuse_crops import fuse_crops
 from ..spec import check_graph
 from ..suggest import suggest
 from .build import Builder, Tensor
@@ -74,7 +75,7 @@ def finish(build: Builder) -> Graph:
         build.tensors["argmax"] = append_argmax(build, outputs[0])
         graph = build.graph(("argmax",))
     else:
-        graph = build.graph(build.network.outputs)
+        graph = fuse_crops(build.graph(build.network.outputs))
     check_graph(graph)
     return graph
 
