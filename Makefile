@@ -13,23 +13,28 @@ MODEL_cells  := models/cells/student2.h5
 CONFIG_cells := models/cells/config.yaml
 MODEL_fli    := models/fli/lite32_8.h5
 CONFIG_fli   := models/fli/config.yaml
+MODEL_lic    := models/lic/trained/wide_100/analysis.h5
+CONFIG_lic   := models/lic/config.yaml
+# Images of 256 × 256 pixels: fewer vectors than the default, or they would be hundreds of megabytes.
+VECTORS_lic  := --vectors 2
 ABOUT_cells  := on the first 1,000 images of the synthetic test set and on 179 real ones, held-out digits
 ABOUT_fli    := on 200 synthetic fluorescence decays of 70 samples
+ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/*)
 
-.PHONY: help demo test golden sim second netlist synth row proofs lint bench train lock wheel clean
+.PHONY: help demo test golden sim second netlist synth row proofs images full lint bench train lock wheel clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second netlist synth train,$(MAKECMDGOALS)),)
   ifeq ($(MODEL_$(MODEL)),)
-    $(error MODEL=$(MODEL) is not there yet; this version has cells and fli)
+    $(error MODEL=$(MODEL) is not there; this version has cells, fli and lic)
   endif
 endif
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
-	@echo "MODEL=$(MODEL) (cells, fli; lic comes later), TOOL=$(TOOL) (vitis, vivado_hls, yosys, ecp5)"
+	@echo "MODEL=$(MODEL) (cells, fli, lic), TOOL=$(TOOL) (vitis, vivado_hls, yosys, ecp5)"
 
 demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, prove it at the levels hls and rtl on its test images, report
 	@echo "Comparing $(ABOUT_$(MODEL)):"
@@ -68,6 +73,12 @@ proofs: .venv/.demo build/images_fli.npy $(SOURCES) ## every trained network of 
 	  $(RUN) build models/fli/$$model.h5 --config models/fli/$$config.yaml --output build/proofs_$$model && \
 	  $(RUN) verify build/proofs_$$model --level hls --level rtl --inputs build/images_fli.npy || exit 1; done
 
+images: .venv/.test $(SOURCES) ## lic: encoder and decoder on whole natural images, hls and rtl, and bitstreams
+	$(PY) -m bitsmith.models.lic.proof build/lic_images
+
+full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, and the first layers proven on a patch (hours)
+	$(PY) -m bitsmith.gen.bench.full_size
+
 lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -94,7 +105,7 @@ clean: ## remove what was made, the environment too
 LOCK := --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet
 
 $(BUILD)/bitsmith.json: .venv/.demo $(MODEL_$(MODEL)) $(CONFIG_$(MODEL)) $(SOURCES)
-	$(RUN) build $(MODEL_$(MODEL)) --config $(CONFIG_$(MODEL)) --output $(BUILD)
+	$(RUN) build $(MODEL_$(MODEL)) --config $(CONFIG_$(MODEL)) --output $(BUILD) $(VECTORS_$(MODEL))
 
 build/images_cells.npy: .venv/.demo models/cells/data.py models/cells/synthetic.py
 	@mkdir -p build
@@ -104,6 +115,10 @@ build/images_cells.npy: .venv/.demo models/cells/data.py models/cells/synthetic.
 build/images_fli.npy: .venv/.demo models/fli/synthetic.py models/fli/irf.py
 	@mkdir -p build
 	$(PY) -c 'import numpy; from bitsmith.models.fli.synthetic import proof_curves; numpy.save("$@", proof_curves())'
+
+build/images_lic.npy: .venv/.demo models/lic/data.py models/lic/dead_leaves.py
+	@mkdir -p build
+	$(PY) -c 'import numpy; from bitsmith.models.lic.data import proof_images; numpy.save("$@", proof_images())'
 
 # The environment. A stamp says which requirements are in it; both stamps share one folder.
 .venv/bin/python:

@@ -167,7 +167,10 @@ def gain_type(high: float, width: int) -> Fixed:
 
     The margin is a 128th: a root may come out larger than it is by its error.
     """
-    integer = math.frexp(high * (1 + 2.0**-7))[1]
+    wanted = high * (1 + 2.0**-7)
+    integer = math.frexp(wanted)[1]
+    if wanted > math.ldexp((1 << width) - 1, integer - width):  # between the largest value and the next power of two
+        integer += 1
     return Fixed(False, integer, width - integer)
 
 

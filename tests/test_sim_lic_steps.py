@@ -53,7 +53,7 @@ def chain(spec: Spec, *operators: Operator) -> Graph:
 
 
 @given(SEED, BYTES)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 def test_random_graphs_in_bands(seed: int, band_bytes: int) -> None:
     equals_plain(random_graph(seed), seed, band_bytes, 7)
 
@@ -99,15 +99,15 @@ class Maker(GraphMaker):
     def gdn(self, x: Fixed, channels: int) -> GDN:
         gamma, beta = self.unsigned(self.integer(2, 16)), self.unsigned(self.integer(2, 16))
         if self.integer(0, 2) == 0:
-            beta = replace(beta, integer=beta.integer + 12, fraction=beta.fraction - 12)
+            beta = replace(beta, integer=beta.integer + 6, fraction=beta.fraction - 6)
         form, flags = Form(self.pick(*Form)), [bool(self.integer(0, 1)) for _ in range(3)]
         more = {"inverse": flags[0], "form": form, "newton": flags[1], "segments": int(self.rng.choice([4, 16, 64]))}
-        square = Cast(self.unsigned(self.integer(3, 20)), *self.modes()) if flags[2] else None
+        square = Cast(self.unsigned(self.integer(3, 14)), *self.modes()) if flags[2] else None
         weights, offsets = self.raw(gamma, channels, channels), np.maximum(self.raw(beta, channels), 1)
         gain = Cast(self.unsigned(self.integer(4, 20)), *self.modes())
         width = self.integer(12, 32)
         op = GDN(x, weights, gamma, offsets, beta, gain, square=square, width=width, **more)  # type: ignore[arg-type]
-        fits = replace(op.fitting_gain(self.integer(8, 32)), rounding=gain.rounding)
+        fits = replace(op.fitting_gain(self.integer(14, 32)), rounding=gain.rounding)
         return replace(op, gain=fits) if self.integer(0, 2) else op
 
     def unsigned(self, bits: int) -> Fixed:
@@ -118,15 +118,16 @@ class Maker(GraphMaker):
         kind = Kind(self.pick(Kind.LINEAR, Kind.RELU, Kind.LEAKY_RELU, Kind.ABSOLUTE, Kind.HARD_TANH))
         hard = {"slope": Constant(3, 2), "offset": Constant(1, 2), "lower": Constant(-1), "upper": Constant(5, 1)}
         more = hard if kind is Kind.HARD_TANH else {"slope": Constant(-3, 3)} if kind is Kind.LEAKY_RELU else {}
-        return Activation(type, kind, self.draw_type(), *self.modes(), **more)  # type: ignore[arg-type]
+        bits, integer = self.integer(4, 16), type.integer - self.integer(0, 8)
+        return Activation(type, kind, Fixed(True, integer, bits - 1 - integer), *self.modes(), **more)  # type: ignore[arg-type]
 
     def with_activation(self, spec: Spec, op: Operator) -> Graph:
         out = op.infer(spec).type
-        return chain(spec, op, *([self.behind(out)] if out.width < 55 and self.integer(0, 3) else []))
+        return chain(spec, op, *([self.behind(out)] if out.width < 55 and self.integer(0, 1) else []))
 
 
 @given(SEED, BYTES)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_random_transposed_convolutions(seed: int, band_bytes: int) -> None:
     maker = Maker(seed)
     spec = Spec((maker.integer(1, 6), maker.integer(1, 6), maker.integer(1, 4)), maker.draw_type())
@@ -136,11 +137,12 @@ def test_random_transposed_convolutions(seed: int, band_bytes: int) -> None:
 
 
 @given(SEED, st.sampled_from([1, 40, 4000]))
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_random_gdn(seed: int, block: int) -> None:
     maker = Maker(seed)
     shape = [(5,), (3, 4, 6), (2, 3)][maker.integer(0, 2)]
-    spec = Spec(shape, maker.draw_type())
+    bits, fraction = maker.integer(6, 10), maker.integer(0, 8)
+    spec = Spec(shape, Fixed(bool(maker.integer(0, 1)), bits - fraction, fraction))
     graph = maker.with_activation(spec, maker.gdn(spec.type, shape[-1]))
     assert isinstance(make_plan(graph)[0], GDNStep)
     equals_plain(graph, seed, block=block)
@@ -225,10 +227,21 @@ def test_mantissas_are_the_roots_own(fraction: int, width: int) -> None:
 def test_parts_of_tensors_are_read_where_they_are() -> None:
     """A crop shares memory with its source, and its pixels do not lie one behind the other."""
     crop = Crop(S8, (1, 4), (0, 3), (1, 3))
-    maker = Maker(5)
-    gdn, transpose = maker.gdn(S8, 2), maker.transpose(Spec((3, 3, 2), S8))
-    for op in (gdn, transpose):
-        equals_plain(chain(Spec((5, 4, 4), S8), crop, op), 3, 1)
+    kernel, bias = np.arange(-9, 9).reshape(3, 3, 2, 1), np.ones(1, int)
+    for op in (gdn_at_limits(2, S8, U16, False), Conv2DTranspose(S8, kernel, S8, bias, S8, (2, 1))):
+        graph = chain(Spec((5, 4, 4), S8), crop, op)
+        assert len(np.unique(Reference(graph).trace_raw(*random_inputs(graph, 3, 3))["n1"])) > 10
+        equals_plain(graph, 3, 1)
+
+
+@pytest.mark.parametrize("kind", [Kind.LINEAR, Kind.ABSOLUTE])
+def test_an_activation_that_no_float_holds_is_not_chained(kind: Kind) -> None:
+    """A type of 58 bits behind a gdn whose own values fit float64."""
+    op = gdn_at_limits(2, S8, U16, False)
+    wide = Activation(op.product_type, kind, Fixed(True, 7, 50))
+    graph = chain(Spec((3, 3, 2), S8), op, wide)
+    assert [type(step) for step in make_plan(graph)] == [GDNStep, ComputeStep]
+    equals_plain(graph, 2)
 
 
 @pytest.mark.parametrize("op", ["gdn", "transpose"])

@@ -35,6 +35,7 @@ def _plan(graph: Graph, sequences: int, config: Config, choices: dict[str, Choic
     """The plan for so many sequences side by side; 0 for a network that is not recurrent."""
     wanted = config.bitsmith
     form = interleave(graph, sequences) if sequences else graph
+    slack = wanted.slack_cycles if slack is None else slack
     found = plan(form, wanted.pixels_per_cycle, choices, interval=wanted.interval_cycles or 0, slack=slack)
     return replace(found, model=graph, sequences=sequences)
 

@@ -272,7 +272,7 @@ class _Planner:
     def _compute(self, node: Node) -> str:
         choice = self.choices.get(node.name, self.default)
         streams = [self.at[name] for name in node.inputs]
-        if len(self.specs[node.inputs[0]].shape) == 1 and node.op.stem == "repeat_vector":
+        if len(self.specs[node.inputs[0]].shape) == 1 and node.op.stem in ("gdn", "repeat_vector"):
             streams = [self._vector(streams[0], f"{node.name}_vector")]
         lanes = self._lanes(node, self.layout(streams[0]))
         names = [f"{node.name}_narrow", *(f"{node.name}_narrow_{k}" for k in range(1, len(streams)))]
@@ -286,7 +286,7 @@ class _Planner:
             return how(node.name, core, tuple(streams), node.name)
         name = f"{node.name}_phases"
         places = how(name, module.core(name, node.op, layouts, choice.strategy, reuse), (streams[0],))
-        pace = self.interval if self.slack is None else 1  # a target for the latency allows no waiting
+        pace = 1 if self.slack == 0 else self.interval  # the fastest network does not wait
         order = module.ordering(node.name, node.op, layouts[0], self.layout(places), pace)
         return self._append(node.name, order, (places,), node.name)
 

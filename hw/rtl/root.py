@@ -137,8 +137,8 @@ class RootUnit(Hardware):
         As far up as can be, then down: below half a step of the gain only whether a bit was set is kept.
         """
         root, gain = self.root, self.root.gain
-        up = root.most if root.inverse else self._spread
-        down = zeros if root.inverse else Timed((self._spread - zeros.value)[: len(zeros.value)], zeros.cycle)
+        up = root.most if root.inverse else (1 << len(zeros.value)) - 1
+        down = zeros if root.inverse else Timed(~zeros.value, zeros.cycle)
         down = pipe.delayed(down, value.cycle - zeros.cycle)
         floor = max(root.scaled_fraction - gain.type.fraction - 1, 0)
         now = Timed(_cut(value.value << up, floor), value.cycle)
@@ -149,7 +149,8 @@ class RootUnit(Hardware):
             down = pipe.delayed(Timed(down.value[:low], down.cycle), 1) if low else down
         fraction = root.scaled_fraction - floor + 1
         overflow = Overflow.WRAP if self._fits else gain.overflow
-        cast = requantize(pipe.m, now.value, fraction, gain.type, gain.rounding, overflow, "rounded")
+        top = now.value[: max(root.width + 2 + root.most - floor, 1)]
+        cast = requantize(pipe.m, top, fraction, gain.type, gain.rounding, overflow, "rounded")
         return pipe.register(cast, now.cycle, "gain_out")
 
     @property
@@ -193,8 +194,8 @@ class _Pipe:
 
     def delayed(self, value: Timed, cycles: int) -> Timed:
         self._count += 1
-        if cycles == 0:
-            return value
+        if cycles == 0 or len(value.value) == 0:
+            return Timed(value.value, value.cycle + cycles)
         flat = delay(self.m, Cat(value.value), cycles, f"wait_{self._count}")
         return Timed(flat.as_signed() if value.value.shape().signed else flat, value.cycle + cycles)
 

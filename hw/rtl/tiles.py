@@ -24,7 +24,7 @@ from .matrix import MatrixKernel, MatrixSpec, weight_words
 from .sharing import split
 from .tree import LEVELS_PER_STAGE, adder_tree, tree_stages
 
-LARGE = 4096  # weights from which a shared matrix is tiled
+LARGE = 2048  # weights from which a shared matrix is tiled
 WIDE, NARROW = 27, 18  # bits of the two factors of a DSP48E2, signed
 _STAGE = 1 << LEVELS_PER_STAGE
 
