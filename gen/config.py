@@ -47,7 +47,7 @@ class BitsmithConfig(Section):
     latency_cycles: int | None = Field(default=None, ge=1)
     interval_cycles: int | None = Field(default=None, ge=1)
     slack_cycles: int | None = Field(default=None, ge=0)
-    """By how much sharing multipliers may delay a layer's last beat; without it, a 32nd of the interval or 64 cycles."""
+    """By how much sharing multipliers may delay a layer's last beat; without it, a 32nd of the interval or 64."""
     interleaved_sequences: int | None = Field(default=None, ge=1, le=1 << 16)
     """Sequences side by side in the Verilog of a recurrent network; without it, as many as keep its arithmetic busy."""
     table_bits: int | None = Field(default=None, ge=2, le=18)

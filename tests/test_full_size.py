@@ -53,7 +53,7 @@ def test_a_large_layer_is_refused_with_the_better_choice(strategy: str, filters:
 
 
 def test_both_ends_of_a_narrow_codec_are_exact(tmp_path: Path, need: Need) -> None:
-    """The bench's own proof; from 4,096 weights on a layer is in tiles, so both networks have some."""
+    """The bench's own proof; from 2,048 weights on a layer is in tiles, so both networks have some."""
     need("g++", "verilator")
     for graph, last in ((analysis(16, 20, 8, 8), "conv2_q"), (synthesis(8, 20, 2, 2), "igdn1_q")):
         found = prove(graph, last, tmp_path / graph.name, interval=12_000)

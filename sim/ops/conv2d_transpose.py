@@ -64,11 +64,12 @@ class Conv2DTranspose(Operator):
         found = []
         for axis in range(2):
             full = (shape[axis] - 1) * self.strides[axis] + self.reach[axis] + self.extend[axis]
-            if full <= sum(self.crop[axis]):
+            cut = sum(self.crop[axis])
+            if full <= cut:
                 raise BitsmithError(
-                    f"conv2d_transpose: {sum(self.crop[axis])} of {full} places along axis {axis} are cut; cut less"
+                    f"conv2d_transpose: {cut} of {full} places along axis {axis} are cut away; cut less"
                 )
-            found.append(full - sum(self.crop[axis]))
+            found.append(full - cut)
         return found[0], found[1]
 
     def infer(self, *inputs: Spec) -> Spec:
