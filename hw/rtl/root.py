@@ -61,7 +61,7 @@ class RootUnit(Hardware):
         return self._scale(pipe, self._root(pipe, mantissa), zeros)
 
     @property
-    def _spread(self) -> int:
+    def spread(self) -> int:
         """The most pairs of zeros in front of a sum."""
         least = ((self.root.low << self.root.odd).bit_length() - 1) // 2
         return self.root.most - least
@@ -72,7 +72,7 @@ class RootUnit(Hardware):
         wide = Signal(width, name="aligned")
         pipe.m.d.comb += wide.eq(self.s << root.odd)
         value, zeros = Timed(wide, 0), Timed(Const(0, 0), 0)
-        for low, levels in _groups(2 * self._spread + 1):
+        for low, levels in _groups(2 * self.spread + 1):
             empty = [value.value[max(width - (k << low), 0) :] == 0 for k in range(1, 1 << levels)]
             place = empty[0] if levels == 1 else Cat(Mux(empty[1], empty[2], empty[0]), empty[1])
             place = _named(pipe.m, place, f"place_{low}")
@@ -96,10 +96,14 @@ class RootUnit(Hardware):
         return self._step(pipe, q if root.inverse else r, r, m.number)
 
     def _clamped(self, pipe: _Pipe, q: Timed) -> tuple[Timed, Timed]:
-        """Segment and offset of a square root brought into [1, 2): two bits say on which side it is outside."""
+        """Segment and offset of a square root brought into [1, 2): two bits say on which side it is outside.
+
+        The best lines lie above a concave function at their ends, so only the upper side needs logic as a rule.
+        """
         f, bits = self.root.fraction, self.root.tables["reciprocal"].offset_bits
-        above, below = q.value[f + 1 :].any(), ~q.value[f:].any()
-        inside = Mux(below, 0, Mux(above, (1 << f) - 1, q.value[:f]))[:f]
+        inside = Mux(q.value[f + 1 :].any(), (1 << f) - 1, q.value[:f])[:f]
+        if self.root.tables["square_root"].low < 1 << f:
+            inside = Mux(q.value[f:].any(), inside, 0)[:f]
         clamped = pipe.register(inside, q.cycle, "clamped")
         return Timed(clamped.value[bits:], clamped.cycle), Timed(clamped.value[:bits], clamped.cycle)
 
@@ -137,12 +141,12 @@ class RootUnit(Hardware):
         As far up as can be, then down: below half a step of the gain only whether a bit was set is kept.
         """
         root, gain = self.root, self.root.gain
-        up = root.most if root.inverse else (1 << len(zeros.value)) - 1
-        down = zeros if root.inverse else Timed(~zeros.value, zeros.cycle)
+        up = root.most if root.inverse else self.spread
+        down = zeros if root.inverse else Timed((self.spread - zeros.value)[: len(zeros.value)], zeros.cycle)
         down = pipe.delayed(down, value.cycle - zeros.cycle)
         floor = max(root.scaled_fraction - gain.type.fraction - 1, 0)
         now = Timed(_cut(value.value << up, floor), value.cycle)
-        for low, levels in _groups(self._spread):
+        for low, levels in _groups(self.spread):
             place = down.value[low : low + levels]
             shifted = _chosen(place, [_cut(now.value, (k << low) + 1) for k in range(1 << levels)])
             now = pipe.register(shifted, now.cycle, f"scaled_{low}")

@@ -9,6 +9,7 @@ import typer
 from .. import __version__
 from .build import build
 from .calibrate import calibrate
+from .codec import codec
 from .estimate import estimate
 from .inspect import inspect
 from .report import report
@@ -19,6 +20,7 @@ from .verify import verify
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 for command in (inspect, calibrate, build, verify, estimate, synth, report, train):
     app.command()(command)
+app.add_typer(codec, name="codec")
 
 
 def _version(wanted: bool) -> None:
