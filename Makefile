@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/*)
 
-.PHONY: help demo test golden sim second netlist synth row proofs images full lint bench train lock wheel clean
+.PHONY: help demo test golden sim second netlist synth row proofs images schedule full lint bench train lock wheel clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second netlist synth train,$(MAKECMDGOALS)),)
@@ -76,6 +76,15 @@ proofs: .venv/.demo build/images_fli.npy $(SOURCES) ## every trained network of 
 images: .venv/.test $(SOURCES) ## lic: encoder and decoder on whole natural images, hls and rtl, and bitstreams
 	$(PY) -m bitsmith.models.lic.proof build/lic_images
 
+schedule: .venv/.demo $(SOURCES) ## lic: frames a second of 720p, one step after another and in a pipeline, from exact cycles
+	for part in analysis:config synthesis:config_synthesis hyper_synthesis:config_hyper; do \
+	  network=$${part%%:*} config=$${part##*:}; \
+	  $(RUN) build models/lic/trained/wide_100/$$network.h5 --config models/lic/$$config.yaml --vectors 2 \
+	    --output build/lic_$$network || exit 1; done
+	@echo "The hyper encoder is a part of the encoder's build; the entropy coder takes a symbol a cycle, an assumption."
+	$(PY) -m bitsmith.models.lic.pipeline encoder=build/lic_analysis hyper_encoder=1 \
+	  hyper_decoder=build/lic_hyper_synthesis entropy_coder=16640 decoder=build/lic_synthesis
+
 full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, and the first layers proven on a patch (hours)
 	$(PY) -m bitsmith.gen.bench.full_size
 
@@ -86,8 +95,10 @@ lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m mypy tests
 	.venv/bin/clang-format --dry-run --Werror $(wildcard hw/hls/*.hpp)
 
-bench: .venv/.test build/images_cells.npy ## measure against other tools in one run; writes build/bench.json
+bench: .venv/.test build/images_cells.npy ## measure against other tools, exact roots, and published efficiencies; build/bench*
 	$(PY) -m bitsmith.gen.bench --images build/images_cells.npy
+	$(PY) -m bitsmith.gen.bench.gdn build/bench_gdn
+	$(PY) -m bitsmith.gen.bench.tiles build/bench_tiles
 
 train: .venv/.test ## train the network again
 	$(RUN) train $(MODEL)

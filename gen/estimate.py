@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from ..hw.rtl.conv2d import MatrixWindowCore
 from ..hw.rtl.recurrent import RecurrentCore
 from ..sim.errors import BitsmithError
 from ..sim.fixed import Rounding
@@ -121,13 +122,22 @@ def _gain(plan: Plan, stage: PlannedStage) -> dict[str, float | bool]:
 def operators(plan: Plan, stage: PlannedStage) -> str:
     """The stems of a stage's nodes, or what kind of core it is where it has none of its own."""
     stems = [plan.graph.node(name).op.stem for name in stage.nodes]
-    own = [] if len(stage.nodes) > len(stage.pointwise) else [type(stage.core).__name__.removesuffix("Core").lower()]
+    own = [] if len(stage.nodes) > len(stage.pointwise) else [_kind(stage)]
     return " + ".join([*own, *stems])
+
+
+def _kind(stage: PlannedStage) -> str:
+    """What a core without a node of its own does."""
+    if isinstance(stage.core, MatrixWindowCore):
+        return "phases"  # of a transposed convolution, whose own stage brings them into order
+    return type(stage.core).__name__.removesuffix("Core").lower()
 
 
 def _shared(plan: Plan, stage: PlannedStage) -> bool:
     from .rtl.plan import SHARED
 
+    if isinstance(stage.core, MatrixWindowCore):
+        return True
     return bool(stage.nodes) and plan.graph.node(stage.nodes[0]).op.stem in SHARED
 
 

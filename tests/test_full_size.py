@@ -62,6 +62,15 @@ def test_both_ends_of_a_narrow_codec_are_exact(tmp_path: Path, need: Need) -> No
         assert found.predicted == found.simulated
 
 
+def test_a_slow_network_is_no_deadlock(tmp_path: Path, need: Need) -> None:
+    """Nothing moves on the ports for longer than the beats of a few frames would take."""
+    need("g++", "verilator")
+    found = prove(beginning(hyper_synthesis(4, 5, 2, 2), "deconv1_q"), "deconv1_q", tmp_path, interval=400_000)
+    assert found.mismatches == 0
+    assert found.predicted == found.simulated
+    assert found.predicted[0] > 100_000
+
+
 def test_the_bench_counts_a_difference(tmp_path: Path, need: Need, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reference of other weights must not pass."""
     need("g++", "verilator")

@@ -256,7 +256,7 @@ def test_the_benchmark_s_verdict(wrong: dict[str, Any], reached: bool) -> None:
 def test_a_small_layer_in_the_simulation(tmp_path: Path, need: Need) -> None:
     """16 channels: equal integers, the predicted interval, and nearly all products useful."""
     need("g++", "verilator")
-    found = bench.simulate(bench.layer(bench.SMALL_CHANNELS, 2, 2), bench.SMALL_REUSE, tmp_path)
+    found = bench.simulate(bench.layer(16, 2, 2), 200, tmp_path)
     assert found["mismatches"] == 0
     assert found["interval_cycles"] == found["predicted_interval_cycles"]
     assert found["busy"] == 4 * 200 / found["interval_cycles"] > 0.9

@@ -55,8 +55,9 @@ class ExactGain(Hardware):
     """The rival: ``RootUnit``'s ports, an integer square root and behind it a divider, both non-restoring and exact.
 
     ``gain`` is ``2**n / isqrt(s * 4**k)`` rounded half up, ``latency`` cycles behind ``s``. ``k`` is the least with
-    which what the root cuts off moves no gain by more than half a step: a wider root only costs more. Each stage finds
-    one bit with one adder (Parhami, "Computer Arithmetic", chapters 13 and 21).
+    which what the root cuts off moves no gain by more than half a step, so ``gain`` is less than a step off. To round
+    every gain correctly the root would have to be far wider: this is the smallest rival. Each stage finds one bit with
+    one adder (Parhami, "Computer Arithmetic", chapters 13 and 21).
     """
 
     def __init__(self, root: Root) -> None:

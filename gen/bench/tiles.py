@@ -36,7 +36,7 @@ PAPERS = {"Mazouz et al. 2025": 0.85, "Sun, Yi and Fujita 2024": 0.937}
 VALUE, WEIGHT, BIAS = Fixed(False, 0, 8), Fixed(True, 0, 7), Fixed(True, 0, 15)
 KERNEL, STRIDE, CHANNELS, REUSE = 5, 2, 128, 1600
 FRAMES, SEED = 6, 1
-SMALL_CHANNELS, SMALL_REUSE = 16, 200
+SMALL_CHANNELS, SMALL_REUSE = 8, 100
 
 
 def layer(channels: int, height: int, width: int) -> Graph:
@@ -119,8 +119,8 @@ def show(found: dict[str, Any]) -> None:
         "the same, predicted": f"{run['predicted_interval_cycles']:,}",
         "DSP blocks doing useful products": f"{run['busy']:.1%}, asked {LIMIT:.0%}",
         **{f"  {paper}, published": f"{share:.1%}" for paper, share in PAPERS.items()},
-        "16 channels, products in a cycle": f"{small['products_per_cycle']}",
-        "16 channels, DSP blocks by Yosys": f"{small['dsp']}",
+        f"{SMALL_CHANNELS} channels, products in a cycle": f"{small['products_per_cycle']}",
+        f"{SMALL_CHANNELS} channels, DSP blocks by Yosys": f"{small['dsp']}",
     }
     for name, value in rows.items():
         table.add_row(name, value)

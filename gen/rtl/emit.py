@@ -36,7 +36,8 @@ def emit_plan(plan: Plan, rtl: Path) -> Schedule:
     for file, modules in files.items():
         (rtl / file).write_text("\n".join(texts[n] for n in modules))
     sources = [file for file in files if file != f"{name}_trace.v"]
-    (rtl / "ports.json").write_text(json.dumps(_ports(plan, top, trace, sources), indent=1) + "\n")
+    ports = _ports(plan, top, trace, sources) | {"quiet_cycles": schedule.latency + schedule.interval}
+    (rtl / "ports.json").write_text(json.dumps(ports, indent=1) + "\n")
     return schedule
 
 

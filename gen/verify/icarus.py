@@ -41,7 +41,7 @@ class IcarusSimulation:
         return Run(outputs, {}, tuple(problems[:8]), first, tuple(ends))
 
     def _execute(self, folder: Path, frames: int, drive: Drive) -> list[str]:
-        idle = drive.idle or 10_000 + 4 * sum(port.beats for port in self.top.inputs)
+        idle = drive.idle or self.top.idle_cycles
         threshold = drive.threshold & ((1 << (self.top.threshold or 1)) - 1)
         numbers = (f"+frames={frames}", f"+seed={drive.seed}", f"+stalls={int(drive.stalls)}", f"+idle={idle}")
         command = ["vvp", "-n", str(self.program), *numbers, f"+threshold={threshold:x}"]

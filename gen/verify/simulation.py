@@ -31,7 +31,7 @@ class Drive:
 
     ``stalls``: random pauses of every source and sink, noise on ``tdata`` while ``tvalid`` is low. ``abort``: reset
     once so many beats went in, then start over. ``threshold``: raw, constant over the run. ``idle``: cycles without a
-    transfer that count as a deadlock; by default four frames' beats and 10,000 more.
+    transfer that count as a deadlock; by default the top's own (``idle_cycles``).
     """
 
     stalls: bool = False
@@ -102,7 +102,7 @@ class Simulation:
         return Run(outputs, traces, tuple(report["problems"]), report["first_input"], ends)
 
     def _execute(self, folder: Path, frames: int, drive: Drive) -> Report:
-        idle = drive.idle or 10_000 + 4 * sum(port.beats for port in self.top.inputs)
+        idle = drive.idle or self.top.idle_cycles
         numbers = (frames, drive.seed, int(drive.stalls), drive.abort, drive.threshold, idle)
         command = [str(self.program), str(folder), *map(str, numbers)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -7,8 +7,9 @@ shifter loses to the right is kept as one bit, for that is all that rounding ask
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -123,17 +124,25 @@ class RootUnit(Hardware):
         f = self.root.fraction
         if self.root.inverse:
             square = pipe.product(value, value, "q_q")
-            held = pipe.delayed(m, square.cycle - m.cycle)
-            rest = ((held.value << f) - square.value) >> f
+            start = pipe.delayed(m, square.cycle - m.cycle).value
         else:
             square = pipe.product(m, pipe.shifted(pipe.whole(r, r, "r_r"), f), "m_r_r")
-            rest = ((1 << (2 * f)) - square.value) >> f
-        # |rest| is a few times the table's error, far below 1: what leads it is its sign
-        small = pipe.register(rest[: f + 1].as_signed(), square.cycle, "rest")
+            start = Const(1 << f)
+        # (start * 2**f - square) >> f: what is below 2**f only borrows, which is a carry that does not come in
+        carry = ~square.value[:f].any()
+        rest = (Cat(carry, start) + Cat(carry, ~square.value[f:])) >> 1
+        small = pipe.register(rest[: self.rest_bits].as_signed(), square.cycle, "rest")
         correction = pipe.whole(r, small, "correction")
         held = pipe.delayed(value, correction.cycle - value.cycle)
         better = (held.value + (correction.value >> (f + 1)))[: f + 2]
         return pipe.register(better, correction.cycle, "improved")
+
+    @property
+    def rest_bits(self) -> int:
+        """Of ``1 - m * r**2`` or ``m - q**2``, signed: twice the error ahead of the step, and what is cut off."""
+        error, f = replace(self.root, newton=False).error, self.root.fraction
+        largest = math.ldexp((2 * error + error * error) * (4 if self.root.inverse else 1), f) + 5
+        return min(int(largest).bit_length() + 1, f + 1)
 
     def _scale(self, pipe: _Pipe, value: Timed, zeros: Timed) -> Timed:
         """Shifted back by the exponent, and rounded to the gain's type.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,8 @@ class Top:
     outputs: tuple[Port, ...]
     traces: tuple[Port, ...]
     threshold: int | None
+    quiet_cycles: int = 0
+    """For how long nothing may move on the ports of a network that is well: its latency and an interval."""
 
     @classmethod
     def load(cls, rtl: Path) -> Top:
@@ -139,7 +141,8 @@ class Top:
         except (OSError, ValueError) as error:
             raise BitsmithError(f"no readable ports.json in '{rtl}': run 'bitsmith build' first") from error
         streams = {key: tuple(Port.from_json(e) for e in data.get(key, ())) for key in ("inputs", "outputs", "traces")}
-        return cls(rtl, data["top"], tuple(data["files"]), **streams, threshold=data.get("threshold"))
+        threshold, quiet = data.get("threshold"), data.get("quiet_cycles", 0)
+        return cls(rtl, data["top"], tuple(data["files"]), **streams, threshold=threshold, quiet_cycles=quiet)
 
     @property
     def sequences(self) -> int:
@@ -147,13 +150,18 @@ class Top:
         return max(1, self.inputs[0].sequences)
 
     def without_traces(self) -> Top:
-        return Top(self.folder, self.name, self.files, self.inputs, self.outputs, (), self.threshold)
+        return replace(self, traces=())
 
     def traced(self) -> Top:
         """The twin top: the same layers' files, each layer's stream a port."""
         twin = f"{self.name}_trace"
         files = (*(f for f in self.files if f not in (f"{self.name}.v", f"{twin}.v")), f"{twin}.v")
-        return Top(self.folder, twin, files, self.inputs, self.outputs, self.traces, self.threshold)
+        return replace(self, name=twin, files=files)
+
+    @property
+    def idle_cycles(self) -> int:
+        """Cycles without a transfer that count as a deadlock, stalls on both sides included."""
+        return 10_000 + 4 * (self.quiet_cycles + sum(port.beats for port in self.inputs))
 
     def sources(self) -> list[Path]:
         """The Verilog files; BitsmithError where one is missing."""
