@@ -97,8 +97,8 @@ lint: .venv/.test ## ruff, mypy and clang-format
 
 bench: .venv/.test build/images_cells.npy ## measure against other tools, exact roots, and published efficiencies; build/bench*
 	$(PY) -m bitsmith.gen.bench --images build/images_cells.npy
-	$(PY) -m bitsmith.gen.bench.gdn build/bench_gdn
 	$(PY) -m bitsmith.gen.bench.tiles build/bench_tiles
+	$(PY) -m bitsmith.gen.bench.gdn build/bench_gdn
 
 train: .venv/.test ## train the network again
 	$(RUN) train $(MODEL)

@@ -271,7 +271,8 @@ def test_bits_of_a_number() -> None:
 def test_a_gain_type_is_the_finest_that_holds(high: float, width: int) -> None:
     t = gain_type(high, width)
     assert t.width == width
-    assert high * (1 + 2.0**-7) <= 2.0**t.integer < 2 * high * (1 + 2.0**-7) * (1 + 2.0**-40)
+    wanted, finer = high * (1 + 2.0**-7), Fixed(False, t.integer - 1, width - t.integer + 1)
+    assert finer.raw_max * 2.0**-finer.fraction < wanted <= t.raw_max * 2.0**-t.fraction
 
 
 TABLE_ERRORS = {

@@ -34,19 +34,19 @@ def pixel(module: GDNKernel) -> Resources:
 def root(module: RootUnit) -> Resources:
     """Two shifters, the tables with their products, and the Newton step's three."""
     spec, width = module.root, module.root.width
-    levels = spec.most.bit_length()
-    bits_in, bits_out = 2 * (spec.most + 1), width + 1 + spec.most
-    found = logic(levels * (bits_in + bits_in // 4) / LEVELS + levels * (width + bits_out) / 2 / LEVELS)
-    found += registers((bits_in + levels + bits_out) * -(-levels // LEVELS)) + logic(spec.gain.type.width)
+    kept, bits = spec.gain.type.width + 2, 2 * (spec.most + 1)
+    into, out = (-(-n.bit_length() // LEVELS) for n in (2 * module.spread + 1, module.spread))
+    found = logic(into * (bits + bits // 4) + out * kept + spec.gain.type.width)
+    found += registers(into * bits + out * kept + spec.gain.type.width) + shift_register(out * LEVELS, 8)
     for lines in spec.tables.values():
         start, slope = (int(np.abs(x).max()).bit_length() for x in (lines.intercepts, lines.slopes))
-        word = start + slope + 1
         found += table(lines.intercepts, start) + table(lines.slopes, slope + 1)
-        found += multiplier(lines.offset_bits, slope + 1)
-        found += logic(2 * width) + shift_register(word + lines.offset_bits, 4) + registers(2 * width)
+        found += multiplier(lines.offset_bits, slope + 1) + logic(start)
+        found += registers(2 * start + 2 * slope + 2 + 2 * lines.offset_bits + width)
     if spec.newton:
-        found += (multiplier(width, width) + registers(width)) * 3 + logic(3 * width) + shift_register(2 * width, 12)
-    return found + registers(spec.gain.type.width)
+        found += multiplier(width, width) * 2 + multiplier(width, module.rest_bits)
+        found += logic(5 * width) + shift_register(2 * width, 8) + registers(7 * width)
+    return found
 
 
 @count.register
