@@ -315,8 +315,7 @@ class _Planner:
         op: Any = node.op
         if op.stem in RECURRENT or op.stem == "gdn":
             return layout.beats
-        padding = NO_PADDING if hardware(op).outside(op) != NO_PADDING else op.padding
-        return Geometry(layout, op.kernel.shape[:2], op.strides, padding, op.dilation).steps
+        return Geometry(layout, op.kernel.shape[:2], op.strides, hardware(op).inside(op), op.dilation).steps
 
     def _reuse(self, node: Node, stream: str, choice: Choice) -> int:
         """The reuse factor asked for, or the largest that neither slows the network nor delays the last beat beyond

@@ -79,8 +79,7 @@ def core(name: str, op: Conv2D, layouts: tuple[Layout, ...], strategy: str, reus
     The image has the zeros of ``outside`` already.
     """
     accumulator = op.accumulator
-    padding = NO_PADDING if outside(op) != NO_PADDING else op.padding
-    geometry = Geometry(layouts[0], op.kernel.shape[:2], op.strides, padding, op.dilation)
+    geometry = Geometry(layouts[0], op.kernel.shape[:2], op.strides, inside(op), op.dilation)
     bias = (op.bias << accumulator.bias_shift).reshape(1, -1)
     spec = MatrixSpec(matrix(op), bias, accumulator.product_shift, op.input_type, accumulator.type, strategy, reuse)
     return MatrixWindowCore(name, geometry, spec, op.kernel.shape[3])
@@ -90,6 +89,11 @@ def outside(op: Conv2D | DepthwiseConv2D) -> Padding:
     """Zeros that must come from in front: all, where a row of windows would be longer than a row of the image."""
     spans = [(k - 1) * d + 1 for k, d in zip(op.kernel.shape, op.dilation)]
     return op.padding if any(0 < sum(zeros) >= span for zeros, span in zip(op.padding, spans)) else NO_PADDING
+
+
+def inside(op: Conv2D | DepthwiseConv2D) -> Padding:
+    """Zeros that the window core puts around the image itself."""
+    return op.padding if outside(op) == NO_PADDING else NO_PADDING
 
 
 def reuse_factors(op: Conv2D, strategy: str) -> list[int]:

@@ -6,11 +6,12 @@ from amaranth.hdl import Value
 
 from ...sim.fixed import IntArray
 from ...sim.ops.depthwise_conv2d import DepthwiseConv2D
-from ...sim.params import NO_PADDING
-from .conv2d import MatrixWindowCore, outside
+from .conv2d import MatrixWindowCore, inside, outside
 from .geometry import Geometry
 from .layout import Layout
 from .matrix import MatrixSpec, legal_reuse
+
+__all__ = ["core", "inside", "outside", "reuse_factors"]  # the planner asks the module for all four
 
 
 class DepthwiseCore(MatrixWindowCore):
@@ -35,8 +36,7 @@ def matrix(op: DepthwiseConv2D) -> IntArray:
 def core(name: str, op: DepthwiseConv2D, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> DepthwiseCore:
     accumulator = op.accumulator
     kh, kw, cin, multiplier = op.kernel.shape
-    padding = NO_PADDING if outside(op) != NO_PADDING else op.padding
-    geometry = Geometry(layouts[0], (kh, kw), op.strides, padding, op.dilation)
+    geometry = Geometry(layouts[0], (kh, kw), op.strides, inside(op), op.dilation)
     bias = (op.bias << accumulator.bias_shift).reshape(cin, multiplier)
     spec = MatrixSpec(matrix(op), bias, accumulator.product_shift, op.input_type, accumulator.type, strategy, reuse)
     return DepthwiseCore(name, geometry, spec, cin * multiplier)
