@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/*)
 
-.PHONY: help demo test golden sim second netlist synth row proofs images schedule full lint bench train lock wheel clean
+.PHONY: help demo test golden sim second netlist synth row proofs images schedule full gdn lint bench train lock wheel clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second netlist synth train,$(MAKECMDGOALS)),)
@@ -85,8 +85,11 @@ schedule: .venv/.demo $(SOURCES) ## lic: frames a second of 720p, one step after
 	$(PY) -m bitsmith.models.lic.pipeline encoder=build/lic_analysis hyper_encoder=1 \
 	  hyper_decoder=build/lic_hyper_synthesis entropy_coder=16640 decoder=build/lic_synthesis
 
-full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, and the first layers proven on a patch (hours)
+full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, and the first layers proven on a patch (an hour)
 	$(PY) -m bitsmith.gen.bench.full_size
+
+gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 8 to 192 channels, all forms (hours)
+	$(PY) -m bitsmith.gen.bench.gdn_pixels
 
 lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m ruff check .

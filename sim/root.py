@@ -1,7 +1,8 @@
 """The gain of a generalized divisive normalization: ``1 / sqrt(s)`` or ``sqrt(s)`` of a positive integer, step by step.
 
 ``s = m * 4**e`` with m in [1, 4): m is cut to ``width`` bits, its root comes from piecewise-linear tables, one Newton
-step may follow, and the result is shifted back and rounded to the gain's type.
+step may follow, and the result is shifted back and rounded to the gain's type. Where a step follows, the tables are no
+wider than one factor of a multiplier: the step squares their error, and each of its products fits one DSP block.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from .errors import BitsmithError
 from .fixed import Fixed, IntArray
 from .interval import MAX_BITS
 from .piecewise import PiecewiseLinear
+
+SEED = 18  # bits inside the tables in front of a Newton step: their root has 17, a factor of a DSP48E2 with its sign
 
 
 class Form(str, Enum):
@@ -60,6 +63,11 @@ class Root:
         return self.width - 2
 
     @property
+    def seed(self) -> int:
+        """Fraction bits of what the tables take and give."""
+        return min(self.width, SEED) - 2 if self.newton else self.fraction
+
+    @property
     def odd(self) -> int:
         """1 where the sum moves up by a bit, so that its fraction is even."""
         return self.source.fraction % 2
@@ -76,7 +84,7 @@ class Root:
             Form.RECIPROCAL_SQUARE_ROOT: ["reciprocal_square_root"],
             Form.SQUARE_ROOT_RECIPROCAL: ["square_root", *(["reciprocal"] * (self.newton or not self.inverse))],
         }
-        return {name: PiecewiseLinear(name, self.segments, self.width) for name in needed[self.form]}
+        return {name: PiecewiseLinear(name, self.segments, self.seed + 2) for name in needed[self.form]}
 
     # the steps ------------------------------------------------------------------------------------
 
@@ -95,26 +103,31 @@ class Root:
 
     def root(self, m: IntArray) -> IntArray:
         """``m ** -0.5`` (``m ** 0.5`` where inverse), F fraction bits."""
+        q, r = self._look_up(m >> (self.fraction - self.seed))
+        return self._step(q, r, m) if self.newton else q if self.inverse else r
+
+    def _look_up(self, m: IntArray) -> tuple[IntArray, IntArray]:
+        """(square root, its reciprocal) by the tables; one that is not needed is the other."""
         if self.form is Form.RECIPROCAL_SQUARE_ROOT:
             r = self.tables["reciprocal_square_root"](m)
-            q = (m * r) >> self.fraction if self.inverse else r
-        else:
-            q = self.tables["square_root"](m)
-            r = self.tables["reciprocal"](self.clamp(q)) if "reciprocal" in self.tables else q
-        if not self.newton:
-            return q if self.inverse else r
-        return self._step(q, r, m) if self.inverse else self._step(r, r, m)
+            return ((m * r) >> self.seed if self.inverse else r), r
+        q = self.tables["square_root"](m)
+        return q, self.tables["reciprocal"](self.clamp(q)) if "reciprocal" in self.tables else q
 
     def clamp(self, q: IntArray) -> IntArray:
         """A square root within the reciprocal's domain [1, 2): a line can leave it by its error."""
-        clamped: IntArray = np.clip(q, 1 << self.fraction, (2 << self.fraction) - 1)
+        clamped: IntArray = np.clip(q, 1 << self.seed, (2 << self.seed) - 1)
         return clamped
 
-    def _step(self, value: IntArray, r: IntArray, m: IntArray) -> IntArray:
-        """One Newton step: ``r + r * (1 - m * r**2) / 2``; for a square root q it is ``q + r * (m - q**2) / 2``."""
-        f = self.fraction
-        rest = (m << f) - value * value if self.inverse else (1 << (2 * f)) - m * ((r * r) >> f)
-        return value + ((r * (rest >> f)) >> (f + 1))
+    def _step(self, q: IntArray, r: IntArray, m: IntArray) -> IntArray:
+        """One Newton step: ``r + r * (1 - m * r * r) / 2``; for a square root q it is ``q + r * (m - q * q) / 2``."""
+        f, seed = self.fraction, self.seed
+        if self.inverse:
+            q = self.clamp(q)
+            rest = ((m << (2 * seed - f)) - q * q) >> (2 * seed - f)
+        else:
+            rest = ((1 << (f + seed)) - ((m * r) >> seed) * r) >> seed
+        return ((q if self.inverse else r) << (f - seed)) + ((r * rest) >> (seed + 1))
 
     def scale(self, root: IntArray, h: IntArray) -> IntArray:
         """The root of the whole sum, rounded to the gain's type."""
@@ -136,30 +149,42 @@ class Root:
     @property
     def error(self) -> float:
         """The largest relative error of the root before it is rounded to the gain's type, proven over all sums."""
-        ulp = 2.0**-self.fraction
-        m_cut = ulp if self.cut else 0.0  # m is at least 1, so this is relative; a root halves it
-        return self._root_error() * (1 + m_cut) + m_cut / 2 * (1 + m_cut)
+        return _of_cut(self._root_error(), 2.0**-self.fraction if self.cut else 0.0)
 
     def _root_error(self) -> float:
+        q, r = self.seed_errors
+        if not self.newton:
+            return q if self.inverse else r
+        # The exact step makes e^2 (3 + e) / 2 of r's error e, or q's error times r's. Then what is cut of m * r, of the
+        # rest (both are halved), and of the correction; q is at least 1, r at least 1/2.
         ulp = 2.0**-self.fraction
+        if self.inverse:
+            return q * q / 2 + q * r * (1 + q / 2) + (0.5 + 1) * ulp * (1 + r)
+        return r * r * (3 + r) / 2 + (0.5 + 0.5 + 2) * ulp * (1 + r)
+
+    @property
+    def seed_errors(self) -> tuple[float, float]:
+        """The largest relative errors of ``_look_up``'s square root and reciprocal, over all m."""
+        ulp = 2.0**-self.seed
         if self.form is Form.RECIPROCAL_SQUARE_ROOT:
             r = self.tables["reciprocal_square_root"].error
-            q = r + ulp  # the product is cut at F bits, q is at least 1
+            q = r + ulp  # the product is cut, and q is at least 1
         else:
             q = self.tables["square_root"].error
             r = q / (1 - q) + self.tables["reciprocal"].error * (1 + q) + ulp if "reciprocal" in self.tables else q
-        if not self.newton:
-            return q if self.inverse else r
-        # exact step: |e| -> e^2 (3 + e) / 2, or q's error times r's; then what is cut: r^2, the rest, the correction
-        if self.inverse:
-            return (q * q / 2 + q * r * (1 + q / 2)) + 2.5 * ulp
-        return r * r * (3 + r) / 2 + (2 + 0.5 + 2) * ulp * (1 + r)
+        m_cut = ulp if self.seed < self.fraction else 0.0
+        return _of_cut(q, m_cut), _of_cut(r, m_cut)
 
     @property
     def range(self) -> tuple[float, float]:
         """The exact gain of the largest and the smallest sum, smaller one first."""
         ends = [math.sqrt(math.ldexp(s, -self.source.fraction)) for s in (self.low, self.high)]
         return (ends[0], ends[1]) if self.inverse else (1 / ends[1], 1 / ends[0])
+
+
+def _of_cut(error: float, cut: float) -> float:
+    """The error of a root whose argument lost ``cut`` of itself before: a root halves that."""
+    return error * (1 + cut) + cut / 2 * (1 + cut)
 
 
 def gain_type(high: float, width: int) -> Fixed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,16 @@ from amaranth.sim import Simulator
 from conftest import missing, skip_or_fail
 
 from bitsmith.gen.bench import gdn as bench
+from bitsmith.gen.bench import gdn_pixels
 from bitsmith.gen.bench.gdn import CASES, FORMS, ExactGain, gain_of
 from bitsmith.gen.bench.modules import synthesize
+from bitsmith.gen.ir import Graph
 from bitsmith.hw.rtl.root import RootUnit
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.ops import GDN
+from bitsmith.sim.predict import Reference
 from bitsmith.sim.root import Form, Root
 
 ONE_TABLE = Form.RECIPROCAL_SQUARE_ROOT
@@ -122,6 +127,29 @@ def test_the_run_writes_its_table(
     assert "0.400" in shown
     assert "MISSED" in shown
     assert "synthetic" in shown
+
+
+def test_pixels_through_a_layer_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole frames of extremes and one of random pixels; a reference of other weights must not pass."""
+    for tool in ("g++", "verilator"):
+        if reason := missing(tool):
+            skip_or_fail(reason)
+    layer = gdn_pixels.graph(4, ONE_TABLE, newton=True, inverse=True)
+    found = gdn_pixels.compare(layer, 1, tmp_path)
+    assert found.compared == 5 * gdn_pixels.HEIGHT * gdn_pixels.WIDTH * 4
+    assert found.met
+
+    def spoilt(graph: Graph) -> Reference:
+        (node,) = graph.nodes
+        assert isinstance(node.op, GDN)
+        op = replace(node.op, beta=node.op.beta + 1)
+        assert op.accumulator.type == node.op.accumulator.type
+        return Reference(replace(graph, nodes=(replace(node, op=op),)))
+
+    monkeypatch.setattr(gdn_pixels, "Reference", spoilt)
+    wrong = gdn_pixels.compare(layer, 1, tmp_path)
+    assert wrong.hls == wrong.rtl > 0
+    assert not wrong.met
 
 
 def test_without_yosys_one_line_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,14 +79,7 @@ def slow_gain(r: Root, s: int) -> int:
     h = (s.bit_length() - 1) // 2
     assert 4**h <= s < 4 ** (h + 1)
     m = s * one // 4**h
-    square_root, reciprocal = slow_roots(r, m)
-    found = square_root if r.inverse else reciprocal
-    if r.newton and r.inverse:
-        rest = (m * one - square_root**2) // one  # m - q**2
-        found += reciprocal * rest // (2 * one)
-    elif r.newton:
-        rest = (one**2 - m * (reciprocal**2 // one)) // one  # 1 - m * r**2
-        found += reciprocal * rest // (2 * one)
+    found = slow_root(r, m)
     power = (h - f // 2) * (1 if r.inverse else -1) + r.gain.type.fraction - r.fraction
     t = r.gain.type
     return min(max(nearest_even(found, power), t.raw_min), t.raw_max)
@@ -101,9 +94,23 @@ def nearest_even(value: int, power: int) -> int:
     return down + (rest > half or (rest == half and down % 2 == 1))
 
 
-def slow_roots(r: Root, m: int) -> tuple[int, int]:
-    """m's square root and its reciprocal, by the tables; 0 for what is not needed."""
+def slow_root(r: Root, m: int) -> int:
+    """m's root; with a Newton step the tables see and give 16 fraction bits at the most."""
     one = 2**r.fraction
+    if not r.newton:
+        return slow_roots(r, m, one)[0 if r.inverse else 1]
+    small = min(one, 2**16)
+    q, y = slow_roots(r, m * small // one, small)
+    if r.inverse:
+        q = min(max(q, small), 2 * small - 1)
+        rest = (m * small**2 - q**2 * one) // small**2  # m - q**2
+        return q * (one // small) + y * rest // (2 * small)
+    rest = (one * small - (m * y // small) * y) // small  # 1 - m * y * y
+    return y * (one // small) + y * rest // (2 * small)
+
+
+def slow_roots(r: Root, m: int, one: int) -> tuple[int, int]:
+    """m's square root and its reciprocal, by the tables; 0 for what is not needed."""
     if r.form is Form.RECIPROCAL_SQUARE_ROOT:
         reciprocal = slow_line(r.tables["reciprocal_square_root"], m)
         return m * reciprocal // one, reciprocal

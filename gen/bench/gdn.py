@@ -40,15 +40,20 @@ FORMS = {
 NEWTON_FROM = 24  # bits inside from which 64 lines leave a Newton step something to gain
 
 
-def gain_of(bits: int, width: int, form: Form, newton: bool) -> Root:
-    """From the sum to the gain in a layer of 128 channels whose input, gamma and beta have ``bits`` bits."""
+def layer(channels: int, bits: int, width: int, form: Form, newton: bool, inverse: bool = False) -> GDN:
+    """A layer whose input, gamma and beta have ``bits`` bits; weights as training leaves them, drawn at random."""
     rng = np.random.default_rng(SEED)
     x, gamma, beta = Fixed(True, 3, bits - 4), Fixed(False, 0, bits), Fixed(False, 2, bits - 2)
-    weights = rng.exponential(0.3 / CHANNELS, (CHANNELS, CHANNELS)) + 0.1 * np.eye(CHANNELS)
-    offsets = rng.uniform(0.5, 2, CHANNELS)
+    weights = rng.exponential(0.3 / channels, (channels, channels)) + 0.1 * np.eye(channels)
+    offsets = rng.uniform(0.5, 2, channels)
     first = Cast(Fixed(False, 2, 8))
-    op = GDN(x, quantize(weights, gamma), gamma, quantize(offsets, beta), beta, first, False, form, 64, width, newton)
-    return replace(op, gain=op.fitting_gain(width)).root
+    op = GDN(x, quantize(weights, gamma), gamma, quantize(offsets, beta), beta, first, inverse, form, 64, width, newton)
+    return replace(op, gain=op.fitting_gain(width))
+
+
+def gain_of(bits: int, width: int, form: Form, newton: bool) -> Root:
+    """From the sum to the gain in a layer of 128 channels."""
+    return layer(CHANNELS, bits, width, form, newton).root
 
 
 class ExactGain(Hardware):

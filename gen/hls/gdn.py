@@ -42,6 +42,7 @@ def _root(root: Root) -> list[str]:
             odd=root.odd,
             most=root.most,
             fraction=root.fraction,
+            seed=root.seed,
             aligned_width=max(root.source.width + root.odd, root.width),
             scaled_width=scaled,
         ),
@@ -64,7 +65,7 @@ def _table(name: str, table: PiecewiseLinear) -> list[str]:
 
 def _look_up(root: Root) -> list[str]:
     """``root(m, q, r)``: m's square root and the reciprocal of it."""
-    f = root.fraction
+    f = root.seed
     if root.form is Form.RECIPROCAL_SQUARE_ROOT:
         steps = [f"r = bitsmith::on_line<reciprocal_square_root, {f}>(m);", f"q = (m * r) >> {f};"]
     else:

@@ -12,7 +12,7 @@ from ...sim.ops import Activation, Flatten, Kind, RepeatVector, ZeroPadding2D
 from ...sim.params import NO_PADDING, Padding
 from ..config import Config, Precision
 from ..ir import Graph, Node
-from ..names import safe_name
+from ..names import TOP_SUFFIXES, safe_name
 from .attributes import Attributes
 from .network import Layer, Network, inner_layer
 
@@ -148,7 +148,9 @@ class Builder:
         gone = {n.name for n in self.nodes if isinstance(n.op, RepeatVector) and n.name not in read}
         nodes = tuple(node for node in self.nodes if node.name not in gone)
         used = {name: label for name, label in self.labels.items() if name != label and name not in gone}
-        return Graph(safe_name(self.network.name), tuple(self.inputs), nodes, names, used)
+        tensors = [name for name, _ in self.inputs] + [node.name for node in nodes]
+        name = safe_name(self.network.name, {t.removesuffix(s) for t in tensors for s in ("", *TOP_SUFFIXES)})
+        return Graph(name, tuple(self.inputs), nodes, names, used)
 
 
 def _has_quantizer(layer: Layer) -> bool:

@@ -44,8 +44,10 @@ def root(module: RootUnit) -> Resources:
         found += multiplier(lines.offset_bits, slope + 1) + logic(start)
         found += registers(2 * start + 2 * slope + 2 + 2 * lines.offset_bits + width)
     if spec.newton:
-        found += multiplier(width, width) * 2 + multiplier(width, module.rest_bits)
-        found += logic(5 * width) + shift_register(2 * width, 8) + registers(7 * width)
+        factor = spec.seed + 1
+        found += multiplier(factor, factor) if spec.inverse else multiplier(width, factor) * 2
+        found += multiplier(factor, module.rest_bits) + shift_register(width + factor, 8)
+        found += logic(module.rest_bits + width) + registers(3 * width + module.rest_bits)
     return found
 
 

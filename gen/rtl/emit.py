@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from ...hw.rtl.layout import Layout
 from ...hw.rtl.recurrent import RecurrentCore
+from ...sim.errors import BitsmithError
 from ...sim.op import Shape
 from ..ir import Graph
 from ..schedule import Schedule
@@ -42,14 +44,17 @@ def emit_plan(plan: Plan, rtl: Path) -> Schedule:
 
 
 def _files(plan: Plan, top: Top) -> dict[str, dict[str, Any]]:
-    """Which modules stand in which file."""
+    """Which modules stand in which file. BitsmithError where two would be called the same."""
     name = plan.graph.name
-    files: dict[str, dict[str, Any]] = {}
+    files: list[tuple[str, dict[str, Any]]] = []
     for stage in plan.stages:
-        files[f"{stage.core.name}.v"] = {stage.core.name: stage.core, **stage.core.kernels()}
-        files |= {f"{module.name}.v": {module.name: module} for module in stage.pointwise}
-    files[f"{name}_fifos.v"] = top.fifos()
-    return files | {f"{name}.v": {name: top}}
+        files.append((stage.core.name, {stage.core.name: stage.core, **stage.core.kernels()}))
+        files += [(module.name, {module.name: module}) for module in stage.pointwise]
+    files += [(f"{name}_fifos", top.fifos()), (name, {name: top})]
+    for twice, count in Counter([f"{name}_trace", *(n for file, found in files for n in {file, *found})]).items():
+        if count > 1:
+            raise BitsmithError(f"two modules would be called '{twice}'; rename the layer or the model of this name")
+    return {f"{file}.v": modules for file, modules in files}
 
 
 def _shared(plan: Plan) -> frozenset[str]:

@@ -41,24 +41,26 @@ typename Root<FRACTION>::m_t clamped(const typename Root<FRACTION>::type &q) {
     return q < low ? low : q > high ? high : typename Root<FRACTION>::m_t(q);
 }
 
-// CONFIG: sum_t, aligned_width, odd, most, fraction, scaled_width, inverse, newton, exact_gain_t, gain_t,
-// root(m, &q, &r): m's square root and its reciprocal by table, whichever of the two is needed.
+// CONFIG: sum_t, aligned_width, odd, most, fraction, seed, scaled_width, inverse, newton, exact_gain_t, gain_t,
+// root(m, &q, &r): m's square root and its reciprocal by table, whichever of the two is needed; `seed` fraction bits.
 template <class CONFIG>
 struct Gain {
     static const unsigned fraction = CONFIG::fraction;
+    static const unsigned seed = CONFIG::seed;
     typedef typename Root<fraction>::m_t m_t;
     typedef typename Root<fraction>::type root_t;
-    typedef ap_int<2 * fraction + 8> wide_t; // every product of two roots, or of m and one
+    typedef typename Root<seed>::type seed_t;
+    typedef ap_int<fraction + seed + 8> wide_t; // every product of m's root and one by table
 
     static typename CONFIG::gain_t of(const typename CONFIG::sum_t &sum) {
 #pragma HLS INLINE
         unsigned h;
         const m_t m = normalize(sum, h);
-        root_t square_root, reciprocal;
-        CONFIG::root(m, square_root, reciprocal);
-        root_t root = CONFIG::inverse ? square_root : reciprocal;
-        if (CONFIG::newton)
-            root = step(root, reciprocal, m);
+        seed_t square_root, reciprocal;
+        CONFIG::root(m >> (fraction - seed), square_root, reciprocal);
+        const root_t root = CONFIG::newton    ? step(square_root, reciprocal, m)
+                            : CONFIG::inverse ? root_t(square_root)
+                                              : root_t(reciprocal);
         typename CONFIG::exact_gain_t exact = 0;
         const unsigned up = CONFIG::inverse ? h : CONFIG::most - h;
         exact.range(CONFIG::scaled_width - 1, 0) = ap_uint<CONFIG::scaled_width>(root) << up;
@@ -79,16 +81,17 @@ struct Gain {
         return 2 * h <= fraction ? aligned << (fraction - 2 * h) : aligned >> (2 * h - fraction);
     }
 
-    // One Newton step: r + r * (1 - m * r**2) / 2; for a square root q it is q + r * (m - q**2) / 2.
-    static root_t step(const root_t &value, const root_t &r, const m_t &m) {
+    // One Newton step: r + r * (1 - m * r * r) / 2; for a square root q it is q + r * (m - q * q) / 2.
+    static root_t step(const seed_t &square_root, const seed_t &r, const m_t &m) {
 #pragma HLS INLINE
+        const seed_t q = clamped<seed>(square_root);
         wide_t rest;
         if (CONFIG::inverse)
-            rest = (wide_t(m) << fraction) - wide_t(value * value);
+            rest = ((wide_t(m) << (2 * seed - fraction)) - wide_t(q * q)) >> (2 * seed - fraction);
         else
-            rest = (wide_t(1) << (2 * fraction)) - wide_t(m * root_t((r * r) >> fraction));
-        const ap_int<fraction + 8> small = rest >> fraction;
-        return value + ((r * small) >> (fraction + 1));
+            rest = ((wide_t(1) << (fraction + seed)) - wide_t(root_t((m * r) >> seed) * r)) >> seed;
+        const ap_int<fraction + 8> small = rest;
+        return (root_t(CONFIG::inverse ? q : r) << (fraction - seed)) + ((r * small) >> (seed + 1));
     }
 };
 

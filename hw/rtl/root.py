@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -85,27 +85,34 @@ class RootUnit(Hardware):
 
     def _root(self, pipe: _Pipe, m: _Mantissa) -> Timed:
         """The root of m, F fraction bits."""
-        root, f = self.root, self.root.fraction
+        q, r = self._look_up(pipe, m.cut(self.root.fraction - self.root.seed))
+        return self._step(pipe, q, r, m.number) if self.root.newton else q if self.root.inverse else r
+
+    def _look_up(self, pipe: _Pipe, m: _Mantissa) -> tuple[Timed, Timed]:
+        """(square root, its reciprocal) by the tables; one that is not needed is the other."""
+        root = self.root
         if root.form is Form.RECIPROCAL_SQUARE_ROOT:
             r = self._line(pipe, m.address(root.tables["reciprocal_square_root"]), "reciprocal_square_root")
-            q = pipe.shifted(pipe.whole(m.number, r, "m_r"), f) if root.inverse else r
-        else:
-            q = self._line(pipe, m.address(root.tables["square_root"]), "square_root")
-            r = self._line(pipe, self._clamped(pipe, q), "reciprocal") if "reciprocal" in root.tables else q
-        if not root.newton:
-            return q if root.inverse else r
-        return self._step(pipe, q if root.inverse else r, r, m.number)
+            return (pipe.shifted(pipe.whole(m.number, r, "m_r"), root.seed) if root.inverse else r), r
+        q = self._line(pipe, m.address(root.tables["square_root"]), "square_root")
+        if "reciprocal" not in root.tables:
+            return q, q
+        return q, self._line(pipe, self._place(self._clamped(pipe, q, "clamped")), "reciprocal")
 
-    def _clamped(self, pipe: _Pipe, q: Timed) -> tuple[Timed, Timed]:
-        """Segment and offset of a square root brought into [1, 2): two bits say on which side it is outside.
+    def _clamped(self, pipe: _Pipe, q: Timed, name: str) -> Timed:
+        """The fraction of a square root brought into [1, 2): two bits say on which side it is outside.
 
-        The best lines lie above a concave function at their ends, so only the upper side needs logic as a rule.
+        A square root's best lines lie above it at their ends, so only the upper side needs logic there.
         """
-        f, bits = self.root.fraction, self.root.tables["reciprocal"].offset_bits
+        root, f = self.root, self.root.seed
         inside = Mux(q.value[f + 1 :].any(), (1 << f) - 1, q.value[:f])[:f]
-        if self.root.tables["square_root"].low < 1 << f:
+        if root.form is Form.RECIPROCAL_SQUARE_ROOT or root.tables["square_root"].low < 1 << f:
             inside = Mux(q.value[f:].any(), inside, 0)[:f]
-        clamped = pipe.register(inside, q.cycle, "clamped")
+        return pipe.register(inside, q.cycle, name)
+
+    def _place(self, clamped: Timed) -> tuple[Timed, Timed]:
+        """Segment and offset in the reciprocal's table."""
+        bits = self.root.tables["reciprocal"].offset_bits
         return Timed(clamped.value[bits:], clamped.cycle), Timed(clamped.value[:bits], clamped.cycle)
 
     def _line(self, pipe: _Pipe, place: tuple[Timed, Timed], name: str) -> Timed:
@@ -119,29 +126,31 @@ class RootUnit(Hardware):
         y = (start.value + product.value) >> table.shift
         return pipe.register(y[: table.high.bit_length()], product.cycle, f"{name}_y")
 
-    def _step(self, pipe: _Pipe, value: Timed, r: Timed, m: Timed) -> Timed:
-        """One Newton step."""
-        f = self.root.fraction
+    def _step(self, pipe: _Pipe, q: Timed, r: Timed, m: Timed) -> Timed:
+        """One Newton step; no factor but m is wider than one DSP block's."""
+        f, seed = self.root.fraction, self.root.seed
         if self.root.inverse:
-            square = pipe.product(value, value, "q_q")
-            start = pipe.delayed(m, square.cycle - m.cycle).value
+            fraction = self._clamped(pipe, q, "seed")
+            value = Timed(Cat(fraction.value, Const(1, 1)), fraction.cycle)
+            product, places = pipe.product(value, value, "q_q"), 2 * seed - f
+            start = Cat(Const(0, places), pipe.delayed(m, product.cycle - m.cycle).value)
         else:
-            square = pipe.product(m, pipe.shifted(pipe.whole(r, r, "r_r"), f), "m_r_r")
-            start = Const(1 << f)
-        # (start * 2**f - square) >> f: what is below 2**f only borrows, which is a carry that does not come in
-        carry = ~square.value[:f].any()
-        rest = (Cat(carry, start) + Cat(carry, ~square.value[f:])) >> 1
-        small = pipe.register(rest[: self.rest_bits].as_signed(), square.cycle, "rest")
+            value = r
+            product, places = pipe.product(pipe.shifted(pipe.whole(m, r, "m_r"), seed), r, "m_r_r"), seed
+            start = Const(1 << (f + seed))
+        # The rest is small: its upper bits are copies of its sign, so nobody needs them.
+        rest = (start - product.value)[places : places + self.rest_bits].as_signed()
+        small = pipe.register(rest, product.cycle, "rest")
         correction = pipe.whole(r, small, "correction")
         held = pipe.delayed(value, correction.cycle - value.cycle)
-        better = (held.value + (correction.value >> (f + 1)))[: f + 2]
+        better = (Cat(Const(0, f - seed), held.value) + (correction.value >> (seed + 1)))[: f + 2]
         return pipe.register(better, correction.cycle, "improved")
 
     @property
     def rest_bits(self) -> int:
         """Of ``1 - m * r**2`` or ``m - q**2``, signed: twice the error ahead of the step, and what is cut off."""
-        error, f = replace(self.root, newton=False).error, self.root.fraction
-        largest = math.ldexp((2 * error + error * error) * (4 if self.root.inverse else 1), f) + 5
+        error, f = self.root.seed_errors[0 if self.root.inverse else 1], self.root.fraction
+        largest = math.ldexp((2 * error + error * error) * (4 if self.root.inverse else 1), f) + 2
         return min(int(largest).bit_length() + 1, f + 1)
 
     def _scale(self, pipe: _Pipe, value: Timed, zeros: Timed) -> Timed:
@@ -180,6 +189,10 @@ class _Mantissa:
     bits: Value
     upper: Value
     cycle: int
+
+    def cut(self, places: int) -> _Mantissa:
+        """Without its last bits."""
+        return _Mantissa(self.bits[places:], self.upper, self.cycle)
 
     @property
     def number(self) -> Timed:

@@ -31,27 +31,35 @@ def _normalized(root: Root, s: Tensor) -> tuple[Tensor, Tensor]:
 
 def _root(root: Root, m: Tensor) -> Tensor:
     """``m ** -0.5``, inverse ``m ** 0.5``."""
+    q, r = _looked_up(root, _right(m, root.fraction - root.seed))
+    return _step(root, q, r, m) if root.newton else q if root.inverse else r
+
+
+def _looked_up(root: Root, m: Tensor) -> tuple[Tensor, Tensor]:
+    """(square root, its reciprocal) by the tables."""
     if root.form is Form.RECIPROCAL_SQUARE_ROOT:
         r = _line(root.tables["reciprocal_square_root"], m)
-        q = _right(m * r, root.fraction) if root.inverse else r
-    else:
-        q = _line(root.tables["square_root"], m)
-        r = _line(root.tables["reciprocal"], _clamped(root, q)) if "reciprocal" in root.tables else q
-    value = q if root.inverse else r
-    return value + _correction(root, value, r, m) if root.newton else value
+        return (_right(m * r, root.seed) if root.inverse else r), r
+    q = _line(root.tables["square_root"], m)
+    return q, _line(root.tables["reciprocal"], _clamped(root, q)) if "reciprocal" in root.tables else q
 
 
 def _clamped(root: Root, q: Tensor) -> Tensor:
     import tensorflow as tf
 
-    return tf.clip_by_value(q, 1 << root.fraction, (2 << root.fraction) - 1)
+    return tf.clip_by_value(q, 1 << root.seed, (2 << root.seed) - 1)
 
 
-def _correction(root: Root, value: Tensor, r: Tensor, m: Tensor) -> Tensor:
-    """What the Newton step adds."""
-    f = root.fraction
-    rest = _left(m, f) - value * value if root.inverse else (1 << 2 * f) - m * _right(r * r, f)
-    return _right(r * _right(rest, f), f + 1)
+def _step(root: Root, q: Tensor, r: Tensor, m: Tensor) -> Tensor:
+    """One Newton step."""
+    f, seed = root.fraction, root.seed
+    if root.inverse:
+        value = _clamped(root, q)
+        rest = _right(_left(m, 2 * seed - f) - value * value, 2 * seed - f)
+    else:
+        value = r
+        rest = _right((1 << (f + seed)) - _right(m * r, seed) * r, seed)
+    return _left(value, f - seed) + _right(r * rest, seed + 1)
 
 
 def _line(table: PiecewiseLinear, x: Tensor) -> Tensor:
