@@ -96,10 +96,10 @@ def nearest_even(value: int, power: int) -> int:
 
 def slow_root(r: Root, m: int) -> int:
     """m's root; with a Newton step the tables see and give 16 fraction bits at the most."""
-    one = 2**r.fraction
+    one = 1 << r.fraction
     if not r.newton:
         return slow_roots(r, m, one)[0 if r.inverse else 1]
-    small = min(one, 2**16)
+    small = min(one, 1 << 16)
     q, y = slow_roots(r, m * small // one, small)
     if r.inverse:
         q = min(max(q, small), 2 * small - 1)
