@@ -43,7 +43,8 @@ class HlsModel:
     def compile(self) -> Path:
         """The shared library, compiled unless it is there for the same sources; BitsmithError without g++."""
         compiler = gxx()
-        sources = [f"firmware/{self.ports['top']}.cpp", "bitsmith_bridge.cpp"]
+        # As one unit: the headers and the templates of both are most of the work.
+        sources = ["-include", f"firmware/{self.ports['top']}.cpp", "bitsmith_bridge.cpp"]
         target = self.cache / f"hls-{self._digest(compiler.command)}.so"
         if target.is_file():
             return target

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 HEADER = "// Made by Bitsmith. Do not edit: change the model or its configuration and build again.\n"
 # A kernel that stands in several lanes is compiled once by Verilator; other tools read a comment.
 SHARED = "/* verilator no_inline_module */"
+OBJECTS = 200_000  # made between two searches for garbage; Python's own number is 700
 PASSES = "proc -nomux -norom; opt_expr; opt_clean; memory_collect; delete t:$scopeinfo; write_verilog -norename -noattr"
 
 
@@ -21,11 +24,25 @@ def to_verilog(modules: Mapping[str, Any], shared: frozenset[str] = frozenset())
     from amaranth._toolchain.yosys import find_yosys  # Amaranth's own, so that its version fits; pinned in pyproject
     from amaranth.back import rtlil
 
-    texts = [rtlil.convert(module, name=name, ports=module.ports(), emit_src=False) for name, module in modules.items()]
+    with rarely_searched():
+        texts = [
+            rtlil.convert(module, name=name, ports=module.ports(), emit_src=False) for name, module in modules.items()
+        ]
     yosys = find_yosys(lambda version: version >= (0, 40))
     source = "\n".join(texts)
     verilog = yosys.run(["-q", "-"], f"read_rtlil <<rtlil\n{source}\nrtlil\n{PASSES}", ignore_warnings=True)
     return _split(verilog, list(modules), shared)
+
+
+@contextmanager
+def rarely_searched() -> Iterator[None]:
+    """Garbage is looked for less often: Amaranth makes millions of small objects, and nearly all are still in use."""
+    before = gc.get_threshold()
+    gc.set_threshold(OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _split(text: str, names: list[str], shared: frozenset[str]) -> dict[str, str]:
