@@ -85,7 +85,7 @@ schedule: .venv/.demo $(SOURCES) ## lic: frames a second of 720p, one step after
 	$(PY) -m bitsmith.models.lic.pipeline encoder=build/lic_analysis hyper_encoder=1 \
 	  hyper_decoder=build/lic_hyper_synthesis entropy_coder=16640 decoder=build/lic_synthesis
 
-full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, and the first layers proven on a patch (an hour)
+full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, whole in C++, first layers in Verilog, proven on a patch (hours)
 	$(PY) -m bitsmith.gen.bench.full_size
 
 gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 8 to 192 channels, all forms (hours)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bitsmith.gen.bench import full_size
-from bitsmith.gen.bench.full_size import emit_network, prove
+from bitsmith.gen.bench.full_size import emit_network, prove, simulate_cpp
 from bitsmith.gen.bench.paper_networks import NETWORKS, analysis, beginning, hyper_synthesis, synthesis
 from bitsmith.gen.config import parse_config
 from bitsmith.gen.ir import Graph
@@ -60,6 +60,15 @@ def test_both_ends_of_a_narrow_codec_are_exact(tmp_path: Path, need: Need) -> No
         assert found.compared > 0
         assert found.mismatches == 0
         assert found.predicted == found.simulated
+
+
+def test_a_whole_narrow_network_in_the_cpp(tmp_path: Path, need: Need, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a reference of other weights must not pass."""
+    need("g++")
+    graph = hyper_synthesis(4, 5, 2, 2)
+    assert simulate_cpp(graph, tmp_path, "-O0") == (8 * 8 * 5, 0)
+    monkeypatch.setattr(full_size, "Reference", lambda graph: Reference(_spoilt(graph)))
+    assert simulate_cpp(graph, tmp_path, "-O0")[1] > 0
 
 
 def test_a_slow_network_is_no_deadlock(tmp_path: Path, need: Need) -> None:

@@ -1,7 +1,8 @@
 """Builds the published networks at full size and proves their first layers: ``python -m bitsmith.gen.bench.full_size``.
 
-Every network's Verilog for a 256×256 patch is planned and emitted; seconds, bytes and memory are printed. Then the
-first layers of analysis and synthesis run in Verilator on a small patch, and every integer is compared.
+Every network's Verilog for a 256×256 patch is planned and emitted; seconds, bytes and memory are printed. Its C++ is
+emitted as well, and the whole network runs in C simulation on one such patch. Then the first layers of analysis and
+synthesis run in Verilator on a small patch. Every integer is compared.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from ...hw.sim.ports import Top
 from ...sim.predict import Reference
 from ..config import parse_config
+from ..hls import HlsModel, emit
 from ..ir import Graph
 from ..resources import Resources, of_stage, total
 from ..rtl.choices import plan_for
@@ -85,6 +87,17 @@ def prove(graph: Graph, last: str, folder: Path, interval: int = PATCH_INTERVAL)
     return Proof(graph.name, last, expected.size, wrong, tuple(schedule.ends[:FRAMES]), simulated)
 
 
+def simulate_cpp(graph: Graph, folder: Path, optimize: str = "-O2") -> tuple[int, int]:
+    """(integers compared, mismatches) of the whole network's C++ on one random image."""
+    rng = np.random.default_rng(SEED)
+    batch = {name: vectors.random(spec, 1, rng) for name, spec in graph.inputs}
+    (expected,) = Reference(graph).predict_raw(*batch.values())
+    vectors.save(folder / "vectors", batch, {graph.outputs[0]: expected})
+    emit(graph, settings(INTERVAL), folder, folder / "vectors")
+    (got,) = HlsModel(folder, optimize).predict_raw(*batch.values())
+    return expected.size, int(np.sum(got != expected))
+
+
 def main(widths: list[int]) -> int:
     """Random weights: what is shown is that the full size builds and is exact, not what it compresses."""
     print(f"Random integer weights, seed {SEED}; M = {LATENTS}; {INTERVAL:,} cycles for a patch of 256 × 256.")
@@ -92,6 +105,7 @@ def main(widths: list[int]) -> int:
     for filters in widths:
         for make in NETWORKS:
             _emission(make(filters, LATENTS), filters)
+            wrong |= _cpp(make(filters, LATENTS), filters)
         for graph, last in (
             (analysis(filters, LATENTS, 8, 8), "conv2_q"),
             (synthesis(filters, LATENTS, 2, 2), "igdn1_q"),
@@ -109,6 +123,15 @@ def _emission(graph: Graph, filters: int) -> None:
         f"memory at most so far, {found.interval:,} cycles, by formula {cost.dsp:,} DSP and {cost.bram:,} BRAM",
         flush=True,
     )
+
+
+def _cpp(graph: Graph, filters: int) -> bool:
+    start = time.monotonic()
+    with TemporaryDirectory() as folder:
+        compared, mismatches = simulate_cpp(graph, Path(folder))
+    words = f"{compared:,} integers compared, {mismatches} mismatches"
+    print(f"{graph.name}, N = {filters}, whole in C++: {words} ({time.monotonic() - start:.0f} s)", flush=True)
+    return mismatches > 0
 
 
 def _proof(graph: Graph, last: str, filters: int) -> bool:
