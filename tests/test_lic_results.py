@@ -53,12 +53,24 @@ def test_bjontegaard_by_hand() -> None:
     assert better["bd_rate"] == pytest.approx(100 * (2 ** (-1 / 3) - 1))
 
 
+def test_a_point_that_is_worse_in_both_is_left_out() -> None:
+    """Of ReLU's curve the largest lambda may cost less and give more than the one before."""
+    pytest.importorskip("bjontegaard")
+    anchor = curve([0.1, 0.2, 0.4, 0.8], [25.0, 28.0, 31.0, 34.0])
+    whole = results.difference(anchor, curve([0.1, 0.2, 0.4], [26.0, 29.0, 32.0]))
+    for rates, psnrs in (
+        ([0.1, 0.2, 0.5, 0.4], [26.0, 29.0, 31.9, 32.0]),
+        ([0.1, 0.2, 0.2, 0.4], [26.0, 29.0, 29.0, 32.0]),
+    ):
+        assert results.difference(anchor, curve(rates, psnrs)) == whole
+
+
 def test_no_difference_where_there_is_none() -> None:
-    """Curves that share nothing, fall, or have too few points give None, not a number."""
+    """Curves that share nothing, or have too few points, give None, not a number."""
     anchor = curve([0.1, 0.2, 0.4, 0.8], [25.0, 28.0, 31.0, 34.0])
     for rates, psnrs in (
         ([2.0, 3.0, 4.0, 5.0], [35.0, 36.0, 37.0, 38.0]),
-        ([0.1, 0.2, 0.4, 0.8], [26.0, 25.0, 28.0, 29.0]),
+        ([0.1, 0.2, 0.4, 0.8], [26.0, 25.0, 28.0, 27.0]),
         ([0.1, 0.2], [26.0, 27.0]),
     ):
         found = results.difference(anchor, curve(rates, psnrs))

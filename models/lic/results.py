@@ -66,9 +66,10 @@ mean squared error in levels. All trainings draw their crops from the same image
 BD_HEAD = """## Bjøntegaard differences
 
 BD-rate: how much more rate (%) at equal PSNR; BD-PSNR: how much more PSNR (dB) at equal rate. Over the range of PSNR,
-or rate, that both curves share; "shared" is that range's part of the whole. A curve that does not rise has none. GDN
-and ReLU had the same steps, each its own first rate (the table of trainings has them). The pruned networks had the
-steps of their rounds more than the ones that they are compared with.
+or rate, that both curves share; "shared" is that range's part of the whole. A point that another one of its curve beats
+in both is left out; with fewer than three left there is none. GDN and ReLU had the same steps, each its own first rate
+(the table of trainings has them). The pruned networks had the steps of their rounds more than the ones that they are
+compared with.
 
 """
 TWIN_HEAD = """## 8 bits against float, lambda by lambda
@@ -120,16 +121,16 @@ def assemble(
 
 def difference(anchor: Found, test: Found) -> Found:
     """BD-rate (%), BD-PSNR (dB) of ``test`` against ``anchor``, each None where there is none, and what they share."""
-    curves = [np.array([[p["bpp"], p["psnr"]] for p in curve["points"]]).T for curve in (anchor, test)]
+    curves = [_rising(curve["points"]) for curve in (anchor, test)]
     rates, psnrs = zip(*curves)
-    rising = all(len(c[0]) > 2 and (np.diff(c) > 0).all() for c in curves)
+    enough = min(map(len, rates)) > 2
     shared = {"rate": _shared(*map(np.log, rates)), "psnr": _shared(*psnrs)}
     bd, given = package("bjontegaard"), (rates[0], psnrs[0], rates[1], psnrs[1])
     method = "akima" if min(map(len, rates)) > 3 else "pchip"
     options = {"method": method, "require_matching_points": False, "min_overlap": 0}
     return {
-        "bd_rate": float(bd.bd_rate(*given, **options)) if rising and shared["psnr"] else None,
-        "bd_psnr": float(bd.bd_psnr(*given, **options)) if rising and shared["rate"] else None,
+        "bd_rate": float(bd.bd_rate(*given, **options)) if enough and shared["psnr"] else None,
+        "bd_psnr": float(bd.bd_psnr(*given, **options)) if enough and shared["rate"] else None,
         "shared": shared,
     }
 
@@ -158,6 +159,17 @@ def _curves(plan: Plan, done: Found) -> Found:
                 point = {"trade": job.trade, "bpp": found[kind]["bpp"], "psnr": found[kind]["psnr"]}
                 curves.setdefault(job.variant + suffix, {"points": []})["points"].append(point)
     return curves
+
+
+def _rising(points: Sequence[Found]) -> Any:
+    """(rates, PSNRs) in rising order of the points that no other one equals or beats in both."""
+    pairs = {(p["bpp"], p["psnr"]) for p in points}
+    best = [
+        (rate, psnr)
+        for rate, psnr in sorted(pairs)
+        if not any(r <= rate and q >= psnr and (r, q) != (rate, psnr) for r, q in pairs)
+    ]
+    return np.array(best).T
 
 
 def _shared(one: Any, other: Any) -> float:
