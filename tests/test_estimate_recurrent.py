@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def planned(graph: Graph, layers: dict[str, Any] | None = None, **ours: Any) -> 
 
 
 def alone(op: Recurrent) -> Graph:
-    return Case(op, specs(op, STEPS)).graph("y")
+    return replace(Case(op, specs(op, STEPS)).graph("y"), name="alone")
 
 
 def row(data: dict[str, Any], name: str = "y") -> dict[str, Any]:
