@@ -88,7 +88,7 @@ schedule: .venv/.demo $(SOURCES) ## lic: frames a second of 720p, one step after
 full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, whole in C++, first layers in Verilog, proven on a patch (hours)
 	$(PY) -m bitsmith.gen.bench.full_size
 
-gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 8 to 192 channels, all forms (hours)
+gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 8 to 192 channels, all forms (an hour)
 	$(PY) -m bitsmith.gen.bench.gdn_pixels
 
 lint: .venv/.test ## ruff, mypy and clang-format

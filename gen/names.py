@@ -41,8 +41,8 @@ _OTHER = "aclk aresetn clk rst threshold tlast_error top proc set expr puts sour
 RESERVED = frozenset((*_VERILOG.split(), *_CPP.split(), *_OTHER.split(), *(k.lower() for k in keyword.kwlist)))
 """No tensor, module or file of ours is called like this."""
 
-TOP_SUFFIXES = ("_trace", "_fifos")
-"""Behind a graph's name: the tracing top, and the file of its FIFOs."""
+TRACE, FIFOS = "_trace", "_fifos"
+"""Behind a graph's name: its tracing top, and the file of its FIFOs."""
 
 _SAFE = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -2,7 +2,7 @@
 
 ``s = m * 4**e`` with m in [1, 4): m is cut to ``width`` bits, its root comes from piecewise-linear tables, one Newton
 step may follow, and the result is shifted back and rounded to the gain's type. Where a step follows, the tables are no
-wider than one factor of a multiplier: the step squares their error, and each of its products fits one DSP block.
+wider than one factor of a multiplier, which each of the step's products then has; the step squares their error.
 """
 
 from __future__ import annotations

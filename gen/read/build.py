@@ -12,7 +12,7 @@ from ...sim.ops import Activation, Flatten, Kind, RepeatVector, ZeroPadding2D
 from ...sim.params import NO_PADDING, Padding
 from ..config import Config, Precision
 from ..ir import Graph, Node
-from ..names import TOP_SUFFIXES, safe_name
+from ..names import FIFOS, TRACE, safe_name
 from .attributes import Attributes
 from .network import Layer, Network, inner_layer
 
@@ -149,7 +149,7 @@ class Builder:
         nodes = tuple(node for node in self.nodes if node.name not in gone)
         used = {name: label for name, label in self.labels.items() if name != label and name not in gone}
         tensors = [name for name, _ in self.inputs] + [node.name for node in nodes]
-        name = safe_name(self.network.name, {t.removesuffix(s) for t in tensors for s in ("", *TOP_SUFFIXES)})
+        name = safe_name(self.network.name, {t.removesuffix(s) for t in tensors for s in ("", TRACE, FIFOS)})
         return Graph(name, tuple(self.inputs), nodes, names, used)
 
 

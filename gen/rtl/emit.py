@@ -12,6 +12,7 @@ from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
 from ...sim.op import Shape
 from ..ir import Graph
+from ..names import FIFOS, TRACE
 from ..schedule import Schedule
 from .choices import plan_for
 from .plan import Plan
@@ -32,12 +33,12 @@ def emit_plan(plan: Plan, rtl: Path) -> Schedule:
     name = plan.graph.name
     top, trace = Top(plan, depths), Top(plan, depths, trace=True)
     files = _files(plan, top)
-    files[f"{name}_trace.v"] = {f"{name}_trace": trace}
+    files[f"{name}{TRACE}.v"] = {f"{name}{TRACE}": trace}
     texts = to_verilog({n: module for file in files.values() for n, module in file.items()}, _shared(plan))
     rtl.mkdir(parents=True, exist_ok=True)
     for file, modules in files.items():
         (rtl / file).write_text("\n".join(texts[n] for n in modules))
-    sources = [file for file in files if file != f"{name}_trace.v"]
+    sources = [file for file in files if file != f"{name}{TRACE}.v"]
     ports = _ports(plan, top, trace, sources) | {"quiet_cycles": schedule.latency + schedule.interval}
     (rtl / "ports.json").write_text(json.dumps(ports, indent=1) + "\n")
     return schedule
@@ -50,8 +51,8 @@ def _files(plan: Plan, top: Top) -> dict[str, dict[str, Any]]:
     for stage in plan.stages:
         files.append((stage.core.name, {stage.core.name: stage.core, **stage.core.kernels()}))
         files += [(module.name, {module.name: module}) for module in stage.pointwise]
-    files += [(f"{name}_fifos", top.fifos()), (name, {name: top})]
-    for twice, count in Counter([f"{name}_trace", *(n for file, found in files for n in {file, *found})]).items():
+    files += [(f"{name}{FIFOS}", top.fifos()), (name, {name: top})]
+    for twice, count in Counter([f"{name}{TRACE}", *(n for file, found in files for n in {file, *found})]).items():
         if count > 1:
             raise BitsmithError(f"two modules would be called '{twice}'; rename the layer or the model of this name")
     return {f"{file}.v": modules for file, modules in files}
@@ -75,7 +76,7 @@ def _ports(plan: Plan, top: Top, trace: Top, files: list[str]) -> dict[str, Any]
         traces.append(_port(tensor, prefix, shape, layout, layout.type.width, number))
     return {
         "top": plan.graph.name,
-        "trace_top": f"{plan.graph.name}_trace",
+        "trace_top": f"{plan.graph.name}{TRACE}",
         "files": files,
         "inputs": ins,
         "outputs": outs,

@@ -127,7 +127,7 @@ class RootUnit(Hardware):
         return pipe.register(y[: table.high.bit_length()], product.cycle, f"{name}_y")
 
     def _step(self, pipe: _Pipe, q: Timed, r: Timed, m: Timed) -> Timed:
-        """One Newton step; no factor but m is wider than one DSP block's."""
+        """One Newton step; only m and its product with r can be wider than a factor of one DSP block."""
         f, seed = self.root.fraction, self.root.seed
         if self.root.inverse:
             fraction = self._clamped(pipe, q, "seed")
