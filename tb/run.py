@@ -31,7 +31,9 @@ def run_bench(
     arguments = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-j", "2"] if simulator == "verilator" else []
     report = folder / "results.xml"
     report.unlink(missing_ok=True)
-    with _environment(tool):
+    # Verilator's runtime is compiled with every bench, and that is most of its time: not optimized, half of it.
+    unoptimized = "OPT_GLOBAL=-O0 OPT_FAST=-O0"
+    with _environment({**tool, "MAKEFLAGS": " ".join([unoptimized, tool.get("MAKEFLAGS", "")])}):
         runner = get_runner(simulator)
         # The runner ends in SystemExit where a test fails too: what counts is whether the report was written.
         with suppress(SystemExit, RuntimeError):
