@@ -1,13 +1,14 @@
 """A student learns a larger codec's latents and images, in two phases, as in the paper.
 
-First alpha = 1 and beta = 0.1, so that y comes near the teacher's; when that has reached a plateau, or after half of
-the steps, alpha = 0.1 and beta = 1 for the image. gamma, the share of the rate-distortion loss, stays 0.5. (The paper's
-text has these weights; its Table I has the phases the other way round.)
+First alpha is ten times beta, so that y comes near the teacher's; when that has reached a plateau, or after half of the
+steps, beta is ten times alpha for the image. gamma, the share of the rate-distortion loss, stays 0.5. (So the paper's
+text; its Table I has the phases the other way round.) Here both terms are relative to the teacher's mean squares, which
+makes them independent of the units of y and of the features; with the paper's 1 and 0.1 they would drown the third, so
+both weights are a tenth of those.
 
 The paper's perceptual features are a ResNet-50's, trained on ImageNet, which is not at hand. Here they are those of a
-small network that is trained to tell the eight kinds of synthetic dead leaves from one another. Each of its three maps
-counts relative to its own mean square, so that none outweighs the others. The paper's student keeps the teacher's
-hyperprior; here it has its own, of its own width.
+small network that is trained to tell the eight kinds of synthetic dead leaves from one another. The paper's student
+keeps the teacher's hyperprior; here it has its own, of its own width.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .dead_leaves import KINDS
 from .network import Codec, keras
 
 Tensor = Any
-EARLY, LATE = (1.0, 0.1), (0.1, 1.0)
+EARLY, LATE = (0.1, 0.01), (0.01, 0.1)
 """(alpha, beta) of the two phases."""
 GAMMA = 0.5
 PATIENCE, LEAST_GAIN = 3, 0.01
@@ -74,20 +75,24 @@ class Teacher:
 
         y = tf.stop_gradient(self.codec.latents(pixels, training=False)[0])
         teachers = tf.stop_gradient(self.codec.synthesis(tf.round(y), training=False))
-        near = tf.reduce_mean(tf.square(y - latent))
+        near = relative(y, latent)
         alpha, beta = weights
         return alpha * near + beta * perceptual(self.features, teachers, image) + GAMMA * own, near
 
 
 def perceptual(features: Any, teachers: Tensor, image: Tensor) -> Tensor:
-    """Sum over the maps of the mean squared difference, relative to the teacher's mean square."""
+    """Mean over the maps."""
     import tensorflow as tf
 
-    def part(theirs: Tensor, ours: Tensor) -> Tensor:
-        theirs = tf.stop_gradient(theirs)
-        return tf.reduce_mean(tf.square(theirs - ours)) / (tf.reduce_mean(tf.square(theirs)) + 1e-6)
+    return tf.reduce_mean([relative(*maps) for maps in zip(features(teachers), features(image))])
 
-    return tf.add_n([part(*maps) for maps in zip(features(teachers), features(image))])
+
+def relative(theirs: Tensor, ours: Tensor) -> Tensor:
+    """The mean squared difference in parts of the teacher's mean square."""
+    import tensorflow as tf
+
+    theirs = tf.stop_gradient(theirs)
+    return tf.reduce_mean(tf.square(theirs - ours)) / (tf.reduce_mean(tf.square(theirs)) + 1e-6)
 
 
 def feature_network() -> Any:

@@ -83,7 +83,7 @@ def title(variant: str, trade: float) -> str:
 
 def full_plan(seed: int) -> Plan:
     """All variants at four lambdas."""
-    steps = Steps(first=5500, further=500, distilled=800, distilled_further=300, round=400, fixed=500, features=400)
+    steps = Steps(first=5500, further=500, distilled=800, distilled_further=300, round=1000, fixed=500, features=3000)
     files = {f"wide_{round(t * 1e4)}": title("wide", t) for t in TRADES} | {"narrow_100": title("narrow", FIRST)}
     return Plan(tuple(_jobs(steps, TRADES, seed)), files, 512, steps.features)
 

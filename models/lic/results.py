@@ -84,9 +84,11 @@ Every image was encoded to a file and decoded from it in integers; the rate is t
 """
 TEACHING = """## Distillation
 
-{weights} Perceptual features come from a network that was trained here to tell eight kinds of dead leaves apart
-({right}), for want of an ImageNet network. The paper's student
-keeps the teacher's hyperprior; this one has its own. Change of phase, by lambda: {switches}.
+{weights} Both terms are relative to the teacher's mean squares,
+unlike the paper's, whose weights are ten times as large. Perceptual features come from a network that was trained here
+to tell eight kinds of dead leaves apart ({right}),
+for want of an ImageNet network. The paper's student keeps the teacher's hyperprior; this one has its own.
+Change of phase, by lambda: {switches}.
 """
 
 
