@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 from .outcome import BAD_INPUT, BROKEN_PIPE, DONE, INTERRUPTED, TERMINATED, Outcome, printable
 
+OUT_OF_MEMORY = "out of memory; fewer test vectors (--vectors) or a smaller image need less"
+
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and leave with its exit status: 0 done, 1 proof or timing failed, 2 bad input or usage."""
@@ -94,7 +96,7 @@ def _explain(error: Exception, as_json: bool) -> int:
     if isinstance(error, OSError) and error.strerror:
         where = f"'{error.filename}': " if error.filename else ""
         return _fail(f"{where}{error.strerror}", BAD_INPUT, as_json)
-    what = "out of memory" if isinstance(error, MemoryError) else f"unexpected {type(error).__name__}: {error}"
+    what = OUT_OF_MEMORY if isinstance(error, MemoryError) else f"unexpected {type(error).__name__}: {error}"
     return _fail(f"{what} (set BITSMITH_DEBUG=1 for the traceback)", BAD_INPUT, as_json)
 
 
