@@ -27,8 +27,10 @@ def estimate(folder: str | Path, resources: str = "formula", image: tuple[int, i
     """What is written to ``DIR/estimate.json``, too.
 
     ``latency_cycles``: from the first input beat's transfer to the last output beat's, both counted;
-    ``interval_cycles``: from frame to frame, with a source that always has a beat and a sink that always takes it.
-    Both are what a simulation shows, to the cycle. ``layers`` has a row for each stage, ``resources`` the sums and
+    ``interval_cycles``: the mean from frame to frame in the steady state, with a source that always has a beat and a
+    sink that always takes it; ``steady_frames``: from the end of which frame to that of which one it is taken;
+    ``frame_ends``: for each output, when the last beat of each frame leaves, the first input beat coming in cycle 0.
+    All are what a simulation shows, to the cycle. ``layers`` has a row for each stage, ``resources`` the sums and
     their ``source``: the formulas of ``gen.resources`` or, with ``yosys``, synthesis.
 
     A network with recurrent layers adds ``sequences``, which stand side by side in a frame (latency and interval are
@@ -66,12 +68,14 @@ def estimate_plan(plan: Plan, config: Config, image: tuple[int, int] | None = No
     from .resources import SOURCE
 
     network = plan.network()
-    schedule = network.solve(network.depths())
+    schedule = network.settled(network.depths())
     rows = [_row(plan, stage, schedule) for stage in plan.stages]
     return {
         "clock_mhz": round(1000 / config.clock_period_ns, 3),
         "latency_cycles": schedule.latency,
         "interval_cycles": schedule.interval,
+        "steady_frames": list(schedule.steady),
+        "frame_ends": {name: list(schedule.ends_by_output[end]) for name, end in plan.outputs.items()},
         **_rates(plan, config, schedule, image),
         "layers": rows,
         "resources": {**sum_rows(rows), "source": SOURCE},

@@ -97,8 +97,10 @@ class OperatorContract:
         need("g++", "verilator")
         run = hardware.full_speed(self.cases[name])
         ends = dict(zip(run.outputs, run.frame_ends))[hardware.output(name)]
-        got = tuple(end - run.first_input for end in ends[:PREDICTED_FRAMES])
-        assert got == hardware.predicted_ends(name)
+        got, predicted = tuple(end - run.first_input for end in ends), hardware.predicted_ends(name)
+        compared = min(len(got), len(predicted))
+        assert compared >= PREDICTED_FRAMES
+        assert got[:compared] == predicted[:compared]
 
     def test_saved_and_read_back(self, name: str, hardware: Hardware) -> None:
         graph = hardware.graphs[name]

@@ -16,6 +16,8 @@ from bitsmith.sim.ops.batch_norm import BatchNorm
 ADDER = Path(__file__).parent / "fixtures" / "adder"
 # Two registers and six beats: the first output beat leaves two cycles after the first input beat came in.
 ADDER_CYCLES = {"latency_cycles": 8, "interval_cycles": 6}
+# What an estimate says of eight frames.
+ADDER_ESTIMATE = {**ADDER_CYCLES, "steady_frames": [3, 7], "frame_ends": {"twice": [7 + 6 * k for k in range(8)]}}
 
 
 def affine(input_type: Fixed, scale: int, offset: int) -> BatchNorm:
@@ -39,7 +41,7 @@ def adder_build(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(ADDER, folder / "rtl")
     (folder / "bitsmith.json").write_text("{}")
-    (folder / "estimate.json").write_text(json.dumps(ADDER_CYCLES))
+    (folder / "estimate.json").write_text(json.dumps(ADDER_ESTIMATE))
     adder_graph().save(folder / "graph.json")
     return folder
 

@@ -26,8 +26,8 @@ def timing(emits: str, latency: int, consumes: tuple[str, ...] = (), needs: tupl
 class Walk:
     """A network one cycle after another: every stage looks at what was registered before the cycle."""
 
-    def __init__(self, network: Network, depths: Depths) -> None:
-        self.network, self.depths = network, depths
+    def __init__(self, network: Network, depths: Depths, frames: int = FRAMES) -> None:
+        self.network, self.depths, self.frames = network, depths, frames
         self.next = {stage.name: 0 for stage in network.stages}
         self.free_at = {stage.name: 0 for stage in network.stages}
         self.emitted: dict[str, list[int]] = {stage.name: [] for stage in network.stages}
@@ -37,7 +37,7 @@ class Walk:
 
     def ends(self) -> dict[str, tuple[int, ...]]:
         """When each frame's last beat leaves each output."""
-        steps = {s.name: len(s.timing.cost) * FRAMES for s in self.network.stages}
+        steps = {s.name: len(s.timing.cost) * self.frames for s in self.network.stages}
         now = 0
         while any(self.next[name] < count for name, count in steps.items()):
             assert now < 100_000, "the network stops"
@@ -49,7 +49,7 @@ class Walk:
         for stage in self.network.stages:
             if stage.name in self.network.outputs:
                 times = np.array(self.emitted[stage.name]) + stage.timing.latency
-                found[stage.name] = tuple(int(t) for t in times.reshape(FRAMES, -1)[:, -1])
+                found[stage.name] = tuple(int(t) for t in times.reshape(self.frames, -1)[:, -1])
         return found
 
     def _can(self, stage: Stage, now: int) -> bool:
@@ -103,6 +103,27 @@ def chain(rng: np.random.Generator) -> Network:
     return Network(inputs, stages, [source])
 
 
+def short(rng: np.random.Generator) -> Network:
+    """Frames of a few beats through stages with long pipelines, which fork, join and end in several outputs."""
+    beats = {f"x{k}": int(rng.integers(1, 6)) for k in range(int(rng.integers(1, 3)))}
+    inputs, stages = dict(beats), list[Stage]()
+    for k in range(int(rng.integers(1, 7))):
+        names = list(beats)
+        ports = [names[rng.integers(max(0, len(names) - 3), len(names))]]
+        ports += [name for name in names if beats[name] == beats[ports[0]] and name != ports[0]][: rng.integers(0, 2)]
+        flush = int(rng.integers(0, 3))
+        steps = beats[ports[0]] + flush
+        emits = rng.random(steps) < rng.choice([0.3, 1.0])
+        emits[-1] = True
+        takes = (np.arange(steps) < steps - flush,) * len(ports)
+        cost = rng.integers(1, rng.choice([2, 4]), steps)
+        stages.append(Stage(f"s{k}", Timing(takes, emits, cost, int(rng.integers(1, 60))), tuple(ports)))
+        beats[f"s{k}"] = int(emits.sum())
+    read = {port for stage in stages for port in stage.sources}
+    outputs = [stage.name for stage in stages if stage.name not in read or rng.random() < 0.15]
+    return Network({name: count for name, count in inputs.items() if name in read}, stages, outputs)
+
+
 def skip(latency: int = 9, beats: int = 12) -> Network:
     """A stage, a slow branch beside a direct one, and a join of both."""
     every = "1" * beats
@@ -153,6 +174,42 @@ def test_computed_depths_keep_the_interval_and_equal_the_walk(seed: int) -> None
     assert found.ends_by_output == Walk(network, depths).ends()
 
 
+def test_short_frames_fill_a_long_pipeline() -> None:
+    """A beat a frame through 25 cycles: all of them are under way at once, each in a place of its own."""
+    network = Network({"x": 1}, [Stage("s", timing("1", 24), ("x",))], ["s"])
+    depths = network.depths()
+    assert depths == {("output:s", 0): 25}
+    found = network.settled(depths)
+    assert (found.latency, found.interval) == (25, 1)
+    assert found.ends_by_output == Walk(network, depths, found.frames).ends()
+    assert network.solve({("output:s", 0): 24}, 100).ends[-1] > network.solve(depths, 100).ends[-1] == 24 + 99
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_short_frames_settle_at_the_interval(seed: int) -> None:
+    """However irregularly frames leave, in the long run they keep the interval."""
+    network = short(np.random.default_rng(2000 + seed))
+    depths = network.depths()
+    found = network.settled(depths)
+    assert found.interval == network.interval
+    assert found.ends_by_output == Walk(network, depths, found.frames).ends()
+    later = np.array(network.solve(depths, 8 * found.frames).ends)
+    half = len(later) // 2
+    under_way = sum(stage.timing.latency + stage.busy for stage in network.stages)
+    assert abs(later[-1] - later[half] - (len(later) - 1 - half) * network.interval) <= under_way
+
+
+def test_an_interval_is_a_mean_where_frames_leave_in_bursts() -> None:
+    """One output before the slow stage, one behind it: a frame ends where its last output does."""
+    network = Network(
+        {"x": 1},
+        [Stage("fast", timing("1", 4), ("x",)), Stage("slow", timing("111", 9, ("001",)), ("fast",))],
+        ["fast", "slow"],
+    )
+    found = network.settled(network.depths())
+    assert found.interval == network.interval == 3
+
+
 @pytest.mark.parametrize("latency", [1, 4, 9, 23])
 def test_a_fork_that_joins_has_the_places_it_needs(latency: int) -> None:
     """The direct branch holds what is under way in the long one, and one place fewer costs speed."""
@@ -180,7 +237,9 @@ def test_beats_needed_before_they_are_taken() -> None:
 
 
 def test_paced_beats_and_outstanding_ones_by_hand() -> None:
-    assert paced(3, 10, 2).tolist() == [0, 3, 6, 10, 13, 16]
+    assert paced(3, 10).tolist() == [0, 3, 6]
     # Beats issued at 0, 1, 2 and taken at 2, 3, 4: the place of the first is free again in cycle 3.
-    assert outstanding(np.array([0, 1, 2]), np.array([2, 3, 4])) == 3
-    assert outstanding(np.array([0, 5, 10]), np.array([2, 7, 12])) == 1
+    assert outstanding(np.array([0, 1, 2]), np.array([2, 3, 4]), 100) == 3
+    assert outstanding(np.array([0, 5, 10]), np.array([2, 7, 12]), 15) == 1
+    # A beat every 3 cycles that stays for 13: issued at 0, 3, 6, 9 and 12, the first place free in cycle 14.
+    assert outstanding(np.array([0]), np.array([13]), 3) == 5

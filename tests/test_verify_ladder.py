@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rigs import ADDER_CYCLES, adder_build, adder_graph, edit
+from rigs import ADDER_CYCLES, ADDER_ESTIMATE, adder_build, adder_graph, edit
 
 from bitsmith.gen.verify import RtlModel, levels, verify
 from bitsmith.gen.verify import vectors as vector_files
@@ -135,9 +135,11 @@ def test_a_broken_protocol_fails_even_with_right_integers(built: Path) -> None:
     assert report["passed"] is False
 
 
-@pytest.mark.parametrize("key", ["latency_cycles", "interval_cycles"])
-def test_a_wrong_prediction_fails(key: str, built: Path) -> None:
-    (built / "estimate.json").write_text(json.dumps({**ADDER_CYCLES, key: ADDER_CYCLES[key] + 1}))
+@pytest.mark.parametrize(
+    "wrong", [{"latency_cycles": 9}, {"interval_cycles": 7}, {"frame_ends": {"twice": [7, 13, 19, 26, 31, 37, 43, 49]}}]
+)
+def test_a_wrong_prediction_fails(wrong: dict[str, Any], built: Path) -> None:
+    (built / "estimate.json").write_text(json.dumps({**ADDER_ESTIMATE, **wrong}))
     report = verify(built, ["rtl"], vectors=4)
     assert report["levels"]["rtl"]["mismatches"] == 0
     assert report["cycles"]["equal"] is False

@@ -43,7 +43,7 @@ class Emitted:
     name: str
     seconds: float
     megabytes: float
-    interval: int
+    interval: float
     resources: Resources
 
 

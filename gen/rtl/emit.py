@@ -29,7 +29,7 @@ def emit_plan(plan: Plan, rtl: Path) -> Schedule:
     """The plan's Verilog in the folder ``rtl``."""
     network = plan.network()
     depths = network.depths()
-    schedule = network.solve(depths)
+    schedule = network.settled(depths)
     name = plan.graph.name
     top, trace = Top(plan, depths), Top(plan, depths, trace=True)
     files = _files(plan, top)
@@ -39,7 +39,7 @@ def emit_plan(plan: Plan, rtl: Path) -> Schedule:
     for file, modules in files.items():
         (rtl / file).write_text("\n".join(texts[n] for n in modules))
     sources = [file for file in files if file != f"{name}{TRACE}.v"]
-    ports = _ports(plan, top, trace, sources) | {"quiet_cycles": schedule.latency + schedule.interval}
+    ports = _ports(plan, top, trace, sources) | {"quiet_cycles": schedule.latency + network.interval}
     (rtl / "ports.json").write_text(json.dumps(ports, indent=1) + "\n")
     return schedule
 

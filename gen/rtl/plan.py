@@ -138,7 +138,7 @@ class _Planner:
         self.at: dict[str, str] = {name: name for name in self.inputs}  # tensor -> stage or input
         self.producers = {node.name: node for node in graph.nodes}
         self.interval = interval
-        self.times: dict[str, Times] = {n: paced(x.beats, max(x.beats, interval), 1) for n, x in self.inputs.items()}
+        self.times: dict[str, Times] = {n: paced(x.beats, max(x.beats, interval)) for n, x in self.inputs.items()}
 
     def run(self) -> Plan:
         self.interval = max([self.interval, *(layout.beats for layout in self.inputs.values())])

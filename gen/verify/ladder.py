@@ -37,7 +37,8 @@ def verify(
 
     Returns {"model", "vectors", "seed", "levels": {LEVEL: {"compared", "mismatches", "seconds", "problems"}},
     "first_divergence": null or the fields of ``diverge.Divergence``, "cycles": null or
-    {"latency_cycles", "interval_cycles", "predicted_latency_cycles", "predicted_interval_cycles", "equal"}, "passed"},
+    {"latency_cycles", "interval_cycles", "predicted_latency_cycles", "predicted_interval_cycles",
+    "timed_frames", "equal"}, "passed"},
     and writes it as ``verify.json``. ``compared`` and ``mismatches`` count frames. BitsmithError for bad input or a
     missing tool.
     """
@@ -121,7 +122,7 @@ def _report(job: Job, outcomes: dict[str, Outcome], seconds: dict[str, float]) -
 
 
 def _cycles_json(cycles: Cycles | None) -> dict[str, Any] | None:
-    return None if cycles is None else {**vars(cycles), "equal": cycles.equal}
+    return None if cycles is None else dict(vars(cycles))
 
 
 def _save(path: Path, report: dict[str, Any]) -> None:

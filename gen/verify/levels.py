@@ -23,7 +23,6 @@ STALLED_FRAMES = 16
 SECOND_FRAMES = 3
 NETLIST_FRAMES = 3
 INSIDE_FRAMES = 8
-TIMED_FRAMES = 8
 
 
 class Simulator(Protocol):
@@ -71,17 +70,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Cycles:
-    """What was measured beside what was predicted."""
+    """What was measured beside what was predicted; ``timed_frames``: so many frames' ends were compared."""
 
     latency_cycles: int
-    interval_cycles: int
+    interval_cycles: float
     predicted_latency_cycles: int
-    predicted_interval_cycles: int
-
-    @property
-    def equal(self) -> bool:
-        measured = (self.latency_cycles, self.interval_cycles)
-        return measured == (self.predicted_latency_cycles, self.predicted_interval_cycles)
+    predicted_interval_cycles: float
+    timed_frames: int
+    equal: bool
+    """Every output's last beat of every one of these frames left in the predicted cycle, too."""
 
 
 @dataclass
@@ -206,16 +203,26 @@ def _compare(level: str, job: Job, top: Top, device: Simulator, drive: Drive, fr
 
 
 def _cycles(job: Job, top: Top, device: Simulator, drive: Drive, run: Run) -> Cycles:
-    """From the bulk run; too few frames are repeated until the steady state shows."""
-    needed = TIMED_FRAMES * top.sequences
-    if job.frames < needed:
-        run = device.run(job.part([k % job.frames for k in range(needed)])[0], drive)
-    return Cycles(run.latency_cycles, run.interval_cycles, *_predicted(job.folder / "estimate.json"))
+    """From the bulk run; too few frames are repeated until all predicted ones are there."""
+    latency, interval, steady, ends = _predicted(job.folder / "estimate.json")
+    frames = len(ends[0])
+    if job.frames < frames * top.sequences:
+        run = device.run(job.part([k % job.frames for k in range(frames * top.sequences)])[0], drive)
+    found = [[end - run.first_input for end in each[:frames]] for each in run.frame_ends]
+    measured = run.latency_cycles, run.interval(steady)
+    return Cycles(*measured, latency, interval, frames, measured == (latency, interval) and found == ends)
 
 
-def _predicted(path: Path) -> tuple[int, int]:
+def _predicted(path: Path) -> tuple[int, float, tuple[int, int], list[list[int]]]:
+    """Latency, interval, the frames that it is taken over, and each output's ends of frames."""
     try:
         estimate = json.loads(path.read_text())
-        return int(estimate["latency_cycles"]), int(estimate["interval_cycles"])
+        first, last = estimate["steady_frames"]
+        return (
+            estimate["latency_cycles"],
+            estimate["interval_cycles"],
+            (first, last),
+            [*estimate["frame_ends"].values()],
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BitsmithError(f"'{path}' holds no predicted cycles: run 'bitsmith build' again") from error

@@ -19,6 +19,7 @@ import numpy as np
 from ...hw.sim.ports import Port, Top
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
+from ..schedule import later_half, mean_interval
 from ..tools import gxx
 
 SMALL_BYTES, SMALL_UNOPTIMIZED_BYTES = 100_000, 2_000_000
@@ -60,13 +61,13 @@ class Run:
         return max(ends[0] for ends in self.frame_ends) - self.first_input + 1
 
     @property
-    def interval_cycles(self) -> int:
-        """Cycles between two frames in the steady state, from at least three frames.
+    def interval_cycles(self) -> float:
+        """``interval`` over the later half of the frames, of which there are three or more."""
+        return self.interval(later_half(len(self.frame_ends[0])))
 
-        The longest between the frames' last output beats, over the later half of the frames.
-        """
-        ends = np.array(self.frame_ends)
-        return int(np.diff(ends[:, (ends.shape[1] - 1) // 2 :], axis=1).max())
+    def interval(self, steady: tuple[int, int]) -> float:
+        """The mean cycles from frame to frame between two frames' last output beats."""
+        return mean_interval(np.max(self.frame_ends, axis=0).tolist(), steady)
 
 
 class Report(TypedDict):
