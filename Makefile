@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/*)
 
-.PHONY: help demo test golden sim second netlist synth row proofs images schedule full gdn lint bench train lock wheel clean
+.PHONY: help demo test golden sim second netlist synth row proofs images schedule full gdn soak lint bench train lock wheel clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second netlist synth train,$(MAKECMDGOALS)),)
@@ -90,6 +90,9 @@ full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, whole in C
 
 gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 8 to 192 channels, all forms (an hour)
 	$(PY) -m bitsmith.gen.bench.gdn_pixels
+
+soak: .venv/.test $(SOURCES) ## random networks through every level of verify, for MINUTES (20)
+	$(PY) tests/soak.py --minutes $(or $(MINUTES),20)
 
 lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m ruff check .

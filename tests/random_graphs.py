@@ -136,9 +136,10 @@ class Forest:
             return self.add(GlobalAveragePool2D(spec.type, Fixed(True, 2, 5)), source)
         return self.add(GlobalMaxPool2D(spec.type), source) if kind == "largest" else source
 
-    def dense(self, source: str, decided: bool) -> str:
+    def dense(self, source: str, decided: bool, outputs: int = 0) -> str:
+        """A dense layer of so many outputs (two to four without it), decided by an argmax or a softmax."""
         spec = self.specs[source]
-        count, outputs = int(np.prod(spec.shape)), int(self.rng.integers(2, 5))
+        count, outputs = int(np.prod(spec.shape)), outputs or int(self.rng.integers(2, 5))
         flat = self.add(Flatten(spec.type, (count,)), source)
         op = Dense(spec.type, self.weights(count, outputs), WEIGHT, self.weights(outputs), WEIGHT)
         name = self.add(op, flat)
