@@ -138,8 +138,8 @@ def _view(layer: Layer, x: Array, size: tuple[int, ...]) -> Array:
     a = Attributes(layer.name, layer.config)
     image = x if d == 2 else x[:, np.newaxis]
     strides, dilation = (
-        pair(a.sizes("strides", d, size if "pool_size" in layer.config else 1)),
-        pair(a.sizes("dilation_rate", d)),
+        pair(a.sizes("strides", d, size if "pool_size" in layer.config else 1, optional=True)),
+        pair(a.sizes("dilation_rate", d, 1)),
     )
     padding, (kh, kw) = str(layer.config.get("padding", "valid")).lower(), pair(size)
     if padding == "causal":
@@ -167,7 +167,7 @@ def _transposed(layer: Layer, x: Array) -> Array:
     kernel = _weight(layer, 0, ("kernel",))
     kernel, d = kernel if kernel.ndim == 4 else kernel[np.newaxis], dimensions(layer)
     image, a = x if d == 2 else x[:, np.newaxis], Attributes(layer.name, layer.config)
-    (sh, sw), (dh, dw) = pair(a.sizes("strides", d)), pair(a.sizes("dilation_rate", d))
+    (sh, sw), (dh, dw) = pair(a.sizes("strides", d, 1)), pair(a.sizes("dilation_rate", d, 1))
     (rows, columns), (kh, kw) = image.shape[1:3], kernel.shape[:2]
     crop, extend = trimmed(a, (rows, columns), (kh, kw), (sh, sw), (dh, dw), d)
     height, width = (rows - 1) * sh + (kh - 1) * dh + 1 + extend[0], (columns - 1) * sw + (kw - 1) * dw + 1 + extend[1]

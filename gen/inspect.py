@@ -39,7 +39,7 @@ def inspect(model: Path | str, config: Path | str | None = None) -> dict[str, An
         "file": str(model),
         "supported": not problems,
         "problems": [{"layer": name, "reason": reason} for name, reason in problems.items()],
-        "inputs": [row["name"] for row in rows if row["class"] == "InputLayer"],
+        "inputs": list(network.inputs),
         "outputs": list(network.outputs),
         "parameters": sum(row["parameters"] for row in rows),
         "layers": rows,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..sim.errors import BitsmithError
+from .read.classes import class_name, short
 
 _TRAINING = {"qnoise_factor": 1.0, "var_name": None, "use_ste": True, "use_variables": False}
 _PO2 = {"use_stochastic_rounding": False, "quadratic_approximation": False, "log2_rounding": "rnd", **_TRAINING}
@@ -93,16 +94,21 @@ def parse_quantizer(data: Any, where: str) -> Quantizer | None:
     if isinstance(data, str):
         return _from_text(data, where)
     if isinstance(data, dict) and isinstance(data.get("class_name"), str):
-        config = data.get("config") or {}
+        config = {} if data.get("config") is None else data["config"]
         if not isinstance(config, dict):
             raise BitsmithError(f"{where}: the quantizer's config is no dictionary; save the model again")
-        return _checked(data["class_name"], config, where)
+        return _checked(class_name(data), config, where)
     raise BitsmithError(f"{where}: {str(data)[:60]!r} is no quantizer; give e.g. quantized_bits(8,0,alpha=1)")
 
 
 def is_quantizer(data: Any) -> bool:
     """Whether an ``activation=`` attribute means a quantizer rather than a Keras function."""
-    name = data.get("class_name") if isinstance(data, dict) else str(data).split("(")[0].strip()
+    if isinstance(data, dict):
+        return isinstance(data.get("class_name"), str) and _is_known(class_name(data))
+    return _is_known(str(data).split("(")[0].strip())
+
+
+def _is_known(name: str) -> bool:
     return name in SIGNATURES or name in _REFUSED
 
 
@@ -137,6 +143,7 @@ def _checked(name: str, given: dict[str, Any], where: str) -> Quantizer:
         values["symmetric"] = True  # as quantized_bits does itself
     quantizer = Quantizer(name, tuple(values.items()))
     _check_sizes(quantizer, where)
+    _check_types(quantizer, where)
     return quantizer
 
 
@@ -148,19 +155,48 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2.0**64
+
+
+_NUMBERS = ("negative_slope", "relu_upper_bound", "max_value", "threshold")
+_FREE = ("bits", "integer", "alpha", "qnoise_factor", "var_name", "use_ste", "use_variables", "scale_axis")
+"""Parameters that ``_check_sizes`` judges, or ``only`` where they matter, or that are for training."""
+
+
+def _check_types(q: Quantizer, where: str) -> None:
+    """BitsmithError for a parameter that is no number where one is expected, or no flag."""
+    for key, value in q.parameters:
+        if key in _FREE or (value is None and SIGNATURES[q.name][key] is None):
+            continue
+        if key == "log2_rounding":
+            good, expected = value in ("rnd", "floor"), "rnd, floor"
+        elif key == "number_of_unrolls":
+            good, expected = type(value) is int and 0 <= value <= 1000, "0 to 1000"
+        elif key in _NUMBERS:
+            good, expected = _is_number(value) and value >= 0 and (value > 0 or key != "max_value"), "a positive number"
+        else:
+            good, expected = isinstance(value, (int, float)) and value in (0, 1), "true, false"
+        if not good:
+            shown = repr(value[:40]) if isinstance(value, str) else short(value)
+            raise BitsmithError(f"{where}: {key}={shown} of {q.name} is not supported; supported: {expected}")
+
+
 def _check_sizes(q: Quantizer, where: str) -> None:
     values = dict(q.parameters)
     for key, low, high in (("bits", 1, 32), ("integer", -32, 32)):
         value = values.get(key, low)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
-            raise BitsmithError(f"{where}: {key}={value!r} of {q.name} is no whole number; give one")
+        if not _is_number(value) or value != int(value):
+            raise BitsmithError(f"{where}: {key}={short(value)} of {q.name} is no whole number; give one")
         if not low <= value <= high:
             raise BitsmithError(f"{where}: {key}={value} of {q.name} is not supported; supported: {low} to {high}")
     alpha = values.get("alpha")
     if isinstance(alpha, str):
         if alpha not in ("auto", "auto_po2"):
             raise BitsmithError(f"{where}: alpha={alpha!r} is not supported; supported: None, a number, auto, auto_po2")
-    elif alpha is not None and (not isinstance(alpha, (int, float)) or not 0 < alpha < 2.0**64):
-        raise BitsmithError(f"{where}: alpha={alpha!r} is not supported; supported: None, a number, auto, auto_po2")
+    elif alpha is not None and (not _is_number(alpha) or alpha <= 0):
+        raise BitsmithError(
+            f"{where}: alpha={short(alpha)} is not supported; supported: None, a number, auto, auto_po2"
+        )
     if values.get("qnoise_factor", 1.0) != 1.0:
-        raise BitsmithError(f"{where}: qnoise_factor={values['qnoise_factor']} is not supported; supported: 1.0")
+        raise BitsmithError(f"{where}: qnoise_factor={short(values['qnoise_factor'])} is not supported; supported: 1.0")

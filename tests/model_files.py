@@ -51,3 +51,39 @@ def write_h5(path: Path, layers: Layers, name: str = "network") -> Path:
             for key, value in values.items():
                 group.create_dataset(f"w/{key}:0", data=np.asarray(value, dtype=np.float32))
     return path
+
+
+def item(class_name: str, name: str, config: dict[str, Any], *nodes: Any, **outer: Any) -> dict[str, Any]:
+    """A layer of a Functional model's JSON; ``nodes`` are its calls."""
+    return {
+        "class_name": class_name,
+        "name": name,
+        "config": {"name": name} | config,
+        "inbound_nodes": list(nodes),
+    } | outer
+
+
+def entry(name: str, *shape: int) -> dict[str, Any]:
+    return item("InputLayer", name, {"batch_input_shape": [None, *shape], "dtype": "float32"})
+
+
+def call(*names: str | tuple[str, int], **named: Any) -> Any:
+    """A call on tensors: layers' outputs, or ``(layer, number)``; as Keras 2 writes it."""
+    pairs = [name if isinstance(name, tuple) else (name, 0) for name in names]
+    return [[name, 0, index, named if i == 0 else {}] for i, (name, index) in enumerate(pairs)]
+
+
+def functional(layers: list[dict[str, Any]], inputs: Any, outputs: Any, name: str = "network") -> dict[str, Any]:
+    """A Functional model's JSON; ``inputs`` and ``outputs`` are ``[layer, 0, tensor]`` in any structure."""
+    ends = {"input_layers": inputs, "output_layers": outputs}
+    return {"class_name": "Functional", "config": {"name": name, "layers": layers} | ends}
+
+
+def write_functional(path: Path, model: dict[str, Any], weights: dict[str, dict[str, ArrayLike]]) -> Path:
+    """A Functional model as Keras 2 writes it; ``weights`` by layer and variable."""
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(model)
+        for layer, values in weights.items():
+            for key, value in values.items():
+                file.create_dataset(f"model_weights/{layer}/w/{key}:0", data=np.asarray(value, dtype=np.float32))
+    return path

@@ -123,7 +123,7 @@ class TestContainers:
             ('{"class_name": "Sequential"}', "describes no model"),
             ('{"class_name": "Sequential", "config": {}}', "has no layers"),
             ('{"class_name": "Sequential", "config": {"layers": []}}', "has no layers"),
-            ('{"class_name": "Sequential", "config": {"layers": [1]}}', "has no layers"),
+            ('{"class_name": "Sequential", "config": {"layers": [1]}}', "layers[0] of the model is no layer"),
             ('{"class_name": "Custom", "config": {"layers": []}}', "class 'Custom' is not supported"),
         ],
     )

@@ -12,8 +12,8 @@ from ...sim.ops import Activation, Kind
 from ..config import Precision
 from ..quantize_activation import HALF, ONE, ZERO, activation_operators, exact_constant, plain_type, table_address
 from ..quantizers import Quantizer, is_quantizer, parse_quantizer
-from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor, value_of
+from ..read.classes import class_name, short
 from ..read.network import Layer
 from .registry import converts
 from .softmax import softmax
@@ -46,8 +46,8 @@ _FUNCTIONS = (
 )
 
 
-def curve(name: str, layer: Layer, keras3: bool) -> Curve:
-    """The function of an activation's name; BitsmithError for an unknown one."""
+def curve(name: str, layer: Layer, keras3: bool, attribute: str = "activation") -> Curve:
+    """The function of an activation's name; BitsmithError for an unknown one, which names the ``attribute``."""
     name = _SPELLINGS.get(name, name)
     if layer.class_name.startswith("Q") and name in QKERAS_FUNCTIONS:
         return QKERAS_FUNCTIONS[name]
@@ -63,19 +63,14 @@ def curve(name: str, layer: Layer, keras3: bool) -> Curve:
     if name in _TABLES:
         return Curve(Kind.TABLE, function=name, flat=_TABLES[name])
     raise BitsmithError(
-        f"activation={name} on '{layer.name}' is not supported; supported: {', '.join(_FUNCTIONS)} and quantizers"
+        f"{attribute}={short(name)} on '{layer.name}' is not supported; "
+        f"supported: {', '.join(_FUNCTIONS)} and quantizers"
     )
 
 
-def fused_activation(build: Builder, layer: Layer, y: Tensor, a: Attributes) -> Tensor:
-    """A layer's ``activation=`` behind its exact result; finishes the layer's attributes."""
-    activation = a.get("activation", "linear")
-    a.finish()
-    return apply_activation(build, layer, y, activation, fused=True)
-
-
-def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, fused: bool) -> Tensor:
-    """Any ``activation=``: None, a function's name, a quantizer as text or dictionary."""
+def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, fused: bool = True) -> Tensor:
+    """Any ``activation=``: None, a function's name, a quantizer as text or dictionary. ``fused`` behind a layer's
+    exact result."""
     if activation is None or value_of(activation) == "linear":
         to = build.result(layer)
         return x if to is None else build.round(layer, x, to, "round" if fused else "")
@@ -83,6 +78,11 @@ def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, f
         q = parse_quantizer(activation, f"'{layer.name}' (activation)")
         assert q is not None
         return quantized(build, layer, x, q, fused)
+    if isinstance(activation, dict) and activation["class_name"] != "function":
+        raise BitsmithError(
+            f"activation={short(class_name(activation))} on '{layer.name}' is an object, which is not supported; give "
+            "the name of a function or a quantizer, or put a layer of that class behind it"
+        )
     name, keras3 = str(value_of(activation)), is_keras3(layer)
     name = name.lower() if name.lower() in _FUNCTIONS else name
     suffix = name if fused else ""
@@ -159,7 +159,7 @@ def is_keras3(layer: Layer) -> bool:
 @converts("Activation", "QActivation")
 def convert_activation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
-    activation = a.get("activation", "linear")
+    activation = a.function("activation", "linear")
     a.finish()
     return apply_activation(build, layer, x, activation, fused=False)
 
@@ -168,6 +168,9 @@ def convert_activation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
 def convert_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     slope, upper = a.number("negative_slope", 0.0), a.number("max_value", None)
+    for name, value in (("negative_slope", slope), ("max_value", upper)):
+        if (value or 0.0) < 0:  # as in Keras
+            a.refuse(name, value, "0 and more")
     a.only("threshold", 0.0)
     a.finish()
     limit = None if upper is None else exact_constant(upper)

@@ -10,14 +10,14 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Rounding
 from ...sim.ops import AveragePool2D, DepthwiseConv2D
-from ...sim.params import NO_PADDING, Padding, Pair
+from ...sim.params import NO_PADDING, Pair
 from ..config import Precision
 from ..quantize_activation import plain_type
 from ..quantize_weights import quantize_weights
 from ..quantizers import is_quantizer, parse_quantizer
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
-from .activation import fused_activation
+from .activation import apply_activation
 from .max_pool2d import pool_window
 from .registry import converts
 
@@ -76,18 +76,13 @@ def times_sum(
 def convert_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     pool, strides, padding = pool_window(a, layer, x)
-    quantizer, count = a.get("average_quantizer"), prod(pool)
-    if quantizer is not None:
-        return _quantized(build, layer, x, a, quantizer, pool, strides, padding)
-    p = mean_precision(build, layer, x, count, padding == NO_PADDING, a.get("activation"))
-    op = AveragePool2D(x.type, pool, strides, padding, p.type, p.rounding, p.overflow)
-    return fused_activation(build, layer, build.add(layer, op, x), a)
-
-
-def _quantized(
-    build: Builder, layer: Layer, x: Tensor, a: Any, quantizer: Any, pool: Pair, strides: Pair, padding: Padding
-) -> Tensor:
-    if padding != NO_PADDING:
+    quantizer, activation = a.quantizer("average_quantizer"), a.function("activation", None)
+    if quantizer is not None and padding != NO_PADDING:
         a.refuse("padding", "same", "valid (with average_quantizer)")
-    y = times_sum(build, layer, x, reciprocal(build, layer, quantizer, prod(pool)), pool, strides)
-    return fused_activation(build, layer, y, a)
+    a.finish()
+    if quantizer is not None:
+        y = times_sum(build, layer, x, reciprocal(build, layer, quantizer, prod(pool)), pool, strides)
+    else:
+        p = mean_precision(build, layer, x, prod(pool), padding == NO_PADDING, activation)
+        y = build.add(layer, AveragePool2D(x.type, pool, strides, padding, p.type, p.rounding, p.overflow), x)
+    return apply_activation(build, layer, y, activation)

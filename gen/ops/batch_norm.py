@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...sim.errors import BitsmithError
@@ -14,34 +16,41 @@ from ..read.build import Builder, Tensor
 from ..read.network import Layer
 from .registry import converts
 
+QUANTIZED = ("gamma", "beta", "mean", "variance")
+HARMLESS = ("momentum", "renorm_clipping", "renorm_momentum", "fused", "synchronized")
+ATTRIBUTES = ("axis", "epsilon", "center", "scale", "renorm", "virtual_batch_size", "adjustment", *HARMLESS,
+              *(f"{name}_quantizer" for name in QUANTIZED))  # fmt: skip
+"""What ``normalization`` understands."""
+
 
 def normalization(
     layer: Layer, a: Attributes, channels: int, axes: int, first: str = ""
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, float]:
     """gamma, beta, mean, variance and epsilon of a layer with a BatchNormalization's attributes, quantizers applied."""
     a.only("axis", -1, axes)
-    a.only("renorm", False)
-    a.only("virtual_batch_size", None)
-    a.only("adjustment", None)
-    a.harmless("momentum", "renorm_clipping", "renorm_momentum", "fused", "synchronized")
-    epsilon = a.number("epsilon", 1e-3) or 0.0
+    for name, only in (("renorm", False), ("virtual_batch_size", None), ("adjustment", None)):
+        a.only(name, only)
+    a.harmless(*HARMLESS)
+    epsilon, flags = a.number("epsilon", 1e-3) or 0.0, {role: a.flag(role, True) for role in ("scale", "center")}
+    quantizers = {name: a.quantizer(f"{name}_quantizer") for name in QUANTIZED}
     values: list[FloatArray] = []
     index = 0
     for name, role in (("gamma", "scale"), ("beta", "center"), ("moving_mean", ""), ("moving_variance", "")):
-        if role and not a.flag(role, True):
+        if role and not flags[role]:
             values.append(np.ones(channels) if name == "gamma" else np.zeros(channels))
             continue
         value = layer.weight(index, (name, *((f"{first}{index}",) if first else ())), (channels,))
-        values.append(_quantized(layer, value, a, name.removeprefix("moving_")))
+        short_name = name.removeprefix("moving_")
+        values.append(_quantized(layer, value, quantizers[short_name], short_name))
         index += 1
     if (values[3] + epsilon <= 0).any():
         raise BitsmithError(f"'{layer.name}': a variance plus epsilon is not positive; train the model again")
     return values[0], values[1], values[2], values[3], epsilon
 
 
-def _quantized(layer: Layer, value: FloatArray, a: Attributes, name: str) -> FloatArray:
+def _quantized(layer: Layer, value: FloatArray, quantizer: Any, name: str) -> FloatArray:
     where = f"'{layer.name}' ({name}_quantizer)"
-    q = parse_quantizer(a.get(f"{name}_quantizer"), where)
+    q = parse_quantizer(quantizer, where)
     if q is None:
         return value
     if q.name == "quantized_relu_po2":
@@ -53,8 +62,8 @@ def _quantized(layer: Layer, value: FloatArray, a: Attributes, name: str) -> Flo
 @converts("BatchNormalization", "QBatchNormalization")
 def convert_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    a.finish(*ATTRIBUTES)
     gamma, beta, mean, variance, epsilon = normalization(layer, a, x.shape[-1], len(x.shape))
-    a.finish()
     scale = gamma / np.sqrt(variance + epsilon)
     grids = []
     for values, role in ((scale, "scale"), (beta - mean * scale, "bias")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,12 @@ from ...sim.ops import Conv2D
 from ...sim.params import NO_PADDING, Padding, Pair
 from ..quantize_weights import WeightGrid
 from ..read.build import Builder, Tensor
-from ..read.linear import bias_grid, linear, weight_grid
+from ..read.linear import bias_grid, declared_bias, linear, weight_grid
 from ..read.network import Layer
-from .activation import fused_activation
-from .depthwise_conv2d import depthwise
+from .activation import apply_activation
+from .depthwise_conv2d import depth_multiplier, depthwise
 from .registry import converts
-from .window import check_fits, check_rank, dimensions, padding_of, pair, pending
+from .window import dimensions, sliding_window
 
 
 def per_output(scale: FloatArray | None, outputs: int) -> FloatArray | None:
@@ -51,27 +50,26 @@ def as_2d(grid: WeightGrid) -> WeightGrid:
 
 @converts("Conv2D", "QConv2D", "Conv1D", "QConv1D", "Convolution2D", "Convolution1D", "QConv2DBatchnorm")
 def convert_conv2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
-    a, x, d = build.attributes(layer), inputs[0], dimensions(layer)
-    check_rank(layer, x, d)
-    filters, size = a.integer("filters"), a.sizes("kernel_size", d)
-    strides, dilation = pair(a.sizes("strides", d)), pair(a.sizes("dilation_rate", d))
-    x = pending(build, a, layer, x, pair(size), dilation)
-    padding = padding_of(a, layer, x, pair(size), strides, dilation, causal=d == 1)
-    check_fits(layer, x, pair(size), padding, dilation)
-    values = layer.weight(0, ("kernel",), (*size, x.shape[-1], filters))
-    kernel = as_2d(weight_grid(build, layer, values, a.get("kernel_quantizer"), "kernel", "weight"))
-    bias = bias_grid(build, layer, 1, filters, a.flag("use_bias", True), a.get("bias_quantizer"))
-    y = convolution(build, layer, replace(x, padding=NO_PADDING), kernel, bias, strides, padding, dilation)
-    return fused_activation(build, layer, y, a)
+    a = build.attributes(layer)
+    window, filters = sliding_window(build, a, layer, inputs[0]), a.integer("filters")
+    quantizer, bias, activation = a.quantizer("kernel_quantizer"), declared_bias(a), a.function("activation", "linear")
+    a.finish()
+    values = layer.weight(0, ("kernel",), (*window.size, window.x.shape[-1], filters))
+    kernel = as_2d(weight_grid(build, layer, values, quantizer, "kernel", "weight"))
+    grid = bias_grid(build, layer, 1, filters, bias)
+    y = convolution(build, layer, window.x, kernel, grid, window.strides, window.padding, window.dilation)
+    return apply_activation(build, layer, y, activation)
 
 
 @converts("SeparableConv2D", "QSeparableConv2D", "SeparableConv1D", "QSeparableConv1D", "SeparableConvolution2D")
 def convert_separable(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
-    a, x, d = build.attributes(layer), inputs[0], dimensions(layer)
-    check_rank(layer, x, d)
-    filters, multiplier = a.integer("filters"), a.sizes("depth_multiplier", 1)[0]
-    y = depthwise(build, layer, x, a, multiplier, a.get("depthwise_quantizer"), bias=None, suffix="depthwise")
-    values = layer.weight(1, ("pointwise_kernel",), (*(1,) * d, y.shape[-1], filters))
-    kernel = as_2d(weight_grid(build, layer, values, a.get("pointwise_quantizer"), "pointwise_kernel", "pointwise"))
-    bias = bias_grid(build, layer, 2, filters, a.flag("use_bias", True), a.get("bias_quantizer"))
-    return fused_activation(build, layer, convolution(build, layer, y, kernel, bias), a)
+    a = build.attributes(layer)
+    window, filters, multiplier = sliding_window(build, a, layer, inputs[0]), a.integer("filters"), depth_multiplier(a)
+    over_rows, over_channels = a.quantizer("depthwise_quantizer"), a.quantizer("pointwise_quantizer")
+    bias, activation = declared_bias(a), a.function("activation", "linear")
+    a.finish()
+    y = depthwise(build, layer, window, multiplier, over_rows, bias=None, suffix="depthwise")
+    values = layer.weight(1, ("pointwise_kernel",), (*(1,) * dimensions(layer), y.shape[-1], filters))
+    kernel = as_2d(weight_grid(build, layer, values, over_channels, "pointwise_kernel", "pointwise"))
+    y = convolution(build, layer, y, kernel, bias_grid(build, layer, 2, filters, bias))
+    return apply_activation(build, layer, y, activation)

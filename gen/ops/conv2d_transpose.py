@@ -11,9 +11,9 @@ from ...sim.params import Padding, Pair
 from ..quantize_weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
-from ..read.linear import bias_grid, linear, scale_integers, weight_grid
+from ..read.linear import bias_grid, declared_bias, linear, scale_integers, weight_grid
 from ..read.network import Layer
-from .activation import fused_activation
+from .activation import apply_activation
 from .registry import converts
 from .window import check_rank, dimensions, pair
 
@@ -23,17 +23,19 @@ def convert_conv2d_transpose(build: Builder, layer: Layer, inputs: tuple[Tensor,
     a, x, d = build.attributes(layer), build.plain(layer, inputs[0]), dimensions(layer)
     check_rank(layer, x, d)
     filters, channels, size = a.integer("filters"), x.shape[-1], a.sizes("kernel_size", d)
-    strides, dilation = pair(a.sizes("strides", d)), pair(a.sizes("dilation_rate", d))
+    strides, dilation = pair(a.sizes("strides", d, 1)), pair(a.sizes("dilation_rate", d, 1))
     crop, extend = trimmed(a, x.spec.shape, pair(size), strides, dilation, d)
+    quantizer, bias, activation = a.quantizer("kernel_quantizer"), declared_bias(a), a.function("activation", "linear")
+    a.finish()
     values = layer.weight(0, ("kernel",), (*size, filters, channels)).reshape(*pair(size), filters, channels)
-    kernel = weight_grid(build, layer, values, a.get("kernel_quantizer"), "kernel", "weight")
-    bias = bias_grid(build, layer, 1, filters, a.flag("use_bias", True), a.get("bias_quantizer"))
+    kernel = weight_grid(build, layer, values, quantizer, "kernel", "weight")
+    grid = bias_grid(build, layer, 1, filters, bias)
     x, scale = _scaled(build, layer, x, kernel)
 
     def make(k: IntArray, k_type: Fixed, b: IntArray, b_type: Fixed) -> Conv2DTranspose:
         return Conv2DTranspose(x.type, k.swapaxes(2, 3), k_type, b, b_type, strides, crop, extend, dilation)
 
-    return fused_activation(build, layer, linear(build, layer, x, make, kernel, scale, bias, filters), a)
+    return apply_activation(build, layer, linear(build, layer, x, make, kernel, scale, grid, filters), activation)
 
 
 def trimmed(a: Attributes, shape: Shape, kernel: Pair, strides: Pair, dilation: Pair, d: int) -> tuple[Padding, Pair]:

@@ -11,9 +11,10 @@ from ...sim.errors import BitsmithError
 from ...sim.ops import Dense
 from ..quantize_weights import WeightGrid
 from ..read.build import Builder, Tensor
-from ..read.linear import bias_grid, linear, weight_grid
+from ..read.classes import LAYER, is_layer
+from ..read.linear import bias_grid, declared_bias, linear, weight_grid
 from ..read.network import Layer, inner_layer
-from .activation import fused_activation
+from .activation import apply_activation
 from .conv2d import convolution, per_output
 from .registry import CONVERTERS, converts
 
@@ -22,18 +23,20 @@ from .registry import CONVERTERS, converts
 def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     units, n = a.integer("units"), x.shape[-1]
+    quantizer, bias, activation = a.quantizer("kernel_quantizer"), declared_bias(a), a.function("activation", "linear")
+    a.finish()
     values = layer.weight(0, ("kernel",), (n, units))
-    kernel = weight_grid(build, layer, values, a.get("kernel_quantizer"), "kernel", "weight")
-    bias = bias_grid(build, layer, 1, units, a.flag("use_bias", True), a.get("bias_quantizer"))
+    kernel = weight_grid(build, layer, values, quantizer, "kernel", "weight")
+    grid = bias_grid(build, layer, 1, units, bias)
     if len(x.shape) > 1:
         square = WeightGrid(kernel.raw.reshape(1, 1, n, units), kernel.type, kernel.scale)
-        return fused_activation(build, layer, convolution(build, layer, x, square, bias), a)
+        return apply_activation(build, layer, convolution(build, layer, x, square, grid), activation)
 
     def make(k: Any, k_type: Any, b: Any, b_type: Any) -> Dense:
         return Dense(x.type, k, k_type, b, b_type)
 
-    y = linear(build, layer, x, make, kernel, per_output(kernel.scale, units), bias, units)
-    return fused_activation(build, layer, y, a)
+    y = linear(build, layer, x, make, kernel, per_output(kernel.scale, units), grid, units)
+    return apply_activation(build, layer, y, activation)
 
 
 _PER_STEP = ("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Dropout")
@@ -43,10 +46,11 @@ _PER_STEP = ("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU"
 @converts("TimeDistributed")
 def convert_time_distributed(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a = build.attributes(layer)
-    class_name, config = inner_layer(layer.config)
+    given, (class_name, config) = a.get("layer"), inner_layer(layer.config)
+    if not is_layer(given):
+        a.refuse("layer", given, LAYER)
     if class_name not in _PER_STEP:
-        a.refuse("layer", class_name or None, ", ".join(_PER_STEP))
-    a.harmless("layer")
+        a.refuse("layer", class_name, ", ".join(_PER_STEP))
     a.finish()
     if len(inputs[0].shape) < 2:
         raise BitsmithError(f"'{layer.name}': TimeDistributed needs a sequence; its input has shape {inputs[0].shape}")

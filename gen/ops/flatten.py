@@ -6,6 +6,7 @@ from math import prod
 
 from ...sim.errors import BitsmithError
 from ..read.build import Builder, Tensor
+from ..read.classes import short
 from ..read.network import Layer
 from .registry import converts
 
@@ -27,7 +28,9 @@ def convert_reshape(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) ->
     total, known = prod(x.shape), prod(n for n in target if n != -1)
     free = list(target).count(-1)
     if free > 1 or known < 1 or (total != known if not free else total % known):
-        raise BitsmithError(f"'{layer.name}': {x.shape} cannot be reshaped to {tuple(target)}; the sizes must agree")
+        raise BitsmithError(
+            f"target_shape={short(target)} on '{layer.name}': {x.shape} cannot be reshaped to it; the sizes must agree"
+        )
     return build.reshape(layer, x, tuple(total // known if n == -1 else n for n in target))
 
 

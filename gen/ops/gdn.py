@@ -16,6 +16,7 @@ from ..layer_config import GDN_CLASSES, Precision
 from ..quantize_weights import WeightGrid, on_type
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
+from ..read.linear import own_type
 from ..read.network import Layer
 from .gdn_types import Choices, beta_type, gamma_type, operator, parameter
 from .registry import converts
@@ -23,16 +24,19 @@ from .registry import converts
 THEIRS = GDN_CLASSES[2]
 ROLES = ("beta", "gamma", "gain", "square")
 """Kinds of ``Precision`` of a gdn, each taken where it is named itself; ``gdn_types`` says what counts without."""
+_PARAMETERS = ("beta_min", "reparam_offset", "alpha_parameter", "epsilon_parameter", "rectify", "beta_parameter",
+               "gamma_parameter")  # fmt: skip
+"""What ``_parameters`` asks for."""
 Grids = tuple[WeightGrid, WeightGrid]
 
 
 @converts(*GDN_CLASSES)
 def convert_gdn(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
-    beta, gamma = _parameters(a, layer, x.shape[-1])
     inverse, own = a.flag("inverse", False), _own_types(a) if layer.class_name == "FixedGDN" else None
     choices = _choices(build.config, layer, a, inverse)
-    a.finish()
+    a.finish(*_PARAMETERS)
+    beta, gamma = _parameters(a, layer, x.shape[-1])
     types = _types(build, layer, own)
     x = x if own is None else build.round(layer, x, own["input"], "input")
     grids = (_fitting if own is None else _trained)(layer, x.type, beta, gamma, types)
@@ -64,16 +68,16 @@ def normalized(layer: Layer, x: FloatArray) -> FloatArray:
 
 def _parameters(a: Attributes, layer: Layer, channels: int) -> tuple[FloatArray, FloatArray]:
     theirs = "alpha_parameter" in layer.config or layer.class_name == THEIRS
-    found = []
-    for index, (name, shape) in enumerate((("beta", (channels,)), ("gamma", (channels, channels)))):
-        stored = layer.weight(index, (name, f"reparam_{name}"), shape)
-        minimum, offset = _bounds_of_theirs(a, name) if theirs else _bounds(a, name)
-        with np.errstate(over="ignore"):  # infinite is refused when it is quantized
-            found.append(parameter(stored, minimum, offset))
     if theirs:
         a.only("alpha_parameter", 2)
         a.only("epsilon_parameter", 0.5)
         a.only("rectify", False)
+    bounds = {name: _bounds_of_theirs(a, name) if theirs else _bounds(a, name) for name in ("beta", "gamma")}
+    found = []
+    for index, (name, shape) in enumerate((("beta", (channels,)), ("gamma", (channels, channels)))):
+        stored = layer.weight(index, (name, f"reparam_{name}"), shape)
+        with np.errstate(over="ignore"):  # infinite is refused when it is quantized
+            found.append(parameter(stored, *bounds[name]))
     return found[0], found[1]
 
 
@@ -123,15 +127,8 @@ def _choices(config: Config, layer: Layer, a: Attributes, inverse: bool) -> Choi
 
 def _own_types(a: Attributes) -> dict[str, Precision]:
     """FixedGDN's types; whatever it rounds goes half to even and saturates."""
-    found = {}
-    for role in ("input", *ROLES, "output"):
-        text = a.get(f"{role}_type")
-        if text is None and role in ("square", "output"):
-            continue
-        if not isinstance(text, str):
-            a.refuse(f"{role}_type", text, "a type, e.g. ufixed<18,0>")
-        found[role] = Precision(Fixed.parse(text)[0], Rounding.RND_CONV, Overflow.SAT)
-    return found
+    found = {role: own_type(a, f"{role}_type", role in ("square", "output")) for role in ("input", *ROLES, "output")}
+    return {role: precision for role, precision in found.items() if precision is not None}
 
 
 def _types(build: Builder, layer: Layer, own: dict[str, Precision] | None) -> dict[str, Precision]:

@@ -7,7 +7,7 @@ from math import prod
 from ...sim.ops import GlobalAveragePool2D
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
-from .activation import fused_activation
+from .activation import apply_activation
 from .average_pool2d import mean_precision, reciprocal, times_sum
 from .global_max_pool2d import keep_axes
 from .registry import converts
@@ -20,7 +20,8 @@ def convert_global_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Te
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     check_rank(layer, x, dimensions(layer))
     keep = a.flag("keepdims", False)
-    quantizer, activation = a.get("average_quantizer"), a.get("activation")
+    quantizer, activation = a.quantizer("average_quantizer"), a.function("activation", None)
+    a.finish()
     height, width = x.spec.shape[:2]
     count = prod((height, width))
     if quantizer is not None:
@@ -30,4 +31,4 @@ def convert_global_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Te
     else:
         p = mean_precision(build, layer, x, count, True, activation)
         y = build.add(layer, GlobalAveragePool2D(x.type, p.type, p.rounding, p.overflow), x)
-    return keep_axes(build, layer, x, fused_activation(build, layer, y, a), keep)
+    return keep_axes(build, layer, x, apply_activation(build, layer, y, activation), keep)

@@ -15,8 +15,8 @@ def pool_window(a: Attributes, layer: Layer, x: Tensor) -> tuple[Pair, Pair, Pad
     """Pool size, strides and padding of a pooling layer."""
     d = dimensions(layer)
     check_rank(layer, x, d)
-    size = a.sizes("pool_size", d, default=2)
-    strides = a.sizes("strides", d, default=size)
+    size = a.sizes("pool_size", d, 2)
+    strides = a.sizes("strides", d, size, optional=True)
     padding = padding_of(a, layer, x, pair(size), pair(strides))
     check_fits(layer, x, pair(size), padding)
     return pair(size), pair(strides), padding

@@ -22,7 +22,7 @@ from ..config import Precision
 from ..quantize_weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
-from ..read.linear import dyadic, linear, scale_integers, weight_grid
+from ..read.linear import dyadic, linear, own_type, scale_integers, weight_grid
 from ..read.network import STATES, Layer
 from .concatenate import common_type
 from .conv2d import per_output
@@ -75,7 +75,8 @@ def read_cell(build: Builder, layer: Layer, kind: str, gates: int) -> Cell:
     a, quantized = build.attributes(layer), kind.startswith("Q")
     a.only("stateful", False)
     a.only("time_major", False)
-    a.harmless("return_state", *_HARMLESS)
+    a.flag("return_state", False)
+    a.harmless(*_HARMLESS)
     own = _fixed_types(a) if kind == "FixedGRU" else None
     cell = Cell(
         layer,
@@ -85,9 +86,9 @@ def read_cell(build: Builder, layer: Layer, kind: str, gates: int) -> Cell:
         a.flag("reset_after", not quantized) if gates == 3 else False,
         a.flag("return_sequences", False),
         a.flag("go_backwards", False) if own is None else False,
-        a.get("activation", "tanh"),
-        a.get("recurrent_activation", "sigmoid") if gates > 1 else None,
-        {name: a.get(f"{name}_quantizer") if quantized else None for name in _QUANTIZERS},
+        a.function("activation", "tanh"),
+        a.function("recurrent_activation", "sigmoid") if gates > 1 else None,
+        {name: a.quantizer(f"{name}_quantizer") if quantized else None for name in _QUANTIZERS},
         Types(build, layer, quantized, own),
     )
     a.finish()
@@ -98,13 +99,7 @@ def read_cell(build: Builder, layer: Layer, kind: str, gates: int) -> Cell:
 def _fixed_types(a: Attributes) -> dict[str, Precision | None]:
     """FixedGRU's types; whatever it rounds goes half to even and saturates."""
     roles = (*_FIXED_TYPES, "state", "gate_input", "gate", "candidate_input", "candidate", "reset_product")
-    texts = {role: a.get(f"{_FIXED_TYPES.get(role, role)}_type") for role in roles}
-    found: dict[str, Precision | None] = {}
-    for role, text in texts.items():
-        if (text is None and role != "reset_product") or not isinstance(text, (str, type(None))):
-            a.refuse(f"{_FIXED_TYPES.get(role, role)}_type", text, "a type, e.g. fixed<8,1>")
-        found[role] = None if text is None else Precision(Fixed.parse(text)[0], Rounding.RND_CONV, Overflow.SAT)
-    return found
+    return {role: own_type(a, f"{_FIXED_TYPES.get(role, role)}_type", role == "reset_product") for role in roles}
 
 
 def _check_quantizers(cell: Cell) -> None:

@@ -129,7 +129,7 @@ class Types:
 
     def _named(self, activation: Any, role: str, total: Fixed, state: Fixed) -> Activation:
         name = _name(activation)
-        c = self._curve(name)
+        c = self._curve(name, role)
         to = self.given(role) or self._inner(name)
         if c.kind is Kind.TABLE:
             to = to or self.given("table") or _default(c, state)
@@ -137,12 +137,15 @@ class Types:
         to = to or (exact_precision(total, c) if self.quantized else _default(c, state))
         return Activation(total, c.kind, *to, c.slope, c.offset, c.lower, c.upper)
 
-    def _curve(self, name: str) -> Curve:
+    def _curve(self, name: str, role: str) -> Curve:
         if name == "linear":
             return Curve(Kind.LINEAR)
         own = self.quantized or self.own is not None
         known = own and name in QKERAS_FUNCTIONS
-        return QKERAS_FUNCTIONS[name] if known else curve(name, self.layer, is_keras3(self.layer))
+        if known:
+            return QKERAS_FUNCTIONS[name]
+        attribute = "recurrent_activation" if role == "gate" else "activation"
+        return curve(name, self.layer, is_keras3(self.layer), attribute)
 
     def _inner(self, name: str) -> Precision | None:
         """hls4ml's name for the function inside of a layer: ``<layer>_sigmoid``."""

@@ -11,6 +11,7 @@ from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.ops import Add, BatchNorm, Concatenate
 from ..config import Precision
 from ..read.build import Builder, Tensor
+from ..read.classes import LAYER, is_layer
 from ..read.network import BIDIRECTIONAL, STATES, Layer, inner_layer
 from ..read.weights import DIRECTIONS
 from .concatenate import common_type
@@ -20,13 +21,7 @@ from .registry import converts
 
 @converts(*BIDIRECTIONAL)
 def convert_bidirectional(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
-    a = build.attributes(layer)
-    mode = a.only("merge_mode", "concat", "sum", "ave")
-    a.harmless("layer", "backward_layer")
-    a.finish()
-    class_name = inner_layer(layer.config)[0]
-    if class_name not in KINDS:
-        a.refuse("layer", class_name or None, ", ".join(KINDS))
+    mode, class_name = _attributes(build, layer)
     x, *initial = inputs
     states, count = [build.network.used(key) for key in layer.outputs[1:]], STATES[class_name]
     if len(initial) not in (0, 2 * count):
@@ -44,6 +39,24 @@ def convert_bidirectional(build: Builder, layer: Layer, inputs: tuple[Tensor, ..
     if len(backward.shape) == 2:
         backward = reverse(build, layer, backward, "ordered")
     return _merge(build, layer, mode, forward, backward)
+
+
+def _attributes(build: Builder, layer: Layer) -> tuple[str, str]:
+    """How the outputs are merged, and the class of the layers inside."""
+    a = build.attributes(layer)
+    mode = a.only("merge_mode", "concat", "sum", "ave")
+    values = {name: a.get(name) for name in ("layer", "backward_layer")}
+    for name, value in values.items():
+        if not (is_layer(value) or (value is None and name == "backward_layer")):
+            a.refuse(name, value, LAYER)
+    a.finish()
+    class_name = inner_layer(layer.config)[0]
+    if class_name not in KINDS:
+        a.refuse("layer", class_name, ", ".join(KINDS))
+    backward = inner_layer(layer.config, "backward_layer")[0]
+    if values["backward_layer"] is not None and backward != class_name:
+        a.refuse("backward_layer", backward, f"{class_name}, the class of the other layer")
+    return mode, class_name
 
 
 def directions(layer: Layer) -> tuple[Layer, Layer]:

@@ -13,7 +13,7 @@ from .window import check_rank, dimensions, pair
 def convert_up_sampling2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x, d = build.attributes(layer), build.plain(layer, inputs[0]), dimensions(layer)
     check_rank(layer, x, d)
-    factors = pair(a.sizes("size", d, default=2))
+    factors = pair(a.sizes("size", d, 2))
     a.only("interpolation", "nearest")
     a.finish()
     return build.add(layer, UpSampling2D(x.type, factors), x)

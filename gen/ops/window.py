@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ...sim.errors import BitsmithError
-from ...sim.params import Padding, Pair
-from ..read.attributes import Attributes
+from ...sim.params import NO_PADDING, Padding, Pair
+from ..read.attributes import LARGEST, Attributes, is_count
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
 
@@ -35,8 +36,8 @@ def around(a: Attributes, name: str, d: int) -> Padding:
     items: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value] * 2
     rows = [list(i) if isinstance(i, (list, tuple)) else [i, i] for i in ([[0, 0], items] if d == 1 else items)]
     flat = [n for row in rows for n in row]
-    if [len(row) for row in rows] != [2, 2] or any(type(n) is not int or n < 0 for n in flat):
-        a.refuse(name, value, "whole numbers, none negative")
+    if [len(row) for row in rows] != [2, 2] or not all((n == 0 and type(n) is int) or is_count(n) for n in flat):
+        a.refuse(name, value, f"whole numbers, none negative, up to {LARGEST}")
     return (flat[0], flat[1]), (flat[2], flat[3])
 
 
@@ -47,9 +48,29 @@ def same_padding(size: int, window: int, stride: int, dilation: int = 1) -> Pair
     return total // 2, total - total // 2
 
 
-def pending(
-    build: Builder, a: Attributes, layer: Layer, x: Tensor, window: Pair, dilation: Pair = (1, 1)
-) -> Tensor:  # fmt: skip
+class Window(NamedTuple):
+    """A convolution's window on ``x``; the zeros that were pending around ``x`` are in ``padding``."""
+
+    x: Tensor
+    size: tuple[int, ...]
+    strides: Pair
+    padding: Padding
+    dilation: Pair
+
+
+def sliding_window(build: Builder, a: Attributes, layer: Layer, x: Tensor) -> Window:
+    """The window that a convolution's attributes describe; BitsmithError where it does not fit its input."""
+    d = dimensions(layer)
+    check_rank(layer, x, d)
+    size = a.sizes("kernel_size", d)
+    strides, dilation = pair(a.sizes("strides", d, 1)), pair(a.sizes("dilation_rate", d, 1))
+    x = _pending(build, a, layer, x, pair(size), dilation)
+    padding = padding_of(a, layer, x, pair(size), strides, dilation, causal=d == 1)
+    check_fits(layer, x, pair(size), padding, dilation)
+    return Window(replace(x, padding=NO_PADDING), size, strides, padding, dilation)
+
+
+def _pending(build: Builder, a: Attributes, layer: Layer, x: Tensor, window: Pair, dilation: Pair) -> Tensor:
     """A convolution's input: zeros pending around it stay where they can be the layer's own padding, smaller than its
     window, and become an operator where not."""
     spans = ((size - 1) * step + 1 for size, step in zip(window, dilation))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..config import Config
-from ..ops.batch_norm import normalization
+from ..ops.batch_norm import ATTRIBUTES, normalization
 from ..read.attributes import Attributes
 from ..read.hdf5 import FloatArray
 from ..read.network import Layer, Network
@@ -19,8 +19,6 @@ from ..read.network import Layer, Network
 _PLAIN = ("Conv2D", "Conv1D", "DepthwiseConv2D", "DepthwiseConv1D", "Dense", "Convolution2D", "Convolution1D")
 _FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
 _KERNELS = ("kernel", "depthwise_kernel")
-_NORMALIZATION = ("axis", "momentum", "epsilon", "center", "scale", "renorm", "renorm_clipping", "renorm_momentum",
-                  "fused", "virtual_batch_size", "adjustment", "synchronized")  # fmt: skip
 
 
 def fold_batch_norm(network: Network, config: Config) -> Network:
@@ -57,15 +55,21 @@ def _kernel(layer: Layer) -> tuple[str, FloatArray]:
     return key, layer.weights[key] if key else layer.weight(0, _KERNELS, ())
 
 
+def _bias(layer: Layer, outputs: int) -> FloatArray:
+    used = Attributes(layer.name, layer.config).flag("use_bias", True)
+    return layer.weight(1, ("bias",), (outputs,)) if used else np.zeros(outputs)
+
+
 def _fold(layer: Layer, norm: Layer) -> Layer:
     """``kernel * s`` and ``(bias - mean) * s + beta`` with ``s = gamma / sqrt(variance + epsilon)``, in float64."""
     key, kernel = _kernel(layer)
     depthwise = "Depthwise" in layer.class_name
     outputs = int(np.prod(kernel.shape[-2:])) if depthwise else kernel.shape[-1]
     a = Attributes(norm.name, norm.config)
+    a.check_general()
+    a.finish(*ATTRIBUTES)
     gamma, beta, mean, variance, epsilon = normalization(norm, a, outputs, kernel.ndim - 1)
-    a.finish()
-    bias = layer.weight(1, ("bias",), (outputs,)) if layer.config.get("use_bias", True) else np.zeros(outputs)
+    bias = _bias(layer, outputs)
     scale = gamma / np.sqrt(variance + epsilon)
     folded = kernel * (scale.reshape(kernel.shape[-2:]) if depthwise else scale)
     weights = {key: folded, "bias": (bias - mean) * scale + beta}
@@ -80,14 +84,15 @@ def _fold_itself(layer: Layer) -> Layer:
     depthwise = "Depthwise" in layer.class_name
     outputs = int(np.prod(kernel.shape[-2:])) if depthwise else kernel.shape[-1]
     a = Attributes(layer.name, layer.config)
+    a.only("folding_mode", "ema_stats_folding", "batch_stats_folding")
     parts = normalization(layer, a, outputs, kernel.ndim - 1, first="batchnorm/")
     gamma, beta, mean, variance = (np.float32(part) for part in parts[:4])
-    bias = layer.weight(1, ("bias",), (outputs,)) if layer.config.get("use_bias", True) else np.zeros(outputs)
+    bias = _bias(layer, outputs)
     inverse = np.float32(1) / np.sqrt(variance + np.float32(parts[4]))
     inverse = inverse * gamma
     folded: Any = (inverse.reshape(kernel.shape[-2:]) if depthwise else inverse) * np.float32(kernel)
     weights = {key: folded.astype(np.float64)}
     weights["bias"] = (inverse * (np.float32(bias) - mean) + beta).astype(np.float64)
-    dropped = (*_NORMALIZATION, "folding_mode", "ema_freeze_delay")
+    dropped = (*ATTRIBUTES, "folding_mode", "ema_freeze_delay")
     config = {name: value for name, value in layer.config.items() if name not in dropped} | {"use_bias": True}
     return replace(layer, weights=weights, config=config)

@@ -58,4 +58,20 @@ def read_live(model: Any, config: Config | None = None) -> Graph:
     if not hasattr(model, "to_json"):
         raise BitsmithError(f"a {type(model).__name__} is no model; give a path or a Keras model")
     data = parse_json(model.to_json(), f"model '{model.name}'")
+    _check_order(model)
     return convert(read_network(data, LiveWeights(model), f"model '{model.name}'"), config or Config())
+
+
+def _check_order(model: Any) -> None:
+    """BitsmithError where a dictionary of inputs or outputs is not in the order of its keys: JSON knows no other.
+
+    Keras 3 keeps the order of an OrderedDict; a file of such a model does not load in Keras itself.
+    """
+    for one, several in (("input", "inputs"), ("output", "outputs")):
+        ends, tensors = getattr(model, one, None), list(getattr(model, several, ()))
+        in_order = [ends[key] for key in sorted(ends)] if isinstance(ends, dict) else tensors
+        if len(in_order) == len(tensors) and any(a is not b for a, b in zip(in_order, tensors)):
+            raise BitsmithError(
+                f"model '{model.name}': its {several} are an OrderedDict, whose order is lost when it is written; "
+                "use a plain dictionary or a list"
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 from ...sim.errors import BitsmithError
@@ -13,7 +14,7 @@ from ...sim.params import NO_PADDING, Padding
 from ..config import Config, Precision
 from ..ir import Graph, Node
 from ..names import FIFOS, TRACE, safe_name
-from .attributes import Attributes
+from .attributes import LARGEST, Attributes
 from .network import Layer, Network, inner_layer
 
 
@@ -67,7 +68,10 @@ class Builder:
         return any(_has_quantizer(layer) for layer in self.network.layers)
 
     def attributes(self, layer: Layer) -> Attributes:
-        return Attributes(layer.name, layer.config)
+        """The layer's attributes; BitsmithError for what no layer supports."""
+        a = Attributes(layer.name, layer.config)
+        a.check_general()
+        return a
 
     def name(self, label: str) -> str:
         """A new safe name; the label is kept for people to read."""
@@ -88,6 +92,8 @@ class Builder:
             spec = op.infer(*(tensor.spec for tensor in inputs))
         except BitsmithError as error:
             raise BitsmithError(f"'{layer.name}': {error}") from None
+        if prod(spec.shape) > LARGEST:
+            raise BitsmithError(f"'{layer.name}': {spec.shape} are more than {LARGEST} values; use smaller sizes")
         name = self.name(f"{layer.key}_{suffix}" if suffix else layer.key)
         self.nodes.append(Node(name, op, tuple(tensor.name for tensor in inputs), layer.name))
         sequence = shape is None and inputs and len(inputs[0].shape) == 2 and len(spec.shape) == 3
@@ -142,15 +148,19 @@ class Builder:
         return found
 
     def graph(self, outputs: tuple[str, ...]) -> Graph:
-        """The finished graph; a repetition is left out where every reader took the vector itself."""
-        names = tuple(self.tensors[key].name for key in outputs)
-        read = {name for node in self.nodes for name in node.inputs} | set(names)
+        """The finished graph with these nodes as outputs, its inputs in the model's order, not that of its layers.
+
+        A repetition is left out where every reader took the vector itself.
+        """
+        specs = dict(self.inputs)
+        inputs = tuple((name, specs[name]) for key in self.network.inputs for name in (self.tensors[key].name,))
+        read = {name for node in self.nodes for name in node.inputs} | set(outputs)
         gone = {n.name for n in self.nodes if isinstance(n.op, RepeatVector) and n.name not in read}
         nodes = tuple(node for node in self.nodes if node.name not in gone)
         used = {name: label for name, label in self.labels.items() if name != label and name not in gone}
-        tensors = [name for name, _ in self.inputs] + [node.name for node in nodes]
+        tensors = [name for name, _ in inputs] + [node.name for node in nodes]
         name = safe_name(self.network.name, {t.removesuffix(s) for t in tensors for s in ("", TRACE, FIFOS)})
-        return Graph(name, tuple(self.inputs), nodes, names, used)
+        return Graph(name, inputs, nodes, outputs, used)
 
 
 def _has_quantizer(layer: Layer) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...sim.errors import BitsmithError
+from ...sim.ops import Activation, Kind
 from ..config import Config
 from ..ir import Graph
 from ..ops import CONVERTERS
@@ -12,6 +13,7 @@ from ..passes.fuse_crops import fuse_crops
 from ..spec import check_graph
 from ..suggest import suggest
 from .build import Builder, Tensor
+from .classes import whose
 from .inputs import convert_input
 from .network import BIDIRECTIONAL, STATES, Layer, Network
 
@@ -20,12 +22,19 @@ _SEVERAL = ("Add", "Concatenate", *STATES, *BIDIRECTIONAL)
 
 
 def convert(network: Network, config: Config) -> Graph:
-    """The checked graph of a network; BitsmithError for what is not supported."""
+    """The checked graph of a network; BitsmithError for what is not supported, which names the model and the layer."""
     inputs = [layer.name for layer in network.layers if layer.class_name == "InputLayer"]
     names = [layer.name for layer in network.layers]
     config.check_layers(names, [layer.class_name for layer in network.layers], inputs)
-    for layer in network.layers:
-        check_class(layer)
+    try:
+        return _convert(network, config)
+    except BitsmithError as error:
+        text = str(error)
+        raise BitsmithError(text if text.startswith(network.source) else f"{network.source}: {text}") from None
+
+
+def _convert(network: Network, config: Config) -> Graph:
+    check_network(network)
     build = Builder(fold_batch_norm(network, config), config)
     if config.bitsmith.output == "argmax":
         if len(network.outputs) != 1:
@@ -54,8 +63,9 @@ def convert_layer(build: Builder, layer: Layer) -> Tensor:
     if layer.class_name == "InputLayer":
         return convert_input(build, layer)
     inputs = tuple(build.tensors[key] for key in layer.inputs)
-    if len(inputs) != 1 and layer.class_name not in _SEVERAL:
-        raise BitsmithError(f"'{layer.name}' ({layer.class_name}) is called on {len(inputs)} tensors; it takes one")
+    if not inputs or (len(inputs) != 1 and layer.class_name not in _SEVERAL):
+        takes = "one" if layer.class_name not in _SEVERAL else "one or more"
+        raise BitsmithError(f"'{layer.name}' ({layer.class_name}) is called on {len(inputs)} tensors; it takes {takes}")
     try:
         return CONVERTERS[layer.class_name](build, layer, inputs)
     except BitsmithError as error:
@@ -65,19 +75,32 @@ def convert_layer(build: Builder, layer: Layer) -> Tensor:
 
 def finish(build: Builder) -> Graph:
     """Outputs, argmax and checks."""
-    sources = {name for name, _ in build.inputs}
-    build.tensors |= {key: build.with_zeros(build.tensors[key]) for key in build.network.outputs}
-    outputs = [build.tensors[key] for key in build.network.outputs]
-    for key, tensor in zip(build.network.outputs, outputs):
-        if tensor.name in sources:
-            raise BitsmithError(f"output '{key}' is the input itself; nothing is computed")
+    outputs = [build.with_zeros(build.tensors[key]) for key in build.network.outputs]
     if build.config.bitsmith.output == "argmax":
-        build.tensors["argmax"] = append_argmax(build, outputs[0])
-        graph = build.graph(("argmax",))
+        graph = build.graph((append_argmax(build, outputs[0]).name,))
     else:
-        graph = fuse_crops(build.graph(build.network.outputs))
+        graph = fuse_crops(build.graph(tuple(tensor.name for tensor in _distinct(build, outputs))))
     check_graph(graph)
     return graph
+
+
+def _distinct(build: Builder, outputs: list[Tensor]) -> list[Tensor]:
+    """The outputs as nodes that differ: a copy in the place of an input, and of what is an output already."""
+    taken, found = {name for name, _ in build.inputs}, []
+    for key, x in zip(build.network.outputs, outputs):
+        if x.name in taken:
+            layer = next(layer for layer in build.network.layers if key in layer.outputs)
+            x = build.add(layer, Activation(x.type, Kind.LINEAR, x.type), x, suffix="copy", shape=x.shape)
+        taken.add(x.name)
+        found.append(x)
+    return found
+
+
+def check_network(network: Network) -> None:
+    """BitsmithError for a layer class that has no converter, then for a tensor that no layer gives."""
+    for layer in network.layers:
+        check_class(layer)
+    network.check_tensors()
 
 
 def check_class(layer: Layer) -> None:
@@ -89,4 +112,9 @@ def check_class(layer: Layer) -> None:
         raise BitsmithError(f"{where} is a Lambda layer: it holds code, which is never run; replace it by Keras layers")
     if name == "Masking":
         raise BitsmithError(f"{where} is a Masking layer: every sequence has all its steps here; remove it")
+    if ">" in name:
+        raise BitsmithError(
+            f"{where} is {whose(name)}, which is not supported; supported are layers of Keras and QKeras, Bitsmith's "
+            "FixedGRU, GDN and FixedGDN, and tensorflow_compression's GDN"
+        )
     raise BitsmithError(f"{where} is a {name}, which is not supported{suggest(name, sorted(CONVERTERS))}")

@@ -7,10 +7,9 @@ from ...sim.fixed import Fixed
 from ...sim.op import Shape
 from ..quantize_activation import plain_type
 from ..quantizers import is_quantizer, parse_quantizer
+from .attributes import LARGEST
 from .build import Builder, Tensor
 from .network import Layer
-
-MAX_VALUES = 1 << 24
 
 
 def convert_input(build: Builder, layer: Layer) -> Tensor:
@@ -43,9 +42,9 @@ def input_shape(layer: Layer, image: tuple[int, int] | None) -> Shape:
                 "(an image's: 'Bitsmith: {image: [height, width]}' in the configuration)"
             )
         total *= n
-    if total > MAX_VALUES:
+    if total > LARGEST:
         raise BitsmithError(
-            f"'{layer.name}': an input of shape {shape} has more than {MAX_VALUES} values; use a smaller one"
+            f"'{layer.name}': an input of shape {shape} has more than {LARGEST} values; use a smaller one"
         )
     return shape
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...sim.errors import BitsmithError
-from ...sim.fixed import Fixed, FloatArray, IntArray
+from ...sim.fixed import Fixed, FloatArray, IntArray, Overflow, Rounding
 from ...sim.op import Operator
 from ...sim.ops import BatchNorm
+from ..config import Precision
 from ..quantize_weights import WeightGrid, on_type, quantize_weights
 from ..quantizers import Quantizer, parse_quantizer
+from .attributes import Attributes
 from .build import Builder, Tensor
 from .network import Layer
 
@@ -28,7 +30,7 @@ def weight_grid(
     ``trainable`` kernels with alpha=None have alpha="auto_po2": qkeras's layers set that when they are built.
     """
     where = f"'{layer.name}': {attribute}"
-    q = parse_quantizer(quantizer, f"'{layer.name}' ({attribute}_quantizer)")
+    q = parse_quantizer(quantizer, f"'{layer.name}' ({attribute.removesuffix('_kernel')}_quantizer)")
     if q is None:
         precision = build.precision(layer, role, required=True)
         if precision is None:
@@ -121,11 +123,33 @@ def scale_integers(scale: FloatArray, bits: int | None) -> tuple[IntArray, Fixed
     return raw, Fixed.holding(0, int(raw.max()), fraction)
 
 
-def bias_grid(
-    build: Builder, layer: Layer, index: int, outputs: int, use_bias: bool, quantizer: Any
-) -> WeightGrid | None:
+def own_type(a: Attributes, name: str, optional: bool) -> Precision | None:
+    """A type that is an attribute of one of our own layers: half to even, saturated; None where it may be missing."""
+    text = a.get(name)
+    if text is None and optional:
+        return None
+    try:
+        return Precision(Fixed.parse(text)[0], Rounding.RND_CONV, Overflow.SAT)
+    except BitsmithError:
+        a.refuse(name, text, "a type, e.g. fixed<8,1>")
+    return None
+
+
+class Bias(NamedTuple):
+    """What a layer's attributes say of its bias."""
+
+    used: bool
+    quantizer: Any
+
+
+def declared_bias(a: Attributes) -> Bias:
+    """``use_bias`` and ``bias_quantizer``."""
+    return Bias(a.flag("use_bias", True), a.quantizer("bias_quantizer"))
+
+
+def bias_grid(build: Builder, layer: Layer, index: int, outputs: int, bias: Bias) -> WeightGrid | None:
     """The layer's bias on its grid; None where it has none. A bias quantizer with alpha=None has scale 1."""
-    if not use_bias:
+    if not bias.used:
         return None
     values = layer.weight(index, ("bias",), (outputs,))
-    return weight_grid(build, layer, values, quantizer, "bias", "bias", trainable=False)
+    return weight_grid(build, layer, values, bias.quantizer, "bias", "bias", trainable=False)

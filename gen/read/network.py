@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...sim.errors import BitsmithError
+from .classes import MODELS, class_name, is_layer, short, whose
 from .hdf5 import FloatArray
+from .references import Made, node_ranks, read_calls, references, resolve, tensor
 from .weights import DIRECTIONS, Place, Weights, WeightSource
 
-MODELS = ("Sequential", "Functional", "Model")
 STATES = {"GRU": 1, "QGRU": 1, "LSTM": 2, "QLSTM": 2, "SimpleRNN": 1, "QSimpleRNN": 1, "FixedGRU": 1}
 """Recurrent layers, and how many states each carries from step to step."""
 BIDIRECTIONAL = ("Bidirectional", "QBidirectional")
@@ -32,8 +33,8 @@ class Layer:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The key of each tensor that the layer gives: its own, then ``key:1`` … for the states it returns."""
-        return self.key, *(f"{self.key}:{i + 1}" for i in range(_returned_states(self.class_name, self.config)))
+        """The key of each tensor that the layer gives: its own, then ``key:1`` …, the states it returns."""
+        return self.key, *(f"{self.key}:{i}" for i in range(1, _outputs(self.class_name, self.config)))
 
     def weight(self, index: int, names: tuple[str, ...], shape: tuple[int, ...]) -> FloatArray:
         """A variable by name, or by number in ``.keras`` files; BitsmithError where it is missing or misshapen."""
@@ -49,12 +50,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in execution order; the input layers are among them."""
+    """Layers in execution order, the input layers among them; inputs and outputs in the model's own order.
+
+    ``source`` is the file or the model in memory, for messages.
+    """
 
     name: str
     layers: tuple[Layer, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    source: str = ""
 
     def consumers(self, key: str) -> list[Layer]:
         return [layer for layer in self.layers if key in layer.inputs]
@@ -63,31 +68,54 @@ class Network:
         """Whether anything reads a tensor, or it is an output."""
         return key in self.outputs or bool(self.consumers(key))
 
+    def check_inputs(self) -> None:
+        """BitsmithError unless the model's inputs are its input layers, each of them once."""
+        for i, key in enumerate(self.inputs):
+            if key in self.inputs[:i]:
+                raise BitsmithError(f"{self.source}: '{key}' is an input of the model twice; give it once")
+        layers = {layer.key for layer in self.layers if layer.class_name == "InputLayer"}
+        if wrong := sorted(layers.symmetric_difference(self.inputs)):
+            raise BitsmithError(
+                f"{self.source}: '{wrong[0]}' is not both an input of the model and an InputLayer; save the model again"
+            )
+
+    def check_tensors(self) -> None:
+        """BitsmithError where something reads a tensor that no layer gives."""
+        made = {key for layer in self.layers for key in layer.outputs}
+        for key in (*(key for layer in self.layers for key in layer.inputs), *self.outputs):
+            if key not in made:
+                name, _, index = key.rpartition(":")
+                raise BitsmithError(f"{self.source}: no tensor {index} of layer '{name}'; save the model again")
+
 
 def inner_layer(config: Any, name: str = "layer") -> tuple[str, dict[str, Any]]:
     """Class name and configuration of the layer inside TimeDistributed or Bidirectional; empty where there is none."""
     inner = config.get(name) if isinstance(config, dict) else None
-    return (inner["class_name"], inner["config"]) if isinstance(inner, dict) and _is_layer(inner) else ("", {})
+    return (class_name(inner), inner["config"]) if isinstance(inner, dict) and is_layer(inner) else ("", {})
 
 
-def _returned_states(class_name: str, config: dict[str, Any]) -> int:
-    """How many tensors a layer gives besides its output."""
-    count = 1
-    if class_name in BIDIRECTIONAL:
-        count, (class_name, config) = 2, inner_layer(config)
-    return count * STATES.get(class_name, 0) if config.get("return_state") is True else 0
+def _outputs(name: str, config: dict[str, Any]) -> int:
+    """How many tensors a layer of class ``name`` gives: its output (both of an unmerged Bidirectional), its states."""
+    outputs, parts = 1, 1
+    if name in BIDIRECTIONAL:
+        outputs, parts = 1 if config.get("merge_mode", "concat") is not None else 2, 2
+        name, config = inner_layer(config)
+    return outputs + (parts * STATES.get(name, 0) if config.get("return_state") is True else 0)
 
 
 def read_network(model: dict[str, Any], weights: WeightSource, path: object) -> Network:
     """The network of a model's JSON; BitsmithError where it has no layers or its edges make no sense."""
-    if model.get("class_name") not in MODELS:
-        raise BitsmithError(
-            f"{path}: a model of class '{model.get('class_name')}' is not supported; supported: {', '.join(MODELS)}"
-        )
+    found = class_name(model) if is_layer(model) else model.get("class_name")
+    if found not in MODELS:
+        raise BitsmithError(f"{path}: a model of class '{found}' is not supported; supported: {', '.join(MODELS)}")
     walk = _Walk(weights, path)
-    inputs, outputs = walk.model(model["class_name"], model["config"], Place(), None, "")
+    inputs, outputs = walk.model(found, model["config"], Place(), None, "")
     name = str(model["config"].get("name") or "model")
-    return Network(name, tuple(walk.layers), inputs, outputs)
+    network = Network(name, tuple(walk.layers), inputs, outputs, str(path))
+    network.check_inputs()
+    if not outputs:
+        raise BitsmithError(f"{path}: the model has no output (output_layers); save the model again")
+    return network
 
 
 @dataclass
@@ -100,17 +128,19 @@ class _Walk:
     keys: set[str] = field(default_factory=set)
 
     def model(
-        self, class_name: str, config: Any, place: Place, given: tuple[str, ...] | None, suffix: str
+        self, kind: str, config: Any, place: Place, given: tuple[str, ...] | None, suffix: str
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Add a model's layers; ``given`` are the tensors a nested model is called on. Input and output keys."""
         if len(place.names) > MAX_DEPTH:
             raise BitsmithError(f"{self.path}: models nested deeper than {MAX_DEPTH} are not supported; flatten them")
         layers = config.get("layers") if isinstance(config, dict) else None
-        if not isinstance(layers, list) or not layers or not all(_is_layer(item) for item in layers):
-            where = f"'{place}'" if place.names else "the model"
+        where = f"'{place}'" if place.names else "the model"
+        if not isinstance(layers, list) or not layers:
             raise BitsmithError(f"{self.path}: {where} has no layers; save a whole Keras model")
+        for i, item in enumerate(layers):
+            _check_layer(item, f"{self.path}: layers[{i}] of {where}")
         places = _places(layers, place)
-        if class_name == "Sequential":
+        if kind == "Sequential":
             return self._sequential(config, layers, places, given, suffix)
         return self._functional(config, layers, places, given, suffix)
 
@@ -132,49 +162,55 @@ class _Walk:
         self, config: Any, layers: list[Any], places: list[Place], given: tuple[str, ...] | None, suffix: str
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         names = [str(item.get("name", item["config"].get("name"))) for item in layers]
-        inputs = _references(config.get("input_layers"))
-        done: dict[tuple[str, int], tuple[str, ...]] = {}
+        inputs = references(config.get("input_layers"))
+        done: Made = {}
         if given is not None:
             if len(given) != len(inputs):
                 raise BitsmithError(f"{self.path}: a nested model is called on {len(given)} tensors, not {len(inputs)}")
             done = {(name, 0): (key,) for (name, _, _), key in zip(inputs, given)}
-        calls = _calls(layers, names)
+        calls = read_calls(layers, names, self.path)
         pending = [(i, n) for i in range(len(layers)) for n in range(len(calls[i])) if (names[i], n) not in done]
-        ranks = _node_ranks(calls, names, _references(config.get("output_layers")))
+        ranks = node_ranks(calls, names, references(config.get("output_layers")))
         while pending:
-            ready = [(i, n) for i, n in pending if all(_resolve(r, ranks) in done for r in calls[i][n])]
+            ready = [(i, n) for i, n in pending if all(resolve(r, ranks) in done for r in calls[i][n])]
             if not ready:
                 raise BitsmithError(f"{self.path}: '{names[pending[0][0]]}' waits for a tensor that no layer makes")
             i, n = ready[0]
-            tensors = tuple(_tensor(r, done, ranks, self.path) for r in calls[i][n])
+            tensors = tuple(tensor(r, done, ranks, self.path) for r in calls[i][n])
             done[names[i], n] = self._call(layers[i], places[i], tensors, suffix + (f"@{n}" if n else ""))
             pending.remove((i, n))
-        outputs = [_tensor(r, done, ranks, self.path) for r in _references(config.get("output_layers"))]
-        return tuple(_tensor(r, done, ranks, self.path) for r in inputs), tuple(outputs)
+        outputs = [tensor(r, done, ranks, self.path) for r in references(config.get("output_layers"))]
+        return tuple(tensor(r, done, ranks, self.path) for r in inputs), tuple(outputs)
 
     def _call(self, item: Any, place: Place, tensors: tuple[str, ...], suffix: str) -> tuple[str, ...]:
-        if item["class_name"] in MODELS:
-            return self.model(item["class_name"], item["config"], place, tensors, suffix)[1]
+        name = class_name(item)
+        if name in MODELS:
+            return self.model(name, item["config"], place, tensors, suffix)[1]
         key = f"{place}{suffix}"
         if key in self.keys:
             raise BitsmithError(f"{self.path}: two layers are called '{key}'; give each its own name")
         self.keys.add(key)
-        class_name = str(item["class_name"]).removeprefix("Bitsmith>")  # our own trainable layers
-        weights = self._weights(class_name, place) if tensors else {}
-        layer = Layer(key, place.names[-1], class_name, item["config"], tensors, weights)
+        weights = self._weights(name, place) if tensors else {}
+        layer = Layer(key, place.names[-1], name, item["config"], tensors, weights)
         self.layers.append(layer)
         return layer.outputs
 
-    def _weights(self, class_name: str, place: Place) -> Weights:
-        """A layer's weights; those of Bidirectional with the direction before their names."""
-        if class_name not in BIDIRECTIONAL:
+    def _weights(self, name: str, place: Place) -> Weights:
+        """The weights of a layer of class ``name``; those of Bidirectional with the direction before their names."""
+        if name not in BIDIRECTIONAL:
             return self.weights.of(place)
         parts = {part: self.weights.of(place, part) for part in DIRECTIONS}
         return {f"{part}/{name}": value for part, weights in parts.items() for name, value in weights.items()}
 
 
-def _is_layer(item: Any) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("class_name"), str) and isinstance(item.get("config"), dict)
+def _check_layer(item: Any, where: str) -> None:
+    """BitsmithError unless this is a layer, with names that are text."""
+    if not is_layer(item):
+        name = f" ({short(item.get('name'))})" if isinstance(item, dict) else ""
+        raise BitsmithError(f"{where}{name} is no layer with class_name and config; save the model again")
+    for name in (item["config"].get("name"), item.get("name")):
+        if not isinstance(name, (str, type(None))):
+            raise BitsmithError(f"{where} ({whose(class_name(item))}): name={short(name)} is no text; save it again")
 
 
 def _places(layers: list[Any], parent: Place) -> list[Place]:
@@ -182,7 +218,8 @@ def _places(layers: list[Any], parent: Place) -> list[Place]:
     used: dict[str, int] = {}
     places = []
     for item in layers:
-        group = _snake_case(item.get("registered_name") or item["class_name"])
+        registered = item.get("registered_name")
+        group = _snake_case(registered if registered and isinstance(registered, str) else item["class_name"])
         used[group] = used.get(group, -1) + 1
         name = str(item["config"].get("name") or item.get("name") or group)
         places.append(parent.into(name, f"{group}_{used[group]}" if used[group] else group))
@@ -203,87 +240,3 @@ def _with_input(config: Any, layers: list[Any], places: list[Place], path: objec
         raise BitsmithError(f"{path}: the model has no input shape; build it (model.build) before it is saved")
     item = {"class_name": "InputLayer", "config": {"name": "input", "batch_shape": shape}}
     return [item, *layers], [Place(("input",), ("input_layer",)), *places]
-
-
-Reference = tuple[str, int, int]
-
-
-def _references(data: Any) -> list[Reference]:
-    """``[name, node, tensor]`` triples at any depth of lists, and Keras 3's tensors inside arguments."""
-    if isinstance(data, dict):
-        if data.get("class_name") == "__keras_tensor__":
-            return _references(data["config"].get("keras_history"))
-        if "args" in data:
-            return _references(data["args"]) + _references(list((data.get("kwargs") or {}).values()))
-        return [r for value in data.values() for r in _references(value)]
-    if not isinstance(data, list):
-        return []
-    if len(data) >= 3 and isinstance(data[0], str) and type(data[1]) is int and type(data[2]) is int:
-        state = data[3].get("initial_state") if len(data) > 3 and isinstance(data[3], dict) else None
-        return [(data[0], data[1], data[2]), *_references(state)]
-    return [r for value in data for r in _references(value)]
-
-
-def _calls(layers: list[Any], names: list[str]) -> list[list[list[Reference]]]:
-    """For each layer, for each of its calls, the tensors it is called on; an input layer has one call on nothing."""
-    calls: list[list[list[Reference]]] = []
-    for item, name in zip(layers, names):
-        nodes = item.get("inbound_nodes") or []
-        if item["class_name"] == "InputLayer" or not nodes:
-            calls.append([[]])
-            continue
-        calls.append([_references(node) for node in nodes])
-        if any(not references for references in calls[-1]):
-            raise BitsmithError(f"layer '{name}' is called on something that is no tensor; that is not supported")
-        for node in nodes:
-            _check_arguments(name, _arguments(node))
-    return calls
-
-
-def _arguments(node: Any) -> dict[str, Any]:
-    """The keyword arguments of a call: Keras 3 writes ``{"args", "kwargs"}``, Keras 2 a dictionary in each triple."""
-    if isinstance(node, dict):
-        return node.get("kwargs") or {}
-    while isinstance(node, list) and node and isinstance(node[0], list):
-        node = node[0]
-    return node[3] if isinstance(node, list) and len(node) > 3 and isinstance(node[3], dict) else {}
-
-
-def _check_arguments(name: str, arguments: dict[str, Any]) -> None:
-    """BitsmithError for arguments that change what a recurrent layer computes and are no tensors of the model."""
-    for argument in ("mask", "constants"):
-        if arguments.get(argument) is not None:
-            raise BitsmithError(f"layer '{name}' is called with {argument}=; that is not supported, leave it out")
-    state = arguments.get("initial_state")
-    if state is not None and not _references(state):
-        raise BitsmithError(
-            f"layer '{name}' is called with an initial_state of numbers; make it an input of the model or leave it out"
-        )
-
-
-def _node_ranks(
-    calls: list[list[list[Reference]]], names: list[str], outputs: list[Reference]
-) -> dict[tuple[str, int], int]:
-    """Which call a node index means: nested models count nodes outside of this model too, so indices are ranked."""
-    seen: dict[str, set[int]] = {}
-    for name, node, _ in [*outputs, *(r for layer in calls for call in layer for r in call)]:
-        seen.setdefault(name, set()).add(node)
-    ranks: dict[tuple[str, int], int] = {}
-    for name, call in zip(names, calls):
-        nodes = sorted(seen.get(name, {0}))
-        for rank, node in enumerate(nodes):
-            ranks[name, node] = node if nodes[-1] < len(call) else min(rank, len(call) - 1)
-    return ranks
-
-
-def _resolve(reference: Reference, ranks: dict[tuple[str, int], int]) -> tuple[str, int]:
-    return reference[0], ranks.get(reference[:2], reference[1])
-
-
-def _tensor(
-    reference: Reference, done: dict[tuple[str, int], tuple[str, ...]], ranks: dict[tuple[str, int], int], path: object
-) -> str:
-    tensors = done.get(_resolve(reference, ranks), ())
-    if reference[2] >= len(tensors):
-        raise BitsmithError(f"{path}: no tensor {reference[2]} of layer '{reference[0]}'; save the model again")
-    return tensors[reference[2]]

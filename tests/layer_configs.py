@@ -1,0 +1,262 @@
+"""One of every layer that is read: class name, input shape, attributes as Keras writes them, shapes of its weights."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from model_files import BITS4
+from numpy.typing import NDArray
+
+from bitsmith.gen.quantizers import SIGNATURES
+from bitsmith.gen.read.weights import Place
+
+IMAGE, SEQUENCE, VECTOR = (6, 6, 2), (6, 2), (4,)
+Config = dict[str, Any]
+Shapes = dict[str, Any]
+"""Of the weights, by name."""
+
+
+class Case(NamedTuple):
+    """A layer, called on so many tensors of one shape."""
+
+    class_name: str
+    shape: tuple[int, ...]
+    config: Config
+    weights: Shapes | None = None
+    tensors: int = 1
+
+
+def window(d: int, **more: Any) -> Config:
+    lists = {"kernel_size": [3] * d, "strides": [1] * d, "dilation_rate": [1] * d}
+    return {**lists, "padding": "valid", "data_format": "channels_last", **LINEAR, **more}
+
+
+def pool(d: int, **more: Any) -> Config:
+    return {"pool_size": [2] * d, "strides": [2] * d, "padding": "valid", "data_format": "channels_last", **more}
+
+
+def recurrent(**more: Any) -> Config:
+    flags = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "time_major")
+    return {**dict.fromkeys(flags, False), "units": 2, "use_bias": True, "activation": "tanh", "dropout": 0.0, **more}
+
+
+LINEAR = {"activation": "linear", "use_bias": True}
+GATED = {"recurrent_activation": "sigmoid", "implementation": 2}
+QUANTIZED = {"kernel_quantizer": BITS4, "bias_quantizer": BITS4, "kernel_range": None}
+QCELL = {f"{name}_quantizer": BITS4 for name in ("kernel", "recurrent", "bias", "state")}
+NORM: Config = {"axis": -1, "momentum": 0.99, "epsilon": 0.001, "center": True, "scale": True}
+STATISTICS: Shapes = dict.fromkeys(("gamma", "beta", "moving_mean", "moving_variance"), (2,))
+KERNEL: Shapes = {"kernel": (3, 3, 2, 2)}
+BIAS: Shapes = {"bias": (2,)}
+HARD = {"activation": "hard_tanh", "recurrent_activation": "hard_sigmoid"}
+TYPES = ("kernel", "recurrent", "bias", "state", "gate_input", "gate", "candidate_input", "candidate")
+GDN_TYPES = {
+    "input_type": "fixed<8,4>",
+    "beta_type": "ufixed<12,2>",
+    "gamma_type": "ufixed<12,2>",
+    "gain_type": "ufixed<12,2>",
+    "square_type": None,
+    "output_type": "fixed<8,4>",
+}
+FORM = {"form": "reciprocal_square_root", "segments": 16, "width": 16, "newton": False}
+OURS = {"inverse": False, "beta_min": 1e-6, "reparam_offset": 2.0**-18}
+FIXED_GDN = OURS | GDN_TYPES | FORM
+PARAMETERS: Shapes = {"beta": (2,), "gamma": (2, 2)}
+
+
+def inner(class_name: str, config: Config) -> Config:
+    return {"class_name": class_name, "config": {"name": "inside", "trainable": True, "dtype": "float32"} | config}
+
+
+def theirs(name: str) -> Config:
+    return {"class_name": f"tensorflow_compression>{name}", "config": {"minimum": 1e-6, "offset": 2.0**-18}}
+
+
+def cell(gates: int, bias: tuple[int, ...]) -> Shapes:
+    return {"kernel": (2, 2 * gates), "recurrent_kernel": (2, 2 * gates), "bias": bias}
+
+
+GRU = recurrent(**GATED, reset_after=True)
+BOTH = {"merge_mode": "concat", "layer": inner("GRU", GRU), "backward_layer": None}
+DIRECTIONS = {
+    f"{part}_layer/{name}": shape for part in ("forward", "backward") for name, shape in cell(3, (2, 6)).items()
+}
+CASES: tuple[Case, ...] = (
+    Case("Absolute", VECTOR, {}),
+    Case("Activation", VECTOR, {"activation": "relu"}),
+    Case("ActivityRegularization", VECTOR, {"l1": 0.0, "l2": 0.0}),
+    Case("Add", VECTOR, {}, tensors=2),
+    Case("AlphaDropout", VECTOR, {"rate": 0.1, "noise_shape": None, "seed": None}),
+    Case("AveragePooling1D", SEQUENCE, pool(1)),
+    Case("AveragePooling2D", IMAGE, pool(2)),
+    Case("BatchNormalization", IMAGE, NORM | {"renorm": False, "synchronized": False}, STATISTICS),
+    Case("Bidirectional", SEQUENCE, BOTH, DIRECTIONS),
+    Case("Concatenate", VECTOR, {"axis": -1}, tensors=2),
+    Case("Conv1D", SEQUENCE, window(1, filters=2, groups=1), {"kernel": (3, 2, 2)} | BIAS),
+    Case("Conv1DTranspose", SEQUENCE, window(1, filters=2, output_padding=None), {"kernel": (3, 2, 2)} | BIAS),
+    Case("Conv2D", IMAGE, window(2, filters=2, groups=1), KERNEL | BIAS),
+    Case("Conv2DTranspose", IMAGE, window(2, filters=2, output_padding=None, groups=1), KERNEL | BIAS),
+    Case("Cropping1D", SEQUENCE, {"cropping": [1, 1]}),
+    Case("Cropping2D", IMAGE, {"cropping": [[1, 1], [1, 1]], "data_format": "channels_last"}),
+    Case("Dense", VECTOR, {"units": 2, "quantization_config": None} | LINEAR, {"kernel": (4, 2)} | BIAS),
+    Case("DepthwiseConv1D", SEQUENCE, window(1, depth_multiplier=1), {"depthwise_kernel": (3, 2, 1)} | BIAS),
+    Case("DepthwiseConv2D", IMAGE, window(2, depth_multiplier=1), {"depthwise_kernel": (3, 3, 2, 1)} | BIAS),
+    Case("Dropout", VECTOR, {"rate": 0.1, "noise_shape": None, "seed": None}),
+    Case("ELU", VECTOR, {"alpha": 1.0}),
+    Case("FixedGDN", IMAGE, FIXED_GDN, PARAMETERS),
+    Case(
+        "FixedGRU",
+        SEQUENCE,
+        {f"{name}_type": "fixed<10,4>" for name in TYPES}
+        | HARD
+        | {"units": 2, "use_bias": True, "reset_after": True, "return_sequences": False, "reset_product_type": None},
+        cell(3, (2, 6)),
+    ),
+    Case("Flatten", IMAGE, {"data_format": "channels_last"}),
+    Case("GDN", IMAGE, OURS, PARAMETERS),
+    Case("GRU", SEQUENCE, GRU, cell(3, (2, 6))),
+    Case("GaussianDropout", VECTOR, {"rate": 0.1}),
+    Case("GaussianNoise", VECTOR, {"stddev": 0.1}),
+    Case("GlobalAveragePooling1D", SEQUENCE, {"data_format": "channels_last", "keepdims": False}),
+    Case("GlobalAveragePooling2D", IMAGE, {"data_format": "channels_last", "keepdims": False}),
+    Case("GlobalMaxPooling1D", SEQUENCE, {"data_format": "channels_last", "keepdims": False}),
+    Case("GlobalMaxPooling2D", IMAGE, {"data_format": "channels_last", "keepdims": False}),
+    Case("LSTM", SEQUENCE, recurrent(**GATED, unit_forget_bias=True), cell(4, (8,))),
+    Case("LeakyReLU", VECTOR, {"alpha": 0.25}),
+    Case("MaxPooling1D", SEQUENCE, pool(1)),
+    Case("MaxPooling2D", IMAGE, pool(2)),
+    Case("QActivation", VECTOR, {"activation": BITS4}),
+    Case("QAveragePooling2D", IMAGE, pool(2, average_quantizer=None, activation="linear")),
+    Case(
+        "QBatchNormalization",
+        IMAGE,
+        NORM | {f"{n}_quantizer": None for n in ("gamma", "beta", "mean", "variance")},
+        STATISTICS,
+    ),
+    Case(
+        "QBidirectional",
+        SEQUENCE,
+        {"merge_mode": "sum", "layer": inner("QGRU", recurrent(**GATED, **QCELL))},
+        {f"{part}_layer/{n}": s for part in ("forward", "backward") for n, s in cell(3, (6,)).items()},
+    ),
+    Case("QConv1D", SEQUENCE, window(1, filters=2, **QUANTIZED), {"kernel": (3, 2, 2)} | BIAS),
+    Case("QConv2D", IMAGE, window(2, filters=2, groups=1, **QUANTIZED), KERNEL | BIAS),
+    Case(
+        "QConv2DBatchnorm",
+        IMAGE,
+        window(2, filters=2, **QUANTIZED, **NORM, folding_mode="ema_stats_folding", ema_freeze_delay=None),
+        KERNEL | BIAS | STATISTICS,
+    ),
+    Case("QConv2DTranspose", IMAGE, window(2, filters=2, output_padding=None, **QUANTIZED), KERNEL | BIAS),
+    Case("QDense", VECTOR, {"units": 2} | LINEAR | QUANTIZED, {"kernel": (4, 2)} | BIAS),
+    Case(
+        "QDepthwiseConv2D",
+        IMAGE,
+        window(2, depth_multiplier=1, depthwise_quantizer=BITS4, bias_quantizer=BITS4),
+        {"depthwise_kernel": (3, 3, 2, 1)} | BIAS,
+    ),
+    Case(
+        "QDepthwiseConv2DBatchnorm",
+        IMAGE,
+        window(
+            2,
+            depth_multiplier=1,
+            depthwise_quantizer=BITS4,
+            bias_quantizer=BITS4,
+            **NORM,
+            folding_mode="ema_stats_folding",
+        ),
+        {"depthwise_kernel": (3, 3, 2, 1)} | BIAS | STATISTICS,
+    ),
+    Case("QGRU", SEQUENCE, recurrent(**GATED, **QCELL), cell(3, (6,))),
+    Case("QGlobalAveragePooling2D", IMAGE, {"keepdims": False, "average_quantizer": BITS4, "activation": "linear"}),
+    Case("QLSTM", SEQUENCE, recurrent(**GATED, **QCELL), cell(4, (8,))),
+    Case(
+        "QSeparableConv1D",
+        SEQUENCE,
+        window(
+            1, filters=2, depth_multiplier=1, depthwise_quantizer=BITS4, pointwise_quantizer=BITS4, bias_quantizer=BITS4
+        ),
+        {"depthwise_kernel": (3, 2, 1), "pointwise_kernel": (1, 2, 2)} | BIAS,
+    ),
+    Case(
+        "QSeparableConv2D",
+        IMAGE,
+        window(
+            2, filters=2, depth_multiplier=1, depthwise_quantizer=BITS4, pointwise_quantizer=BITS4, bias_quantizer=BITS4
+        ),
+        {"depthwise_kernel": (3, 3, 2, 1), "pointwise_kernel": (1, 1, 2, 2)} | BIAS,
+    ),
+    Case("QSimpleRNN", SEQUENCE, recurrent(**QCELL), cell(1, (2,))),
+    Case("ReLU", VECTOR, {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}),
+    Case("RepeatVector", VECTOR, {"n": 3}),
+    Case("Reshape", VECTOR, {"target_shape": [2, 2]}),
+    Case("Round", VECTOR, {"decimals": 0}),
+    Case(
+        "SeparableConv1D",
+        SEQUENCE,
+        window(1, filters=2, depth_multiplier=1),
+        {"depthwise_kernel": (3, 2, 1), "pointwise_kernel": (1, 2, 2)} | BIAS,
+    ),
+    Case(
+        "SeparableConv2D",
+        IMAGE,
+        window(2, filters=2, depth_multiplier=1),
+        {"depthwise_kernel": (3, 3, 2, 1), "pointwise_kernel": (1, 1, 2, 2)} | BIAS,
+    ),
+    Case("SimpleRNN", SEQUENCE, recurrent(), cell(1, (2,))),
+    Case("Softmax", VECTOR, {"axis": -1}),
+    Case("SpatialDropout1D", SEQUENCE, {"rate": 0.1}),
+    Case("SpatialDropout2D", IMAGE, {"rate": 0.1, "data_format": "channels_last"}),
+    Case("TFOpLambda", VECTOR, {"function": "math.abs"}),
+    Case("TimeDistributed", SEQUENCE, {"layer": inner("Dense", {"units": 2} | LINEAR)}, {"kernel": (2, 2)} | BIAS),
+    Case("UpSampling1D", SEQUENCE, {"size": 2}),
+    Case("UpSampling2D", IMAGE, {"size": [2, 2], "data_format": "channels_last", "interpolation": "nearest"}),
+    Case("ZeroPadding1D", SEQUENCE, {"padding": [1, 1]}),
+    Case("ZeroPadding2D", IMAGE, {"padding": [[1, 1], [1, 1]], "data_format": "channels_last"}),
+    Case(
+        "tensorflow_compression>GDN",
+        IMAGE,
+        {
+            "inverse": False,
+            "rectify": False,
+            "alpha_parameter": 2,
+            "epsilon_parameter": 0.5,
+            "beta_parameter": theirs("GDNParameter"),
+            "gamma_parameter": theirs("GDNParameter"),
+        },
+        PARAMETERS,
+    ),
+)
+
+
+QUANTIZERS = tuple(
+    {"class_name": name, "config": SIGNATURES[name] | {"bits": 4} if "bits" in SIGNATURES[name] else SIGNATURES[name]}
+    for name in ("quantized_bits", "quantized_relu", "quantized_tanh", "quantized_sigmoid", "binary", "ternary")
+)
+"""Those of activations, with all parameters."""
+POWERS = {"class_name": "quantized_po2", "config": SIGNATURES["quantized_po2"] | {"bits": 4}}
+CASES += tuple(Case("QActivation", VECTOR, {"activation": quantizer}) for quantizer in QUANTIZERS)
+CASES += (Case("QDense", VECTOR, {"units": 2, **LINEAR, "kernel_quantizer": POWERS}, {"kernel": (4, 2)} | BIAS),)
+
+
+class Stored:
+    """The weights of one layer wherever they are asked for: numbers between 1/8 and 3/4, on a grid of 1/8."""
+
+    def __init__(self, case: Case) -> None:
+        self.shapes = case.weights or {}
+
+    def of(self, place: Place, part: str = "") -> dict[str, NDArray[np.float64]]:
+        inside = {n.removeprefix(f"{part}/"): s for n, s in self.shapes.items() if not part or n.startswith(f"{part}/")}
+        return {name: 1 / 8 + (np.arange(np.prod(s)).reshape(s) % 6) / 8 for name, s in inside.items()}
+
+
+def model(case: Case, config: Config, **outer: Any) -> dict[str, Any]:
+    """The layer, called 'tested', behind an input 'x' of the case's shape, as a Functional model's JSON."""
+    entry = {"name": "x", "batch_input_shape": [None, *case.shape], "dtype": "float32"}
+    tested = {"class_name": case.class_name, "name": "tested", "config": {"name": "tested"} | config} | outer
+    calls = {"inbound_nodes": [[["x", 0, 0, {}]] * case.tensors]}
+    layers = [{"class_name": "InputLayer", "name": "x", "config": entry, "inbound_nodes": []}, calls | tested]
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["tested", 0, 0]]}
+    return {"class_name": "Functional", "config": {"name": "net", "layers": layers} | ends}
