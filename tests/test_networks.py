@@ -113,6 +113,15 @@ def small_skip() -> Graph:
     return net.graph("total")
 
 
+def repeated_outputs() -> Graph:
+    """A model that gives its input and one result twice: each second time is a copy, as the reader makes it."""
+    net = Builder("ends", a=Spec((4, 5, 1), S6))
+    net.relu("relu", "a", S6)
+    for name, source in (("a_copy", "a"), ("a_copy_2", "a"), ("relu_copy", "relu")):
+        net.add(name, Activation(S6, Kind.LINEAR, S6), source)
+    return net.graph("a_copy", "relu_copy", "a_copy_2", "relu")
+
+
 def proven(graph: Graph, config: dict[str, Any], levels: tuple[str, ...], folder: Path, frames: int) -> None:
     """Every level gives the reference's integers, without a complaint, in the predicted cycles."""
     build(graph, config, folder, seed=SEED, vectors=frames)
@@ -137,7 +146,7 @@ def test_down_to_the_netlist(tmp_path: Path, need: Need) -> None:
     """Shared multipliers, through synthesis too."""
     need("g++", "verilator", "yosys")
     config = {"HLSConfig": {"Model": {"Strategy": "resource"}}}
-    graph = side_by_side({"small": small_skip(), "odd": odd_depthwise(outputs=1)})
+    graph = side_by_side({"small": small_skip(), "odd": odd_depthwise(outputs=1), "ends": repeated_outputs()})
     proven(graph, config, ("hls", "rtl", "netlist"), tmp_path / "build", frames=5)
 
 
