@@ -178,7 +178,7 @@ def test_a_build_folder_has_the_models_order(tmp_path: Path) -> None:
     assert places == sorted(places)
 
 
-REPEATED = {
+REPEATED: dict[str, list[Any]] = {
     "an input": [["x", 0, 0], ["third", 0, 0]],
     "an input twice": [["third", 0, 0], ["x", 0, 0], ["x", 0, 0]],
     "a result three times": [["third", 0, 0], ["first", 0, 0], ["third", 0, 0], ["third", 0, 0]],

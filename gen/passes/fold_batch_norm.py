@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...sim.errors import BitsmithError
 from ..config import Config
 from ..ops.batch_norm import ATTRIBUTES, normalization
 from ..read.attributes import Attributes
@@ -18,6 +19,10 @@ from ..read.network import Layer, Network
 
 _PLAIN = ("Conv2D", "Conv1D", "DepthwiseConv2D", "DepthwiseConv1D", "Dense", "Convolution2D", "Convolution1D")
 _FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
+_WINDOW = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier", "activation",
+           "use_bias", "kernel_quantizer", "depthwise_quantizer", "bias_quantizer", "folding_mode",
+           "ema_freeze_delay")  # fmt: skip
+"""What a folded layer has besides the attributes of its normalization."""
 _KERNELS = ("kernel", "depthwise_kernel")
 
 
@@ -52,7 +57,10 @@ def _foldable(layer: Layer, norm: Layer, network: Network, config: Config) -> bo
 
 def _kernel(layer: Layer) -> tuple[str, FloatArray]:
     key = next((k for k in (*_KERNELS, "0") if k in layer.weights), "")
-    return key, layer.weights[key] if key else layer.weight(0, _KERNELS, ())
+    kernel = layer.weights[key] if key else layer.weight(0, _KERNELS, ())
+    if kernel.ndim < 2:
+        raise BitsmithError(f"'{layer.name}': the kernel has shape {kernel.shape}; save the model again")
+    return key, kernel
 
 
 def _bias(layer: Layer, outputs: int) -> FloatArray:
@@ -84,7 +92,9 @@ def _fold_itself(layer: Layer) -> Layer:
     depthwise = "Depthwise" in layer.class_name
     outputs = int(np.prod(kernel.shape[-2:])) if depthwise else kernel.shape[-1]
     a = Attributes(layer.name, layer.config)
+    a.check_general()
     a.only("folding_mode", "ema_stats_folding", "batch_stats_folding")
+    a.finish(*ATTRIBUTES, *_WINDOW)
     parts = normalization(layer, a, outputs, kernel.ndim - 1, first="batchnorm/")
     gamma, beta, mean, variance = (np.float32(part) for part in parts[:4])
     bias = _bias(layer, outputs)
