@@ -19,6 +19,8 @@ from .layer_config import GDN_CLASSES
 from .ops.activation import is_keras3
 from .ops.batch_norm import normalization
 from .ops.conv2d_transpose import trimmed
+from .ops.dense import PER_STEP
+from .ops.flatten import target_shape
 from .ops.gdn import normalized
 from .ops.window import around, dimensions, pair, same_padding
 from .quantize_activation import plain_type
@@ -42,13 +44,24 @@ def run(network: Network, inputs: list[FloatArray]) -> dict[str, FloatArray]:
             continue
         x = [values[key] for key in layer.inputs]
         if layer.class_name in (*STATES, *BIDIRECTIONAL):
-            values |= recurrent(layer, x, activate)
+            values |= _fitting(recurrent, layer, x, activate)
             continue
-        y = _layer(layer, x)
+        y = _fitting(_layer, layer, x)
         values[f"{layer.key}:exact"] = y
-        activation = layer.config.get("activation")
+        activation = Attributes(layer.name, layer.config).function("activation", None)
         values[layer.key] = y if activation is None else activate(layer, activation, y)
     return values
+
+
+def _fitting(compute: Callable[..., Any], layer: Layer, x: list[Array], *more: Any) -> Any:
+    """``compute(layer, x, …)``; BitsmithError where shapes of weights and inputs do not agree."""
+    try:
+        return compute(layer, x, *more)
+    except ValueError as error:
+        text = " ".join(str(error).split())[:60]
+        raise BitsmithError(
+            f"'{layer.name}': its weights do not fit its input ({text}); save the model again"
+        ) from None
 
 
 def activate(layer: Layer, activation: Any, x: Array) -> Array:
@@ -117,7 +130,7 @@ def _weight(layer: Layer, index: int, names: tuple[str, ...]) -> Array:
 
 
 def _bias(layer: Layer, index: int = 1) -> Array:
-    return _weight(layer, index, ("bias",)) if layer.config.get("use_bias", True) else 0.0
+    return _weight(layer, index, ("bias",)) if Attributes(layer.name, layer.config).flag("use_bias", True) else 0.0
 
 
 def _dense(layer: Layer, x: Array) -> Array:
@@ -126,10 +139,13 @@ def _dense(layer: Layer, x: Array) -> Array:
 
 def _time_distributed(layer: Layer, x: Array) -> Array:
     class_name, config = inner_layer(layer.config)
+    if class_name not in PER_STEP:
+        Attributes(layer.name, layer.config).refuse("layer", layer.config.get("layer"), ", ".join(PER_STEP))
     weights = {key.removeprefix("layer/"): value for key, value in layer.weights.items()}
     inner = Layer(layer.key, layer.name, class_name, config, (), weights)
     y = _layer(inner, [x])
-    return activate(inner, config["activation"], y) if config.get("activation") is not None else y
+    activation = Attributes(layer.name, config).function("activation", None)
+    return y if activation is None else activate(inner, activation, y)
 
 
 def _view(layer: Layer, x: Array, size: tuple[int, ...]) -> Array:
@@ -141,7 +157,7 @@ def _view(layer: Layer, x: Array, size: tuple[int, ...]) -> Array:
         pair(a.sizes("strides", d, size if "pool_size" in layer.config else 1, optional=True)),
         pair(a.sizes("dilation_rate", d, 1)),
     )
-    padding, (kh, kw) = str(layer.config.get("padding", "valid")).lower(), pair(size)
+    padding, (kh, kw) = a.choice("padding", ("valid", "same", "causal") if d == 1 else ("valid", "same")), pair(size)
     if padding == "causal":
         image = pad(image, ((0, 0), (dilation[1] * (kw - 1), 0)))
     if padding == "same":
@@ -210,7 +226,7 @@ def _pool(layer: Layer) -> tuple[int, ...]:
 
 
 def _global(layer: Layer, x: Array, function: Callable[..., Array]) -> Array:
-    keep = bool(layer.config.get("keepdims", False))
+    keep = Attributes(layer.name, layer.config).flag("keepdims", False)
     return function(x, axis=tuple(range(1, x.ndim - 1)), keepdims=keep)
 
 
@@ -239,7 +255,8 @@ def _up_sampling(layer: Layer, x: Array) -> Array:
 
 
 def _relu(layer: Layer, x: Array) -> Array:
-    slope, upper = layer.config.get("negative_slope") or 0.0, layer.config.get("max_value")
+    a = Attributes(layer.name, layer.config)
+    slope, upper = a.number("negative_slope", 0.0), a.number("max_value", None)
     return np.minimum(np.where(x > 0, x, slope * x), np.inf if upper is None else upper)
 
 
@@ -247,6 +264,10 @@ def _leaky_relu(layer: Layer, x: Array) -> Array:
     slope = Attributes(layer.name, layer.config).number("negative_slope", None)
     slope = Attributes(layer.name, layer.config).number("alpha", 0.3) if slope is None else slope
     return np.where(x > 0, x, (slope or 0.0) * x)
+
+
+def _size(layer: Layer, name: str) -> int:
+    return Attributes(layer.name, layer.config).integer(name)
 
 
 def _same(layer: Layer, x: Array) -> Array:
@@ -270,9 +291,9 @@ _BY_CLASS: dict[str, Callable[[Layer, Array], Array]] = {
     "ZeroPadding": _zero_padding,
     "Cropping": _cropping,
     "UpSampling": _up_sampling,
-    "RepeatVector": lambda layer, x: np.repeat(x[:, np.newaxis], layer.config["n"], axis=1),
+    "RepeatVector": lambda layer, x: np.repeat(x[:, np.newaxis], _size(layer, "n"), axis=1),
     "Flatten": lambda layer, x: x.reshape(len(x), -1),
-    "Reshape": lambda layer, x: x.reshape(len(x), *layer.config["target_shape"]),
+    "Reshape": lambda layer, x: x.reshape(len(x), *target_shape(Attributes(layer.name, layer.config), x.shape[1:])),
     **dict.fromkeys(GDN_CLASSES, normalized),
     "ReLU": _relu,
     "LeakyReLU": _leaky_relu,

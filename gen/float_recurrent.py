@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from ..sim.errors import BitsmithError
-from .ops.reverse import directions
+from .ops.reverse import bidirectional, directions
 from .quantize_weights import quantize_weights
 from .quantizers import parse_quantizer
-from .read.network import BIDIRECTIONAL, STATES, Layer, inner_layer
+from .read.attributes import Attributes
+from .read.network import BIDIRECTIONAL, STATES, Layer
 
 Array = Any
 Function = Callable[[Array], Array]
 Activate = Callable[[Layer, Any, Array], Array]
+FUNCTIONS = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+"""By attribute, where a layer has none of its own."""
 Step = Callable[[Array, tuple[Array, ...]], tuple[Array, ...]]
 """One step: the gate inputs and the states to the next states, the first of which is the output."""
 
@@ -28,7 +30,7 @@ def recurrent(layer: Layer, inputs: list[Array], activate: Activate) -> dict[str
     if layer.class_name not in BIDIRECTIONAL:
         sequences = _sequences(layer, layer.class_name, inputs, activate)
         return _results(layer, _outputs(layer, sequences), [sequences])
-    class_name = inner_layer(layer.config)[0]
+    mode, class_name = bidirectional(Attributes(layer.name, layer.config))
     initial = inputs[1:]
     halves = initial[: len(initial) // 2], initial[len(initial) // 2 :]
     both = [
@@ -37,7 +39,7 @@ def recurrent(layer: Layer, inputs: list[Array], activate: Activate) -> dict[str
     ]
     forward, backward = (_outputs(direction, sequences) for direction, sequences in both)
     second = backward[0][:, ::-1] if backward[0].ndim == 3 else backward[0]
-    merged = _merge(layer, forward[0], second)
+    merged = _merge(mode, forward[0], second)
     return _results(layer, [merged, *forward[1:], *backward[1:]], [sequences for _, sequences in both])
 
 
@@ -49,30 +51,30 @@ def _results(layer: Layer, outputs: list[Array], sequences: list[list[Array]]) -
 
 def _outputs(layer: Layer, sequences: list[Array]) -> list[Array]:
     """The output, then each state where they are returned."""
-    first = sequences[0] if layer.config.get("return_sequences") else sequences[0][:, -1]
-    return [first, *(s[:, -1] for s in sequences)] if layer.config.get("return_state") else [first]
+    a = Attributes(layer.name, layer.config)
+    first = sequences[0] if a.flag("return_sequences", False) else sequences[0][:, -1]
+    return [first, *(s[:, -1] for s in sequences)] if a.flag("return_state", False) else [first]
 
 
-def _merge(layer: Layer, a: Array, b: Array) -> Array:
-    mode = layer.config.get("merge_mode", "concat")
-    if mode not in ("concat", "sum", "ave"):
-        raise BitsmithError(f"merge_mode={mode} on '{layer.name}' is not supported; supported: concat, sum, ave")
+def _merge(mode: str, a: Array, b: Array) -> Array:
     return np.concatenate([a, b], axis=-1) if mode == "concat" else (a + b) / (2 if mode == "ave" else 1)
 
 
 def _sequences(layer: Layer, class_name: str, inputs: list[Array], activate: Activate) -> list[Array]:
     """Each state after each step, in the order of processing: (batch, steps, units)."""
-    units, x = layer.config["units"], inputs[0][:, ::-1] if layer.config.get("go_backwards") else inputs[0]
+    a = Attributes(layer.name, layer.config)
+    units, x = a.integer("units"), inputs[0][:, ::-1] if a.flag("go_backwards", False) else inputs[0]
+    named = {name: a.function(name, default) for name, default in FUNCTIONS.items()}
     kernel, recurrent_kernel = (_weight(layer, i, name) for i, name in enumerate(("kernel", "recurrent_kernel")))
-    bias = _weight(layer, 2, "bias") if layer.config.get("use_bias", True) else np.zeros(kernel.shape[1])
+    bias = _weight(layer, 2, "bias") if a.flag("use_bias", True) else np.zeros(kernel.shape[1])
     first, second = bias if bias.ndim == 2 else (bias, 0 * bias)
     states = tuple(inputs[1:]) or tuple(np.zeros((len(x), units)) for _ in range(STATES[class_name]))
 
     def sigmoid(values: Array) -> Array:
-        return activate(layer, layer.config["recurrent_activation"], values)
+        return activate(layer, named["recurrent_activation"], values)
 
     def tanh(values: Array) -> Array:
-        return activate(layer, layer.config["activation"], values)
+        return activate(layer, named["activation"], values)
 
     step = _STEPS[class_name.removeprefix("Q").removeprefix("Fixed")](layer, recurrent_kernel, second, sigmoid, tanh)
     found = []
@@ -94,8 +96,8 @@ def _weight(layer: Layer, index: int, name: str) -> Array:
 
 
 def _gru(layer: Layer, u: Array, bias: Array, sigmoid: Function, tanh: Function) -> Step:
-    n = layer.config["units"]
-    reset_after = layer.config.get("reset_after", not layer.class_name.startswith("Q"))
+    a = Attributes(layer.name, layer.config)
+    n, reset_after = a.integer("units"), a.flag("reset_after", not layer.class_name.startswith("Q"))
 
     def step(x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
         (h,) = states

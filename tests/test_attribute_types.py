@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from layer_configs import CASES, Case, Config, Stored, model
 from model_files import entry, functional, item, write_functional
 from test_house import ALIASES
 
 from bitsmith.gen.config import parse_config
+from bitsmith.gen.float_model import run
 from bitsmith.gen.ops import CONVERTERS
+from bitsmith.gen.passes.fold_batch_norm import fold_batch_norm
 from bitsmith.gen.read import read_model
-from bitsmith.gen.read.convert import convert
+from bitsmith.gen.read.convert import check_network, convert
 from bitsmith.gen.read.network import read_network
 from bitsmith.sim.errors import BitsmithError
 
@@ -33,16 +36,18 @@ TRAINING = {"trainable", "name", "dtype", "dropout", "rate", "seed", "noise_shap
 """Attributes that mean nothing when a model runs, and two that have tests of their own."""
 
 
-def mutants(config: Config, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Config, Any]]:
+def mutants(
+    config: Config, path: tuple[str, ...] = (), values: tuple[Any, ...] = WRONG
+) -> Iterator[tuple[tuple[str, ...], Config, Any]]:
     """The configuration with one attribute changed, at any depth, where it had a value of another type."""
     for name, value in config.items():
         if name in TRAINING:
             continue
-        for wrong in WRONG:
+        for wrong in values:
             if not (wrong is True and value in (False, True)) and (path or name != "alpha" or wrong != -1.5):
                 yield (*path, name), config | {name: wrong}, wrong
         if isinstance(value, dict):
-            for inside, changed, wrong in mutants(value, (*path, name)):
+            for inside, changed, wrong in mutants(value, (*path, name), values):
                 yield inside, config | {name: changed}, wrong
 
 
@@ -71,6 +76,19 @@ def test_a_value_of_another_type_is_refused_by_name(case: Case) -> None:
         assert "'tested'" in text, (path, wrong, text)
         named = (*path, "units=None", "minimum=None")  # of an inner configuration without any attribute
         assert any(name in text for name in named), (path, wrong, text)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.class_name)
+def test_calibrate_refuses_it_too(case: Case) -> None:
+    """The float form of a network, which reads the attributes again."""
+    x = np.linspace(-1, 1, 2 * int(np.prod(case.shape))).reshape(2, *case.shape)
+    for path, config, wrong in mutants(case.config, values=(["a"], "nonsense", None)):
+        network = read_network(model(case, config), Stored(case), "m.h5")
+        try:
+            check_network(network)
+            run(fold_batch_norm(network, TYPED), [x])
+        except BitsmithError as error:
+            assert "'tested'" in str(error), (path, wrong, error)  # noqa: PT017
 
 
 LIST, TEXT = {"class_name": ["relu"], "config": {}}, "a half"

@@ -39,7 +39,7 @@ def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> T
     return apply_activation(build, layer, y, activation)
 
 
-_PER_STEP = ("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Dropout")
+PER_STEP = ("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Dropout")
 """Layers that compute every step by itself anyway."""
 
 
@@ -49,8 +49,8 @@ def convert_time_distributed(build: Builder, layer: Layer, inputs: tuple[Tensor,
     given, (class_name, config) = a.get("layer"), inner_layer(layer.config)
     if not is_layer(given):
         a.refuse("layer", given, LAYER)
-    if class_name not in _PER_STEP:
-        a.refuse("layer", class_name, ", ".join(_PER_STEP))
+    if class_name not in PER_STEP:
+        a.refuse("layer", class_name, ", ".join(PER_STEP))
     a.finish()
     if len(inputs[0].shape) < 2:
         raise BitsmithError(f"'{layer.name}': TimeDistributed needs a sequence; its input has shape {inputs[0].shape}")

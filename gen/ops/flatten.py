@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 
 from ...sim.errors import BitsmithError
+from ...sim.op import Shape
+from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.classes import short
 from ..read.network import Layer
@@ -21,17 +23,23 @@ def convert_flatten(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) ->
 @converts("Reshape")
 def convert_reshape(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    shape = target_shape(a, x.shape)
+    a.finish()
+    return build.reshape(layer, x, shape)
+
+
+def target_shape(a: Attributes, shape: Shape) -> Shape:
+    """What a tensor of ``shape`` is reshaped to; -1 is what is left."""
     target = a.get("target_shape")
     if not isinstance(target, (list, tuple)) or any(isinstance(n, bool) or not isinstance(n, int) for n in target):
         a.refuse("target_shape", target, "whole numbers")
-    a.finish()
-    total, known = prod(x.shape), prod(n for n in target if n != -1)
+    total, known = prod(shape), prod(n for n in target if n != -1)
     free = list(target).count(-1)
     if free > 1 or known < 1 or (total != known if not free else total % known):
         raise BitsmithError(
-            f"target_shape={short(target)} on '{layer.name}': {x.shape} cannot be reshaped to it; the sizes must agree"
+            f"target_shape={short(target)} on '{a.layer}': {shape} cannot be reshaped to it; the sizes must agree"
         )
-    return build.reshape(layer, x, tuple(total // known if n == -1 else n for n in target))
+    return tuple(total // known if n == -1 else n for n in target)
 
 
 @converts("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout",

@@ -10,6 +10,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.ops import Add, BatchNorm, Concatenate
 from ..config import Precision
+from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.classes import LAYER, is_layer
 from ..read.network import BIDIRECTIONAL, STATES, Layer, inner_layer
@@ -21,7 +22,7 @@ from .registry import converts
 
 @converts(*BIDIRECTIONAL)
 def convert_bidirectional(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
-    mode, class_name = _attributes(build, layer)
+    mode, class_name = bidirectional(build.attributes(layer))
     x, *initial = inputs
     states, count = [build.network.used(key) for key in layer.outputs[1:]], STATES[class_name]
     if len(initial) not in (0, 2 * count):
@@ -41,19 +42,18 @@ def convert_bidirectional(build: Builder, layer: Layer, inputs: tuple[Tensor, ..
     return _merge(build, layer, mode, forward, backward)
 
 
-def _attributes(build: Builder, layer: Layer) -> tuple[str, str]:
+def bidirectional(a: Attributes) -> tuple[str, str]:
     """How the outputs are merged, and the class of the layers inside."""
-    a = build.attributes(layer)
     mode = a.only("merge_mode", "concat", "sum", "ave")
     values = {name: a.get(name) for name in ("layer", "backward_layer")}
     for name, value in values.items():
         if not (is_layer(value) or (value is None and name == "backward_layer")):
             a.refuse(name, value, LAYER)
     a.finish()
-    class_name = inner_layer(layer.config)[0]
+    class_name = inner_layer(values)[0]
     if class_name not in KINDS:
         a.refuse("layer", class_name, ", ".join(KINDS))
-    backward = inner_layer(layer.config, "backward_layer")[0]
+    backward = inner_layer(values, "backward_layer")[0]
     if values["backward_layer"] is not None and backward != class_name:
         a.refuse("backward_layer", backward, f"{class_name}, the class of the other layer")
     return mode, class_name

@@ -12,6 +12,7 @@ from ..passes.fold_batch_norm import fold_batch_norm
 from ..passes.fuse_crops import fuse_crops
 from ..spec import check_graph
 from ..suggest import suggest
+from .attributes import Attributes
 from .build import Builder, Tensor
 from .classes import whose
 from .inputs import convert_input
@@ -97,9 +98,11 @@ def _distinct(build: Builder, outputs: list[Tensor]) -> list[Tensor]:
 
 
 def check_network(network: Network) -> None:
-    """BitsmithError for a layer class that has no converter, then for a tensor that no layer gives."""
+    """BitsmithError for a layer class that has no converter, for what no layer supports, and for a tensor that no layer
+    gives."""
     for layer in network.layers:
         check_class(layer)
+        Attributes(layer.name, layer.config).check_general()
     network.check_tensors()
 
 
