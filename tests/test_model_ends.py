@@ -22,7 +22,7 @@ from bitsmith.gen.spec import check_graph
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.predict import Reference
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "HLSConfig": {"Model": {"Precision": "fixed<24,10,RND_CONV,SAT>"}},
     "Bitsmith": {"input": "fixed<8,4>", "table_bits": 8},
 }
@@ -227,6 +227,18 @@ def test_the_states_of_an_lstm_are_outputs(tmp_path: Path) -> None:
     np.testing.assert_array_equal(a, x[1])
     assert not (c == h).all()
     assert scaled.shape == (3, 2)
+
+
+def test_a_state_or_an_input_may_be_what_is_decided_on(tmp_path: Path) -> None:
+    config = {"units": 2, "return_state": True, "activation": "tanh", "recurrent_activation": "sigmoid"}
+    layers = [entry("z", 2, 2), item("LSTM", "lstm", config, call("z")), entry("a", 3)]
+    weights = {"lstm": {"kernel": grid(2, 8), "recurrent_kernel": grid(2, 8), "bias": grid(8)}}
+    decided = parse_config({**SETTINGS, "Bitsmith": {**SETTINGS["Bitsmith"], "output": "argmax"}})
+    path = file(tmp_path, functional(layers[:2], [Z], [["lstm", 0, 2]]), weights)
+    cells = values(read_model(path, CONFIG), x := grid(9, 1, 2, 2))[0]
+    np.testing.assert_array_equal(values(read_model(path, decided), x)[0][:, 0], cells.argmax(axis=1))
+    path = write_functional(tmp_path / "input.h5", functional(layers[2:], [A], [A]), {})
+    np.testing.assert_array_equal(values(read_model(path, decided), x := grid(9, 3))[0][:, 0], x.argmax(axis=1))
 
 
 def test_an_input_twice_is_refused(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def _convert(network: Network, config: Config) -> Graph:
 
 def _decision(network: Network) -> str:
     """The layer whose softmax is left out: the last that computes anything."""
-    layers = {layer.key: layer for layer in network.layers}
+    layers = {key: layer for layer in network.layers for key in layer.outputs}
     last = layers[network.outputs[0]]
     while last.class_name == "Dropout" and last.inputs:
         last = layers[last.inputs[0]]
