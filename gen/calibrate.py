@@ -17,7 +17,7 @@ from .ops.reverse import directions
 from .passes.fold_batch_norm import fold_batch_norm
 from .read import read_network_file
 from .read.attributes import Attributes
-from .read.convert import check_network
+from .read.convert import check_network, naming
 from .read.inputs import input_shape
 from .read.network import BIDIRECTIONAL, STATES, Layer, Network
 
@@ -35,12 +35,15 @@ def calibrate(model: Path, data: Path, bits: int = 8) -> dict[str, Any]:
     array of the model's input shape.
     """
     network = read_network_file(Path(model))
-    check_network(network)
+    with naming(network):
+        check_network(network)
     if len(network.inputs) != 1:
         raise BitsmithError(f"{model} has {len(network.inputs)} inputs; calibrate takes models with one")
     first = next(layer for layer in network.layers if layer.key == network.inputs[0])
     shape = input_shape(first, None)
-    return propose(network, load_data(Path(data), shape), bits)
+    samples = load_data(Path(data), shape)
+    with naming(network):
+        return propose(network, samples, bits)
 
 
 def load_data(path: Path, shape: tuple[int, ...]) -> FloatArray:

@@ -122,7 +122,7 @@ def _layer(layer: Layer, x: list[Array]) -> Array:
 def _weight(layer: Layer, index: int, names: tuple[str, ...]) -> Array:
     """A weight, through its quantizer where it has one."""
     value = next(layer.weights[key] for key in (*names, str(index), f"layer/{index}") if key in layer.weights)
-    q = parse_quantizer(layer.config.get(f"{names[0]}_quantizer"), f"'{layer.name}'")
+    q = parse_quantizer(layer.config.get(f"{names[0]}_quantizer"), f"'{layer.name}' ({names[0]}_quantizer)")
     if q is None:
         return value
     grid = quantize_weights(q, value, f"'{layer.name}': {names[0]}")

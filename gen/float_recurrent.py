@@ -88,7 +88,7 @@ def _weight(layer: Layer, index: int, name: str) -> Array:
     """A variable, through its quantizer where it has one."""
     value = next(layer.weights[key] for key in (name, str(index)) if key in layer.weights)
     short = name.removesuffix("_kernel")
-    q = parse_quantizer(layer.config.get(f"{short}_quantizer"), f"'{layer.name}'")
+    q = parse_quantizer(layer.config.get(f"{short}_quantizer"), f"'{layer.name}' ({short}_quantizer)")
     if q is None:
         return value
     grid = quantize_weights(q, value, f"'{layer.name}': {name}")

@@ -14,6 +14,7 @@ from layer_configs import CASES, Case, Config, Stored, model
 from model_files import entry, functional, item, write_functional
 from test_house import ALIASES
 
+from bitsmith.gen.calibrate import calibrate
 from bitsmith.gen.config import parse_config
 from bitsmith.gen.float_model import run
 from bitsmith.gen.ops import CONVERTERS
@@ -126,11 +127,13 @@ def test_in_a_file(tmp_path: Path, what: str) -> None:
     path = write_functional(
         tmp_path / "m.h5", functional(layers, [["x", 0, 0]], [["tested", 0, 0]]), {"tested": weights}
     )
-    with pytest.raises(BitsmithError) as error:
-        read_model(path, TYPED)
-    assert str(error.value).startswith(f"{path}: ")
-    assert "'tested'" in str(error.value)
-    assert attribute in str(error.value)
+    np.save(tmp_path / "x.npy", np.ones((2, 4)))
+    for step in (lambda: read_model(path, TYPED), lambda: calibrate(path, tmp_path / "x.npy")):
+        with pytest.raises(BitsmithError) as error:
+            step()
+        assert str(error.value).startswith(f"{path}: ")
+        assert "'tested'" in str(error.value)
+        assert attribute in str(error.value)
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

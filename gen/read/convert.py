@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ...sim.errors import BitsmithError
 from ...sim.ops import Activation, Kind
 from ..config import Config
@@ -27,8 +30,15 @@ def convert(network: Network, config: Config) -> Graph:
     inputs = [layer.name for layer in network.layers if layer.class_name == "InputLayer"]
     names = [layer.name for layer in network.layers]
     config.check_layers(names, [layer.class_name for layer in network.layers], inputs)
-    try:
+    with naming(network):
         return _convert(network, config)
+
+
+@contextmanager
+def naming(network: Network) -> Iterator[None]:
+    """Puts the model's file in front of a refusal."""
+    try:
+        yield
     except BitsmithError as error:
         text = str(error)
         raise BitsmithError(text if text.startswith(network.source) else f"{network.source}: {text}") from None
