@@ -138,10 +138,12 @@ def _write_vectors(graph: Graph, folder: Path, seed: int, count: int) -> None:
 
 def _emit(graph: Graph, config: Config, folder: Path) -> None:
     from .hls import emit as emit_hls
-    from .rtl.emit import emit as emit_rtl
+    from .rtl.choices import plan_for
+    from .rtl.emit import emit_plan
 
-    emit_hls(graph, config, folder, folder / "vectors")
-    emit_rtl(graph, config, folder)
+    plan = plan_for(graph, config)
+    emit_hls(graph, config, folder, folder / "vectors", plan)
+    emit_plan(plan, folder / "rtl")
 
 
 def _write_estimate(folder: Path) -> None:

@@ -11,17 +11,21 @@ from ..sim.errors import BitsmithError
 from ..sim.op import Operator, Spec
 from ..sim.serial import decode, encode
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Node:
-    """One operator; its output tensor carries the node's name. ``layer`` is the model layer it came from."""
+    """One operator; its output tensor carries the node's name.
+
+    ``layer`` is the model layer it came from, ``class_name`` that layer's class: the configuration goes by them.
+    """
 
     name: str
     op: Operator
     inputs: tuple[str, ...]
     layer: str = ""
+    class_name: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config import Config
 from ..ir import Graph
+
+if TYPE_CHECKING:
+    from ..rtl.plan import Plan
 
 __all__ = ["HlsModel", "emit"]
 
 TRACE_BITS = 53  # hls4ml's trace hands out float64
 
 
-def emit(graph: Graph, config: Config, out_dir: Path, vectors: Path) -> None:
+def emit(graph: Graph, config: Config, out_dir: Path, vectors: Path, plan: Plan | None = None) -> None:
     """Write ``out_dir/hls``: hls4ml's project, with a bench that compares with the ``vectors`` folder's integers.
 
-    The same graph, configuration and vectors give the same bytes. BitsmithError for what HLS cannot do exactly.
+    Each layer has the strategy and the reuse factor that the Verilog's ``plan`` decided on; it is made where it isn't
+    given. The same graph, configuration and vectors give the same bytes. BitsmithError for what HLS cannot do exactly.
     """
+    from ..rtl.choices import plan_for
     from .project import write
 
-    write(graph, config, Path(out_dir) / "hls", Path(vectors))
+    write(graph, config, plan or plan_for(graph, config), Path(out_dir) / "hls", Path(vectors))
 
 
 def __getattr__(name: str) -> Any:

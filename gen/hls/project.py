@@ -14,6 +14,7 @@ from ..config import Config
 from ..ir import Graph
 from ..names import safe_name
 from ..passes.interleave import recurrent
+from ..rtl.plan import Choice, Plan
 from . import bench
 from .extension import flow
 from .layers import LayerList, layer_list, live
@@ -24,13 +25,13 @@ PARTS = {"Vitis": "xcvu13p-flga2577-2-e", "Vivado": "xcvu13p-flga2577-2-e"}
 _FORBIDDEN = frozenset('"\\$[]{};\n\r\t ')
 
 
-def write(graph: Graph, config: Config, folder: Path, vectors: Path) -> None:
+def write(graph: Graph, config: Config, plan: Plan, folder: Path, vectors: Path) -> None:
     """``folder`` with the whole project and ``tb_data`` from ``vectors`` (``input_*.npy``, ``output_*.npy``)."""
     graph = live(graph)
     layers = layer_list(graph, config.io_type)
     top = top_name(config)
     with redirect_stdout(StringIO()):  # hls4ml prints notes on reuse factors
-        model = make_model(graph, config, layers, top, folder)
+        model = make_model(graph, config, plan, layers, top, folder)
         folder.mkdir(parents=True, exist_ok=True)
         _write(model, config.backend)
     _cores(folder, layers.headers)
@@ -42,11 +43,11 @@ def top_name(config: Config) -> str:
     return safe_name(config.project_name)
 
 
-def make_model(graph: Graph, config: Config, layers: LayerList, top: str, folder: Path) -> Any:
+def make_model(graph: Graph, config: Config, plan: Plan, layers: LayerList, top: str, folder: Path) -> Any:
     """hls4ml's ModelGraph with every type as given."""
     from hls4ml.model.graph import ModelGraph
 
-    settings = _settings(graph, config, layers, top, folder)
+    settings = _settings(config, plan, layers, top, folder)
     outputs = [layers.names[name] for name in graph.outputs]
     model = ModelGraph.from_layer_list(settings, layers.layers, list(layers.inputs), outputs)
     model.config.trace_output = True
@@ -55,7 +56,9 @@ def make_model(graph: Graph, config: Config, layers: LayerList, top: str, folder
     return model
 
 
-def _settings(graph: Graph, config: Config, layers: LayerList, top: str, folder: Path) -> dict[str, Any]:
+def _settings(config: Config, plan: Plan, layers: LayerList, top: str, folder: Path) -> dict[str, Any]:
+    known = {node.name for node in plan.graph.nodes}
+    nodes = {named: ours for ours, named in layers.names.items() if ours in known}
     uncertainty = config.clock_uncertainty or ("27%" if config.backend == "Vitis" else "12.5%")
     return {
         "OutputDir": str(folder),
@@ -70,8 +73,8 @@ def _settings(graph: Graph, config: Config, layers: LayerList, top: str, folder:
         "WriterConfig": {"Namespace": None, "WriteWeightsTxt": False, "WriteTar": False, "TBOutputStream": "both"},
         "HLSConfig": {
             "Flows": [flow(config.backend)],
-            "Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": config.hls.model.reuse_factor or 1},
-            "LayerName": {name: _layer(graph, config, layers, name) for name in layers.precisions},
+            "Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1},
+            "LayerName": {name: _layer(plan, layers, name, nodes.get(name)) for name in layers.precisions},
         },
     }
 
@@ -83,22 +86,18 @@ def _plain(key: str, text: str) -> str:
     return text
 
 
-def _layer(graph: Graph, config: Config, layers: LayerList, name: str) -> dict[str, Any]:
-    """Precision, reuse factor and strategy of a layer.
+def _layer(plan: Plan, layers: LayerList, name: str, node: str | None) -> dict[str, Any]:
+    """Precision, reuse factor and strategy of a layer: the plan's; what shares no multipliers has factor 1.
 
-    Our distributed arithmetic is Latency here: hls4ml's own needs a solver that we do not install.
+    Our distributed arithmetic is Latency here: hls4ml's own needs a solver that we do not install. Where hls4ml's
+    Resource cannot have the factor, hls4ml takes the nearest that it can.
     """
-    ours = next((node for node in graph.nodes if layers.names[node.name] == name), None)
-    label = graph.labels.get(ours.name, ours.layer) if ours else name
-    own = config.hls.layer_name.get(label) or config.hls.layer_name.get(ours.layer if ours else name)
-    model = config.hls.model
-    reuse = (own.reuse_factor if own else None) or model.reuse_factor or 1
-    strategy = (own.strategy if own else None) or model.strategy or config.bitsmith.strategy or "latency"
+    decided = plan.decided.get(node or "", Choice())
     return {
         "Precision": layers.precisions[name],
-        "ReuseFactor": reuse,
-        "Strategy": "Resource" if strategy == "resource" else "Latency",
-        "Trace": ours is not None,
+        "ReuseFactor": decided.reuse or 1,
+        "Strategy": "Resource" if decided.strategy == "resource" else "Latency",
+        "Trace": node is not None,
     }
 
 

@@ -95,7 +95,7 @@ class Builder:
         if prod(spec.shape) > LARGEST:
             raise BitsmithError(f"'{layer.name}': {spec.shape} are more than {LARGEST} values; use smaller sizes")
         name = self.name(f"{layer.key}_{suffix}" if suffix else layer.key)
-        self.nodes.append(Node(name, op, tuple(tensor.name for tensor in inputs), layer.name))
+        self.nodes.append(Node(name, op, tuple(tensor.name for tensor in inputs), layer.name, layer.class_name))
         sequence = shape is None and inputs and len(inputs[0].shape) == 2 and len(spec.shape) == 3
         return Tensor(name, shape or (spec.shape[1:] if sequence else spec.shape), spec)
 

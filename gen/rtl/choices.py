@@ -104,7 +104,9 @@ def latency(found: Plan) -> int:
 
 
 def choice(graph: Graph, config: Config, node: Node) -> Choice:
-    """By layer name, by layer type, by Bitsmith's own key, for the model.
+    """What the configuration asks of a layer: by layer name, by layer type, by Bitsmith's own key, for the model.
+
+    Everything follows from it: the planner decides on it, and Verilog, HLS, estimate and report show what it decided.
 
     hls4ml writes ``ReuseFactor: 1`` where nobody asked for anything, so 1 at the model's level leaves the choice to
     the planner; a larger one there is a wish, a layer's own is an order.
@@ -112,14 +114,26 @@ def choice(graph: Graph, config: Config, node: Node) -> Choice:
     own = _sections(graph, config, node)
     strategies = [section.strategy for section in own] + [config.bitsmith.strategy, config.hls.model.strategy]
     strategy = next((s for s in strategies if s), STRATEGY_DEFAULT)
-    reuse = next((section.reuse_factor for section in own if section.reuse_factor), None)
+    reuse = next((factor for section in own if (factor := _factor(section, node))), None)
     wish = config.hls.model.reuse_factor
     if _projects(graph, node):  # the layer's own factor is its recurrent product's
-        named = config.hls.layer_name.get(node.name)
-        wish, reuse = reuse or wish, named.reuse_factor if named else None
+        named = config.hls.layer_name.get(_label(graph, node))
+        general = next((section.reuse_factor for section in own if section.reuse_factor), None)
+        wish, reuse = general or wish, named.reuse_factor if named else None
         if repeated(graph, node):
             wish = None
     return Choice(strategy, reuse, wish if wish and wish > 1 else None)
+
+
+def _factor(section: LayerConfig, node: Node) -> int | None:
+    """A section's reuse factor for a node: that of the part of a layer that it is, else the whole layer's."""
+    part = None
+    if isinstance(node.op, Recurrent):
+        part = section.recurrent_reuse_factor
+    elif "Separable" in node.class_name:
+        depthwise = node.op.stem == "depthwise_conv2d"
+        part = section.depthwise_reuse_factor if depthwise else section.pointwise_reuse_factor
+    return part or section.reuse_factor
 
 
 def _projects(graph: Graph, node: Node) -> bool:
@@ -129,14 +143,21 @@ def _projects(graph: Graph, node: Node) -> bool:
     return node.op.stem in ("conv2d", "dense") and any(isinstance(reader.op, Recurrent) for reader in behind)
 
 
+def _label(graph: Graph, node: Node) -> str:
+    """The model's own name for a node."""
+    return graph.labels.get(node.name, node.name)
+
+
 def _sections(graph: Graph, config: Config, node: Node) -> list[LayerConfig]:
-    """What the configuration says of this layer, by name and by type (``QConv1D`` is a conv2d here)."""
-    names = dict.fromkeys((node.name, node.layer, graph.labels.get(node.layer, "")))
-    by_name = [config.hls.layer_name[name] for name in names if name in config.hls.layer_name]
-    stem = node.op.stem.replace("_", "")
-    return by_name + [own for name, own in config.hls.layer_type.items() if _stem(name) == stem]
+    """What the configuration says of a node: by its own name, by its layer's, by the layer's class."""
+    by_name = [config.hls.layer_name.get(name) for name in dict.fromkeys((_label(graph, node), node.layer))]
+    by_type = [own for name, own in config.hls.layer_type.items() if _is(name, node)]
+    return [section for section in by_name if section is not None] + by_type
 
 
-def _stem(class_name: str) -> str:
-    """The operator's stem without its underscores."""
-    return class_name.removeprefix("Q").removeprefix("Fixed").lower().replace("1d", "2d")
+def _is(class_name: str, node: Node) -> bool:
+    """Whether a node comes from a layer of this class; in a graph made by hand, whose nodes have none, by the stem."""
+    if node.class_name:
+        return class_name == node.class_name
+    stem = class_name.removeprefix("Q").removeprefix("Fixed").lower().replace("1d", "2d")
+    return stem == node.op.stem.replace("_", "")

@@ -70,7 +70,8 @@ class PlannedStage:
 class Plan:
     """All stages in order; ``inputs`` and ``outputs`` map tensor names to layouts and stages.
 
-    ``sequences``: where not 0, ``graph`` is the interleaved form of ``model`` for so many sequences.
+    ``sequences``: where not 0, ``graph`` is the interleaved form of ``model`` for so many sequences. ``decided``: each
+    node that shares multipliers, with its strategy and reuse factor: what HLS is given, too.
     """
 
     graph: Graph
@@ -79,6 +80,7 @@ class Plan:
     outputs: dict[str, str]
     model: Graph
     sequences: int = 0
+    decided: dict[str, Choice] = field(default_factory=dict)
 
     def network(self) -> Network:
         beats = {name: layout.beats for name, layout in self.inputs.items()}
@@ -135,6 +137,7 @@ class _Planner:
         self.specs = graph.specs()
         self.inputs = {name: Layout.of_input(spec, pixels) for name, spec in graph.inputs}
         self.stages: list[PlannedStage] = []
+        self.decided: dict[str, Choice] = {}
         self.at: dict[str, str] = {name: name for name in self.inputs}  # tensor -> stage or input
         self.producers = {node.name: node for node in graph.nodes}
         self.interval = interval
@@ -150,7 +153,7 @@ class _Planner:
         for node in self.graph.nodes:
             self._named(node, self._place)
         outputs = {name: self._output(name) for name in self.graph.outputs}
-        return Plan(self.graph, self.inputs, self.stages, outputs, self.graph)
+        return Plan(self.graph, self.inputs, self.stages, outputs, self.graph, decided=self.decided)
 
     # streams --------------------------------------------------------------------------------------
 
@@ -279,6 +282,8 @@ class _Planner:
         streams = [self._narrowed(stream, lanes, name) for stream, name in zip(streams, names)]
         streams[0] = self._padded(node, streams[0])
         reuse = self._reuse(node, streams[0], choice)
+        if node.op.stem in SHARED:
+            self.decided[node.name] = Choice(choice.strategy, reuse)
         layouts = tuple(self.layout(stream) for stream in streams)
         module, how = hardware(node.op), partial(self._append, strategy=choice.strategy, reuse=reuse)
         if node.op.stem != "conv2d_transpose":
