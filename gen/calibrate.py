@@ -11,6 +11,7 @@ from ..sim.errors import BitsmithError
 from ..sim.fixed import Fixed, FloatArray
 from .config import Config
 from .float_model import run
+from .input_file import check_file
 from .layer_config import GDN_CLASSES
 from .ops.batch_norm import normalization
 from .ops.reverse import directions
@@ -48,6 +49,7 @@ def calibrate(model: Path, data: Path, bits: int = 8) -> dict[str, Any]:
 
 def load_data(path: Path, shape: tuple[int, ...]) -> FloatArray:
     """Samples (n, *shape) as float64; BitsmithError where the file holds anything else. Pickles are never loaded."""
+    check_file(path, "a .npy file of the model's inputs")
     try:
         with path.open("rb") as file:
             array = np.lib.format.read_array(file, allow_pickle=False)

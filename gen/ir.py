@@ -10,6 +10,7 @@ from typing import Any
 from ..sim.errors import BitsmithError
 from ..sim.op import Operator, Spec
 from ..sim.serial import decode, encode
+from .input_file import MOST_BYTES, read_file
 
 FORMAT = 2
 
@@ -94,10 +95,7 @@ class Graph:
     @staticmethod
     def load(path: Path) -> Graph:
         """Read what ``save`` wrote; BitsmithError where that is missing or damaged."""
-        try:
-            text = path.read_bytes()
-        except OSError as error:
-            raise BitsmithError(f"{path}: cannot be read ({error.strerror}); build the model again") from None
+        text = read_file(path, "a whole build folder: build the model again", MOST_BYTES)
         try:
             return Graph.from_json(text)
         except BitsmithError as error:

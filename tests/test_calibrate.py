@@ -114,7 +114,7 @@ class TestData:
         assert "\n" not in str(error.value)
 
     def test_bad_files(self, tmp_path: Path) -> None:
-        self.refused(tmp_path / "absent.npy", "no array of numbers")
+        self.refused(tmp_path / "absent.npy", "no such file")
         (tmp_path / "text.npy").write_text("hello")
         self.refused(tmp_path / "text.npy", "no array of numbers")
         np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)

@@ -153,7 +153,7 @@ def test_a_codec_of_files(folder: Path) -> None:
 def test_a_folder_that_is_none(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BitsmithError, match="no folder"):
         Codec.load(tmp_path / "absent")
-    with pytest.raises(BitsmithError, match=r"entropy\.json: cannot be read"):
+    with pytest.raises(BitsmithError, match=r"cannot read .*entropy\.json"):
         Codec.load(tmp_path)
     (tmp_path / "entropy.json").write_bytes((folder / "entropy.json").read_bytes())
     with pytest.raises(BitsmithError, match=r"analysis\.h5"):

@@ -179,5 +179,5 @@ def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: bytes) -> None:
     path.write_bytes(text)
     with pytest.raises(BitsmithError, match="export the codec again"):
         tables.read(path)
-    with pytest.raises(BitsmithError, match="cannot be read"):
+    with pytest.raises(BitsmithError, match="cannot read"):
         tables.read(tmp_path / "absent.json")

@@ -88,5 +88,5 @@ def test_damaged_graphs_are_one_line(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_graph(tmp_path: Path) -> None:
-    with pytest.raises(BitsmithError, match="cannot be read"):
+    with pytest.raises(BitsmithError, match="cannot read"):
         Graph.load(tmp_path / "graph.json")

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ...sim.errors import BitsmithError
+from ..input_file import check_file
 from .hdf5 import read_attribute
 from .weights import NamedWeights, NumberedWeights, WeightSource
 
 MAX_CONFIG_BYTES = 64 << 20
 MAX_WEIGHT_BYTES = 1 << 30
+MAX_FILE_BYTES = 2 * MAX_WEIGHT_BYTES
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -29,13 +31,10 @@ class Container:
 
 def open_container(path: Path) -> Container:
     """Read ``path``; BitsmithError where it is missing, no model, damaged or unreasonably large."""
-    if path.is_dir():
-        raise BitsmithError(f"{path} is a folder; give a .h5 or .keras file")
+    check_file(path, "a .h5 or .keras file", MAX_FILE_BYTES)
     try:
         with path.open("rb") as file:
             head = file.read(8)
-    except FileNotFoundError:
-        raise BitsmithError(f"{path}: no such file; give a .h5 or .keras file") from None
     except (OSError, ValueError) as error:
         raise BitsmithError(f"{path}: cannot be read ({error}); check its permissions") from None
     if not head:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray, quantize
 from ...sim.op import Spec
+from ..input_file import check_file
 
 Batch = dict[str, IntArray]
 
@@ -52,9 +55,11 @@ def stored(folder: Path, kind: str, names: list[str]) -> Batch | None:
 
 def load(path: Path) -> Any:
     """One .npy array (or .npz of arrays); BitsmithError where it is none. Pickles are refused."""
+    check_file(path, "a .npy file, or a .npz of several")
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        loaded = np.load(path, allow_pickle=False)
+        return dict(loaded) if hasattr(loaded, "keys") else loaded
+    except (OSError, ValueError, EOFError, MemoryError, BadZipFile, zlib.error) as error:
         raise BitsmithError(f"'{path}' is no .npy file of numbers ({error}); save one with numpy.save") from error
 
 

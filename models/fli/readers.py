@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...gen.input_file import check_file
 from ...sim.errors import BitsmithError
 
 Counts = NDArray[Any]
@@ -56,14 +57,13 @@ def read_stack(
         raise BitsmithError(f"{path} is none of {', '.join(_KINDS)}; convert it, for instance to a TIFF stack")
     kind, read = _KINDS[path.suffix.lower()]
     options = _Options(time_axis, step_ns, channel)
+    check_file(path, f"a file of {kind}")
     try:
         with path.open("rb") as file:
             counts, step = read(file, options)
         return Stack(_checked(counts), step, path.name)
     except BitsmithError as error:
         raise BitsmithError(f"{path}: {error}") from None
-    except FileNotFoundError:
-        raise BitsmithError(f"there is no file {path}; check the path") from None
     except ImportError as error:
         raise BitsmithError(f"{path} needs the package {error.name}; pip install 'bitsmith[fli]'") from None
     except Exception as error:  # the three libraries raise anything at all on damaged bytes

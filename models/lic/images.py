@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gen.folder import cannot_write
+from ...gen.input_file import check_file
 from ...sim.errors import BitsmithError
 from .container import check_size
 from .packages import package
@@ -26,6 +27,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     transparent: an alpha channel would be lost.
     """
     pillow = package("PIL.Image")
+    check_file(path, "a PNG file")
     try:
         with pillow.open(path, formats=FORMATS) as picture:
             check_size(picture.height, picture.width)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...gen.input_file import read_file
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray
 
@@ -167,11 +168,7 @@ def _thresholds(type: Fixed) -> tuple[int, ...]:
 
 def read(path: Path) -> Tables:
     """The tables of entropy.json; BitsmithError, one line that names the file, for what ``write`` never makes."""
-    try:
-        with Path(path).open("rb") as file:
-            text = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise BitsmithError(f"{path}: cannot be read ({error.strerror}); export the codec again") from None
+    text = read_file(Path(path), "the folder of an exported codec", MOST_BYTES)
     try:
         return from_json(text)
     except BitsmithError as error:

@@ -39,16 +39,13 @@ def encode(image: Picture, file: File, model: Folder, json: Json = False) -> Out
 @codec.command()
 def decode(file: File, image: Picture, model: Folder, json: Json = False) -> Outcome:
     """Make the picture again: the same pixels on every machine."""
+    from ..gen.input_file import read_file
     from ..models.lic.codec import Codec
     from ..models.lic.container import MOST_BYTES
     from ..models.lic.images import write_png
 
     _check_apart(file, image)
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise BitsmithError(f"cannot read '{file}': {error.strerror}; give a file of 'codec encode'") from None
+    data = read_file(file, "a file of 'codec encode'", MOST_BYTES)
     pixels = Codec.load(model).decode(data)
     write_png(image, pixels)
     height, width = pixels.shape[:2]
