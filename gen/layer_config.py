@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, StrictBool, StrictInt, ValidationInfo, field_validator
 
-from ..sim.errors import BitsmithError
 from ..sim.fixed import Fixed, Overflow, Rounding
 from ..sim.root import Form
+from .config_values import Count, Section, check_type, unused
 from .suggest import choose, suggest
 
-_ROLES = ("result", "weight", "bias", "accum", "scale", "default", "table", "maximum", "depthwise", "pointwise",
-          "depthwise_result", "depthwise_accum", "pointwise_accum", "exp_table", "inv_table", "inv_inp", "param",
-          "slope", "shift", "recurrent_weight", "recurrent_bias",
-          "gate_input", "gate", "reset_product", "candidate_input", "candidate", "state", "cell",
-          "beta", "gamma", "gain", "square")  # fmt: skip
-"""hls4ml's kinds, and from ``gate_input`` on Bitsmith's, for what is rounded inside of recurrent layers and of a GDN.
-
-Bitsmith rounds results, weights, biases and scales to them; accumulators are exact whatever ``accum`` says, slopes are
-exact float32, tables follow from the result's type and ``Bitsmith: table_bits``."""
+_INNER_KINDS = ("gate_input", "gate", "reset_product", "candidate_input", "candidate", "state", "cell")
+_GDN_KINDS = ("beta", "gamma", "gain", "square")
+UNUSED_KINDS = {
+    "accum": "sums are exact",
+    "depthwise_accum": "sums are exact",
+    "pointwise_accum": "sums are exact",
+    "maximum": "nothing is rounded that no type is given for",
+    "exp_table": "softmax's tables follow from its types and `Bitsmith: table_bits`",
+    "inv_table": "softmax's tables follow from its types and `Bitsmith: table_bits`",
+    "inv_inp": "softmax's tables follow from its types and `Bitsmith: table_bits`",
+    "param": "slopes are exact",
+    "slope": "slopes are exact",
+    "shift": "slopes are exact",
+}
+"""hls4ml's kinds of ``Precision`` that are accepted and change nothing, and why."""
+KINDS = ("result", "weight", "bias", "scale", "default", "table", "depthwise", "pointwise", "depthwise_result",
+         "recurrent_weight", "recurrent_bias", *_INNER_KINDS, *_GDN_KINDS, *UNUSED_KINDS)  # fmt: skip
+"""hls4ml's kinds, and Bitsmith's, for what is rounded inside of recurrent layers and of a GDN."""
+_RECURRENT = ("GRU", "LSTM", "RNN", "Bidirectional")
+_WEIGHTED = ("Conv", "Dense", "TimeDistributed", *_RECURRENT)
+FITTING = {
+    "weight": _WEIGHTED,
+    "bias": (*_WEIGHTED, "BatchNorm"),
+    "scale": ("BatchNorm",),
+    "depthwise": ("Depthwise", "Separable"),
+    **dict.fromkeys(("pointwise", "depthwise_result", "depthwise_accum", "pointwise_accum"), ("Separable",)),
+    **dict.fromkeys(("recurrent_weight", "recurrent_bias", *_INNER_KINDS), _RECURRENT),
+    **dict.fromkeys(_GDN_KINDS, ("GDN",)),
+    "RecurrentReuseFactor": _RECURRENT,
+    "Static": _RECURRENT,
+    "DepthwiseReuseFactor": ("Separable",),
+    "PointwiseReuseFactor": ("Separable",),
+    "Bitsmith": ("GDN",),
+}
+"""Kinds of ``Precision`` and keys that only some layers have: what such a class has in its name."""
 _STAND_IN = {"depthwise": "weight", "pointwise": "weight", "recurrent_weight": "weight", "recurrent_bias": "bias"}
 """The kind that counts where the first is not given, before the default."""
 _AUTO = "auto"
+TABLES = "tables follow from their types and `Bitsmith: table_bits`"
 GDN_CLASSES = ("GDN", "FixedGDN", "tensorflow_compression>GDN")
 
 
@@ -34,35 +61,23 @@ class Precision(NamedTuple):
     overflow: Overflow = Overflow.WRAP
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
-
-
 def _check_precision(value: Any) -> Any:
     """Every type in a Precision must parse; ``auto`` means that Bitsmith derives it."""
     for role, text in value.items() if isinstance(value, dict) else [("default", value)]:
-        if role not in _ROLES:
-            raise ValueError(f"unknown kind '{role}'{suggest(role, _ROLES)}")
+        if role not in KINDS:
+            raise ValueError(f"unknown kind '{role}'{suggest(role, KINDS)}")
         if text != _AUTO:
             check_type(text)
     return value
-
-
-def check_type(text: str) -> None:
-    """ValueError, as pydantic wants it, for text that is no type."""
-    try:
-        Fixed.parse(text)
-    except BitsmithError as error:
-        raise ValueError(str(error)) from None
 
 
 class GDNConfig(Section):
     """How a GDN finds its gain: ``Bitsmith`` in the section of a layer, of the class GDN, or of the model."""
 
     form: Form | None = None
-    segments: int | None = Field(default=None, ge=1)
-    width: int | None = Field(default=None, ge=1)
-    newton: bool | None = None
+    segments: Count | None = None
+    width: Count | None = None
+    newton: StrictBool | None = None
 
     @field_validator("form", mode="before")
     @classmethod
@@ -70,31 +85,41 @@ class GDNConfig(Section):
         return None if value is None else choose("form", value, {form.value: form.value for form in Form})
 
 
+SINGLE = {
+    "parallelization_factor": (1, "Bitsmith.pixels_per_cycle says how many pixels come at once"),
+    "conv_implementation": ("LineBuffer", "every window has a line buffer"),
+    "bram_factor": (1_000_000_000, "weights stay inside of the hardware"),
+    "skip": (False, "'Bitsmith: {output: argmax}' leaves a softmax out"),
+    "implementation": ("stable", "softmax subtracts the largest; 'Bitsmith: {output: argmax}' makes a decision"),
+    "static": (True, "a recurrent layer is one cell that takes a step after the other"),
+}
+"""Keys of hls4ml's with one value that is true here anyway, and why there is no other."""
+
+
 class LayerConfig(Section):
     """Settings of one layer, of one class of layers, or (``Model``) of all."""
 
     precision: str | dict[str, str] | None = Field(default=None, alias="Precision")
-    reuse_factor: int | None = Field(default=None, alias="ReuseFactor", ge=1)
+    reuse_factor: Count | None = Field(default=None, alias="ReuseFactor")
+    recurrent_reuse_factor: Count | None = Field(default=None, alias="RecurrentReuseFactor")
+    depthwise_reuse_factor: Count | None = Field(default=None, alias="DepthwiseReuseFactor")
+    pointwise_reuse_factor: Count | None = Field(default=None, alias="PointwiseReuseFactor")
     strategy: str | None = Field(default=None, alias="Strategy")
-    trace_output: bool = Field(default=False, alias="TraceOutput")
-    trace: bool = Field(default=False, alias="Trace")
-    table_size: int | None = Field(default=None, alias="TableSize", ge=2)
-    parallelization_factor: int | None = Field(default=None, alias="ParallelizationFactor", ge=1)
-    conv_implementation: str | None = Field(default=None, alias="ConvImplementation")
-    bram_factor: int | None = Field(default=None, alias="BramFactor", ge=0)
-    skip: Literal[False] = Field(default=False, alias="Skip")
-    algorithm: str | None = Field(default=None, alias="Algorithm")
-    implementation: str | None = Field(default=None, alias="Implementation")
-    depthwise_reuse_factor: int | None = Field(default=None, alias="DepthwiseReuseFactor", ge=1)
-    pointwise_reuse_factor: int | None = Field(default=None, alias="PointwiseReuseFactor", ge=1)
-    recurrent_reuse_factor: int | None = Field(default=None, alias="RecurrentReuseFactor", ge=1)
-    bit_exact: bool | None = Field(default=None, alias="BitExact")
     pipeline_style: str | None = Field(default=None, alias="PipelineStyle")
-    pipeline_interval: int | None = Field(default=None, alias="PipelineInterval")
-    channels_last_conversion: str | None = Field(default=None, alias="ChannelsLastConversion")
-    transpose_outputs: bool | None = Field(default=None, alias="TransposeOutputs")
-    table_range_power_2: int | None = Field(default=None, alias="TableRangePower2")
-
+    pipeline_interval: Count | None = Field(default=None, alias="PipelineInterval")
+    trace: StrictBool | None = unused(None, "Trace", "every layer can be traced")
+    trace_output: StrictBool | None = unused(None, "TraceOutput", "every layer can be traced")
+    table_size: Count | None = unused(None, "TableSize", TABLES)
+    table_range_power_2: StrictInt | None = unused(None, "TableRangePower2", TABLES)
+    bit_exact: StrictBool | None = unused(None, "BitExact", "what is built is always exact")
+    channels_last_conversion: str | None = unused(None, "ChannelsLastConversion", "for PyTorch's models")
+    transpose_outputs: StrictBool | None = unused(None, "TransposeOutputs", "for PyTorch's models")
+    parallelization_factor: Any = Field(default=None, alias="ParallelizationFactor")
+    conv_implementation: Any = Field(default=None, alias="ConvImplementation")
+    bram_factor: Any = Field(default=None, alias="BramFactor")
+    skip: Any = Field(default=None, alias="Skip")
+    implementation: Any = Field(default=None, alias="Implementation")
+    static: Any = Field(default=None, alias="Static")
     bitsmith: GDNConfig | None = Field(default=None, alias="Bitsmith")
 
     _types = field_validator("precision", mode="after")(_check_precision)
@@ -103,6 +128,21 @@ class LayerConfig(Section):
     @classmethod
     def _strategy(cls, value: Any) -> Any:
         return None if value is None else choose("Strategy", value, STRATEGIES)
+
+    @field_validator("pipeline_style", mode="before")
+    @classmethod
+    def _style(cls, value: Any) -> Any:
+        return (
+            None if value is None else choose("PipelineStyle", value, {n: n for n in ("auto", "dataflow", "pipeline")})
+        )
+
+    @field_validator(*SINGLE, mode="after")
+    @classmethod
+    def _single(cls, value: Any, info: ValidationInfo) -> Any:
+        right, reason = SINGLE[str(info.field_name)]
+        if value is not None and (type(value) is not type(right) or str(value).lower() != str(right).lower()):
+            raise ValueError(f"only {right} is supported: {reason}; leave it out")
+        return value
 
     def lookup(self, role: str) -> Precision | None:
         """The precision for a role: its own, else the default; None where there is none or it is ``auto``."""

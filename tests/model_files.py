@@ -10,26 +10,63 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike
 
-Layers = list[tuple[str, dict[str, Any], dict[str, ArrayLike]]]
+Layer = tuple[str, dict[str, Any], dict[str, ArrayLike]]
 """Class name, config, weights by name."""
+Layers = list[Layer]
 
 BITS4 = {"class_name": "quantized_bits", "config": {"bits": 4, "integer": 0, "alpha": 1}}
 
 
-def input_layer(*shape: int, name: str = "pixels") -> tuple[str, dict[str, Any], dict[str, ArrayLike]]:
+def input_layer(*shape: int, name: str = "pixels") -> Layer:
     return "InputLayer", {"name": name, "batch_input_shape": [None, *shape]}, {}
 
 
-def quantize(name: str = "quantize") -> tuple[str, dict[str, Any], dict[str, ArrayLike]]:
+def quantize(name: str = "quantize") -> Layer:
     return "QActivation", {"name": name, "activation": "quantized_relu(4,0)"}, {}
 
 
-def dense(
-    name: str = "dense", inputs: int = 3, units: int = 2, **changes: Any
-) -> tuple[str, dict[str, Any], dict[str, ArrayLike]]:
+def dense(name: str = "dense", inputs: int = 3, units: int = 2, **changes: Any) -> Layer:
     config = {"name": name, "units": units, "kernel_quantizer": BITS4, "bias_quantizer": BITS4, "use_bias": True}
     kernel = np.linspace(-0.9, 0.8, inputs * units).reshape(inputs, units)
     return "QDense", config | changes, {"kernel": kernel, "bias": np.linspace(0.1, 0.4, units)}
+
+
+def conv2d(name: str = "conv", inputs: int = 1, filters: int = 4) -> Layer:
+    """A 3x3 QConv2D without padding."""
+    config = {"name": name, "filters": filters, "kernel_size": [3, 3], "strides": [1, 1], "padding": "valid"}
+    config |= {"kernel_quantizer": BITS4, "bias_quantizer": BITS4, "use_bias": True, "dilation_rate": [1, 1]}
+    kernel = np.linspace(-0.9, 0.8, 9 * inputs * filters).reshape(3, 3, inputs, filters)
+    return "QConv2D", config, {"kernel": kernel, "bias": np.linspace(0.1, 0.4, filters)}
+
+
+def separable(name: str = "separable", inputs: int = 4, filters: int = 2, quantizer: Any = BITS4) -> Layer:
+    """A 3x3 QSeparableConv2D; without a quantizer a SeparableConv2D."""
+    config = {"name": name, "filters": filters, "kernel_size": [3, 3], "strides": [1, 1], "padding": "valid"}
+    if quantizer is not None:
+        config |= {f"{part}_quantizer": quantizer for part in ("depthwise", "pointwise", "bias")}
+    kernels = {"depthwise_kernel": (3, 3, inputs, 1), "pointwise_kernel": (1, 1, inputs, filters)}
+    values = {key: np.linspace(-0.9, 0.8, int(np.prod(shape))).reshape(shape) for key, shape in kernels.items()}
+    return f"{'Q' if quantizer else ''}SeparableConv2D", config, {**values, "bias": np.zeros(filters)}
+
+
+def gru(name: str = "gru", inputs: int = 3, units: int = 4, reset_after: bool = True) -> Layer:
+    """A plain GRU; a configuration gives it types."""
+    bias = (2, 3 * units) if reset_after else (3 * units,)
+    return "GRU", {"name": name, "units": units, "reset_after": reset_after}, _recurrent(3, inputs, units, bias)
+
+
+def lstm(name: str = "lstm", inputs: int = 3, units: int = 4) -> Layer:
+    """A plain LSTM; a configuration gives it types."""
+    return "LSTM", {"name": name, "units": units}, _recurrent(4, inputs, units, (4 * units,))
+
+
+def _recurrent(gates: int, inputs: int, units: int, bias: tuple[int, ...]) -> dict[str, ArrayLike]:
+    shapes = {"kernel": (inputs, gates * units), "recurrent_kernel": (units, gates * units), "bias": bias}
+    return {key: np.linspace(-0.5, 0.5, int(np.prod(shape))).reshape(shape) for key, shape in shapes.items()}
+
+
+def flatten(name: str = "flatten") -> Layer:
+    return "Flatten", {"name": name}, {}
 
 
 def model_json(layers: Layers, name: str = "network") -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bitsmith.gen.config import Config, load_config, parse_config
+from bitsmith.gen.config_fit import check_layers
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding
 
@@ -96,7 +97,7 @@ BAD: list[tuple[Any, str]] = [
     ({"HLSConfig": {"Model": {"Precision": {"results": "fixed<8,2>"}}}}, "did you mean 'result'?"),
     ({"HLSConfig": {"Model": {"ReuseFactor": 0}}}, "greater than or equal to 1"),
     ({"HLSConfig": {"Model": {"Strategy": "latancy"}}}, "did you mean 'latency'?"),
-    ({"ClockPeriod": -5}, "ClockPeriod: Input should be greater than 0"),
+    ({"ClockPeriod": -5}, "ClockPeriod: Input should be greater than or equal to 0.001"),
     ({"ClockPeriod": "fast"}, "ClockPeriod"),
     ({"Backend": "Quartus"}, "Backend: 'Quartus' is not supported"),
     ({"IOType": "io_serial"}, "IOType"),
@@ -124,20 +125,20 @@ def test_wrong_values_are_one_line_with_a_cure(data: Any, message: str) -> None:
 def test_layers_that_the_model_lacks(section: str, name: str, message: str) -> None:
     config = parse_config({"HLSConfig": {section: {name: {}}}})
     with pytest.raises(BitsmithError, match="HLSConfig") as error:
-        config.check_layers(["conv1", "pool1"], ["QConv2D", "MaxPooling2D"])
+        check_layers(config, ["conv1", "pool1"], ["QConv2D", "MaxPooling2D"])
     assert message in str(error.value)
 
 
 def test_layers_that_the_model_has() -> None:
     names: dict[str, Any] = {"conv1": {}, "conv1_relu": {}, "conv1_quantized_relu": {}}
     config = parse_config({"HLSConfig": {"LayerName": names, "LayerType": {"QConv2D": {}}}})
-    config.check_layers(["conv1"], ["QConv2D"])
+    check_layers(config, ["conv1"], ["QConv2D"])
 
 
 def test_an_input_that_the_model_lacks() -> None:
     config = parse_config({"Bitsmith": {"input": {"pixel": "ufixed<8,0>"}}})
     with pytest.raises(BitsmithError, match="did you mean 'pixels'"):
-        config.check_layers(["pixels"], ["InputLayer"], ["pixels"])
+        check_layers(config, ["pixels"], ["InputLayer"], ["pixels"])
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_an_input_that_the_model_lacks() -> None:
         ("a: [1, 2", "is no YAML"),
         ("a: b: c", "is no YAML"),
         ("!!python/object/apply:os.system ['true']", "is no YAML"),
-        ("a: &x [*x]", "unknown key"),
+        ("a: &x [*x]", "refers to itself"),
         ("[" * 3000, "is no YAML"),
     ],
 )
@@ -159,13 +160,13 @@ def test_files_that_are_no_configuration(tmp_path: Path, text: str, message: str
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(BitsmithError, match="cannot be read"):
+    with pytest.raises(BitsmithError, match=r"cannot read .*: no such file; give a YAML file"):
         load_config(tmp_path / "absent.yaml")
-    with pytest.raises(BitsmithError, match="cannot be read"):
+    with pytest.raises(BitsmithError, match=r"cannot read .*: it is a folder; give a YAML file"):
         load_config(tmp_path)
     big = tmp_path / "big.yaml"
     big.write_text("# " + "x" * (1 << 20))
-    with pytest.raises(BitsmithError, match="at most"):
+    with pytest.raises(BitsmithError, match="more than 1,048,576"):
         load_config(big)
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(BitsmithError, match="is no YAML"):

@@ -127,7 +127,7 @@ def window(x: Spec, y: Spec, size: Pair, strides: Pair, padding: Padding, dilati
     """What window.hpp reads."""
     height, width, channels = x.shape
     (top, bottom), (left, right) = padding
-    return sizes(
+    values = sizes(
         height=height,
         width=width,
         channels=channels,
@@ -143,6 +143,7 @@ def window(x: Spec, y: Spec, size: Pair, strides: Pair, padding: Padding, dilati
         left=left,
         right=right,
     )
+    return [*values, "static const unsigned reuse_factor = $reuse_factor;"]
 
 
 def convolution(op: Any, x: Spec, y: Spec) -> Core:
@@ -160,7 +161,6 @@ def conv2d_transpose(op: Conv2DTranspose, x: Spec, y: Spec) -> Core:
         typedef("y_t", cpp(y.type)),
         *window(x, y, (op.kernel.shape[0], op.kernel.shape[1]), op.strides, op.crop, op.dilation),
         *sizes(out_height=y.shape[0], out_width=y.shape[1]),
-        "static const unsigned reuse_factor = $reuse_factor;",
     ]
     weights = {"weight": (op.kernel, op.kernel_type), "bias": (op.bias, op.bias_type)}
     return Core("conv2d_transpose", lines, ["conv2d_transpose.hpp", "pixels.hpp"], weights)

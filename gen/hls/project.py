@@ -47,7 +47,7 @@ def make_model(graph: Graph, config: Config, plan: Plan, layers: LayerList, top:
     """hls4ml's ModelGraph with every type as given."""
     from hls4ml.model.graph import ModelGraph
 
-    settings = _settings(config, plan, layers, top, folder)
+    settings = _settings(graph, config, plan, layers, top, folder)
     outputs = [layers.names[name] for name in graph.outputs]
     model = ModelGraph.from_layer_list(settings, layers.layers, list(layers.inputs), outputs)
     model.config.trace_output = True
@@ -56,10 +56,23 @@ def make_model(graph: Graph, config: Config, plan: Plan, layers: LayerList, top:
     return model
 
 
-def _settings(config: Config, plan: Plan, layers: LayerList, top: str, folder: Path) -> dict[str, Any]:
-    known = {node.name for node in plan.graph.nodes}
+def _pipeline(graph: Graph, config: Config) -> dict[str, Any]:
+    """hls4ml's keys for how its layers follow one another; BitsmithError where they cannot follow so."""
+    style, interval = config.hls.model.pipeline_style, config.hls.model.pipeline_interval
+    where = "HLSConfig.Model.Pipeline"
+    if style == "pipeline" and (config.io_type == "io_stream" or recurrent(graph)):
+        why = "needs IOType io_parallel" if config.io_type == "io_stream" else "would unroll a recurrent layer's steps"
+        raise BitsmithError(f"{where}Style: pipeline {why}; leave it out")
+    if interval is not None and style != "pipeline":
+        raise BitsmithError(f"{where}Interval is for 'PipelineStyle: pipeline'; add that, or remove the interval")
+    return {"PipelineStyle": style or "auto"} | ({} if interval is None else {"PipelineInterval": interval})
+
+
+def _settings(graph: Graph, config: Config, plan: Plan, layers: LayerList, top: str, folder: Path) -> dict[str, Any]:
+    known = {node.name for node in graph.nodes}
     nodes = {named: ours for ours, named in layers.names.items() if ours in known}
-    uncertainty = config.clock_uncertainty or ("27%" if config.backend == "Vitis" else "12.5%")
+    usual = "27%" if config.backend == "Vitis" else "12.5%"
+    uncertainty = usual if config.clock_uncertainty is None else config.clock_uncertainty
     return {
         "OutputDir": str(folder),
         "ProjectName": top,
@@ -73,7 +86,7 @@ def _settings(config: Config, plan: Plan, layers: LayerList, top: str, folder: P
         "WriterConfig": {"Namespace": None, "WriteWeightsTxt": False, "WriteTar": False, "TBOutputStream": "both"},
         "HLSConfig": {
             "Flows": [flow(config.backend)],
-            "Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1},
+            "Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1, **_pipeline(graph, config)},
             "LayerName": {name: _layer(plan, layers, name, nodes.get(name)) for name in layers.precisions},
         },
     }
@@ -81,7 +94,7 @@ def _settings(config: Config, plan: Plan, layers: LayerList, top: str, folder: P
 
 def _plain(key: str, text: str) -> str:
     """Text that may stand in a Tcl script as it is."""
-    if not text or set(text) & _FORBIDDEN:
+    if not text.isprintable() or not text or set(text) & _FORBIDDEN:
         raise BitsmithError(f"{key}: '{text}' holds a character that Tcl would interpret; leave it out")
     return text
 

@@ -72,7 +72,8 @@ def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, f
     """Any ``activation=``: None, a function's name, a quantizer as text or dictionary. ``fused`` behind a layer's
     exact result."""
     if activation is None or value_of(activation) == "linear":
-        to = build.result(layer)
+        x = _own_result(build, layer, x, "linear") if fused else x
+        to = build.result(layer, inner="linear" if fused else "")
         return x if to is None else build.round(layer, x, to, "round" if fused else "")
     if is_quantizer(activation):
         q = parse_quantizer(activation, f"'{layer.name}' (activation)")
@@ -86,15 +87,21 @@ def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, f
     name, keras3 = str(value_of(activation)), is_keras3(layer)
     name = name.lower() if name.lower() in _FUNCTIONS else name
     suffix = name if fused else ""
-    if fused and (own := build.config.precision(layer.name, layer.class_name, "result", False)) is not None:
-        inner = build.config.hls.layer_name.get(f"{layer.name}_{name}")
-        if inner is not None and inner.lookup("result") is not None:
-            x = build.round(layer, x, own, "round")
+    x = _own_result(build, layer, x, name) if fused else x
     if name == "softmax":
         return softmax(build, layer, x, suffix)
     if name == "round":
         return rounded(build, layer, x, suffix)
     return emit(build, layer, x, curve(name, layer, keras3), suffix)
+
+
+def _own_result(build: Builder, layer: Layer, x: Tensor, name: str) -> Tensor:
+    """What goes into the function inside of a layer: rounded to the layer's result where both have a type."""
+    own = build.config.precision(layer.name, layer.class_name, "result", False)
+    inner = build.config.hls.layer_name.get(f"{layer.name}_{name}")
+    if own is None or inner is None or inner.lookup("result") is None:
+        return x
+    return build.round(layer, x, own, "round")
 
 
 def quantized(build: Builder, layer: Layer, x: Tensor, q: Quantizer, fused: bool) -> Tensor:

@@ -115,8 +115,8 @@ def _choices(config: Config, layer: Layer, a: Attributes, inverse: bool) -> Choi
         "width": a.integer("width"),
         "newton": a.flag("newton", False),
     }
-    named = config.hls.layer_name.get(layer.name)
-    for name, value in (named.gdn() if named is not None else {}).items():
+    named = [item for section in config.own(layer.name, layer.class_name) for item in section.gdn().items()]
+    for name, value in named:
         if value != own[name]:
             model = form.value if name == "form" else own[name]
             raise BitsmithError(
@@ -137,9 +137,8 @@ def _types(build: Builder, layer: Layer, own: dict[str, Precision] | None) -> di
     if own is None:
         given = {role: config.given(layer.name, layer.class_name, role) for role in ROLES}
         return {role: precision for role, precision in given.items() if precision is not None}
-    section = config.hls.layer_name.get(layer.name)
     for role, key in {**dict(zip(ROLES, ROLES)), "result": "output"}.items():
-        named = section.lookup(role) if section is not None and section.explicit(role) else None
+        named = config.named(layer.name, layer.class_name, role)
         if role == "result" and key not in own:
             continue  # what is exact may be rounded behind it
         if named is not None and (key not in own or own[key].type != named.type):

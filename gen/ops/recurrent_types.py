@@ -54,8 +54,7 @@ class Types:
         """A role's own type; BitsmithError where model and configuration contradict each other."""
         if self.own is None:
             return self.build.config.given(self.layer.name, self.layer.class_name, role)
-        own, section = self.own.get(role), self.build.config.hls.layer_name.get(self.layer.name)
-        named = section.lookup(role) if section is not None and section.explicit(role) else None
+        own, named = self.own.get(role), self.build.config.named(self.layer.name, self.layer.class_name, role)
         if named is not None and (own is None or own.type != named.type):
             raise self.contradiction(role, "an exact tensor" if own is None else str(own.type))
         return own

@@ -47,8 +47,7 @@ def fold_batch_norm(network: Network, config: Config) -> Network:
 
 
 def _foldable(layer: Layer, norm: Layer, network: Network, config: Config) -> bool:
-    section = config.hls.layer_name.get(norm.name)
-    if section is not None and section.explicit("scale") and section.lookup("scale") is not None:
+    if config.named(norm.name, norm.class_name, "scale") is not None:
         return False
     if layer.class_name not in _PLAIN or layer.folded or layer.config.get("activation") not in (None, "linear"):
         return False

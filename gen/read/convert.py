@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from ...sim.errors import BitsmithError
 from ...sim.ops import Activation, Kind
 from ..config import Config
+from ..config_fit import check_layers
 from ..ir import Graph
 from ..ops import CONVERTERS
 from ..ops.argmax import append_argmax
@@ -18,7 +19,7 @@ from ..suggest import suggest
 from .attributes import Attributes
 from .build import Builder, Tensor
 from .classes import whose
-from .inputs import convert_input
+from .inputs import check_image, convert_input
 from .network import BIDIRECTIONAL, STATES, Layer, Network
 
 _SEVERAL = ("Add", "Concatenate", *STATES, *BIDIRECTIONAL)
@@ -29,8 +30,9 @@ def convert(network: Network, config: Config) -> Graph:
     """The checked graph of a network; BitsmithError for what is not supported, which names the model and the layer."""
     inputs = [layer.name for layer in network.layers if layer.class_name == "InputLayer"]
     names = [layer.name for layer in network.layers]
-    config.check_layers(names, [layer.class_name for layer in network.layers], inputs)
+    check_layers(config, names, [layer.class_name for layer in network.layers], inputs)
     with naming(network):
+        check_image(network, config.bitsmith.image)
         return _convert(network, config)
 
 

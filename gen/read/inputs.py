@@ -9,7 +9,7 @@ from ..quantize_activation import plain_type
 from ..quantizers import is_quantizer, parse_quantizer
 from .attributes import LARGEST
 from .build import Builder, Tensor
-from .network import Layer
+from .network import Layer, Network
 
 
 def convert_input(build: Builder, layer: Layer) -> Tensor:
@@ -47,6 +47,13 @@ def input_shape(layer: Layer, image: tuple[int, int] | None) -> Shape:
             f"'{layer.name}': an input of shape {shape} has more than {LARGEST} values; use a smaller one"
         )
     return shape
+
+
+def check_image(network: Network, image: tuple[int, int] | None) -> None:
+    """BitsmithError for a configured ``image`` where no input is one."""
+    inputs = [layer for layer in network.layers if layer.class_name == "InputLayer"]
+    if image is not None and all(len(input_shape(layer, image)) != 3 for layer in inputs):
+        raise BitsmithError("Bitsmith.image: the model has no input of height, width and channels; remove it")
 
 
 def input_type(build: Builder, layer: Layer) -> Fixed:

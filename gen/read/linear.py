@@ -55,8 +55,7 @@ def _as_trained(q: Quantizer) -> Quantizer:
 
 def _check_configured(build: Builder, layer: Layer, grid: WeightGrid, role: str, where: str) -> None:
     """An explicit Precision for quantized weights must hold them exactly; it changes nothing."""
-    section = build.config.hls.layer_name.get(layer.name)
-    precision = section.lookup(role) if section is not None and section.explicit(role) else None
+    precision = build.config.named(layer.name, layer.class_name, role)
     if precision is None or grid.scale is not None:
         return
     shift = precision.type.fraction - grid.type.fraction

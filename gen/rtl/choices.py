@@ -22,6 +22,8 @@ def plan_for(graph: Graph, config: Config) -> Plan:
     """The plan that the configuration asks for; BitsmithError where a layer or a target cannot be reached."""
     choices = _choices(graph, config)
     if not recurrent(graph):
+        if config.bitsmith.interleaved_sequences is not None:
+            raise BitsmithError("Bitsmith.interleaved_sequences: the model has no recurrent layer; remove it")
         return _within_targets(partial(_plan, graph, 0, config, choices), config)
     sequences = config.bitsmith.interleaved_sequences or keeping_busy(graph, config)
     return _within_targets(partial(_plan, graph, sequences, config, choices), config)

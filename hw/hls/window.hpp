@@ -7,7 +7,7 @@
 namespace bitsmith {
 
 // What a CONFIG says of a window: x_t, y_t, height, width, channels, outputs, window_height, window_width,
-// stride_height, stride_width, dilation_height, dilation_width, top, bottom, left, right.
+// stride_height, stride_width, dilation_height, dilation_width, top, bottom, left, right, reuse_factor (cycles for a place).
 template <class CONFIG>
 struct Window {
     static const unsigned reach_height = (CONFIG::window_height - 1) * CONFIG::dilation_height + 1;
@@ -49,7 +49,7 @@ Rows:
     for (unsigned r = 0; r < window_t::padded_height; r++) {
     Columns:
         for (unsigned c = 0; c < window_t::padded_width; c++) {
-#pragma HLS PIPELINE
+#pragma HLS PIPELINE II = CONFIG::reuse_factor
             typename CONFIG::x_t pixel[CONFIG::channels];
 #pragma HLS ARRAY_PARTITION variable = pixel complete
             const bool image = r + 1 > CONFIG::top && r < CONFIG::top + CONFIG::height && c + 1 > CONFIG::left &&
