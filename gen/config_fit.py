@@ -47,7 +47,7 @@ def _check_settings(config: Config, classes: dict[str, str]) -> None:
         for path, what in _settings(section):
             parts = FITTING.get(what)
             if parts is not None and not any(part in class_name for part in parts for class_name in found):
-                lacking = f"'{found[0]}'" if len(found) == 1 else "any layer of this model"
+                lacking = found[0] if len(found) == 1 else "any layer of this model"
                 raise BitsmithError(
                     f"HLSConfig.{where}.{path} is for {' and '.join(parts)}, not for {lacking}; remove it"
                 )
