@@ -6,14 +6,14 @@ They share nothing: each has inputs, layers and an output of its own, named afte
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bitsmith.gen.config import Config, parse_config
+from bitsmith.gen.config import parse_config
 from bitsmith.gen.hls import HlsModel, emit
 from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.names import safe_name
@@ -129,11 +129,14 @@ class Hardware:
 
     @cached_property
     def hls_model(self) -> HlsModel:
-        """The compiled C simulation of all cases."""
-        config = self._settings((1, None, 0))
+        """The compiled C simulation of all cases, each with what the plan of its group's Verilog decided."""
+        groups = dict.fromkeys(case.group for case in self.cases.values())
+        plans = [self._plan(group) for group in groups]
+        decided = {name: choice for plan in plans for name, choice in plan.decided.items()}
         named = {self.output(name): raw for name, raw in self.expected.items()}
         vectors.save(self.folder / "vectors", self.batch, named)
-        emit(self.whole, config, self.folder, self.folder / "vectors")
+        whole = replace(plans[0], decided=decided)
+        emit(self.whole, parse_config({}), self.folder, self.folder / "vectors", whole)
         return HlsModel(self.folder, "-O0")
 
     def hls(self, threshold: int | None = None) -> dict[str, IntArray]:
@@ -168,16 +171,16 @@ class Hardware:
     def _top(self, group: Group) -> tuple[Simulation, dict[str, tuple[int, ...]]]:
         if group not in self._tops:
             folder = self.folder / f"top_{len(self._tops)}"
-            plan = plan_for(self.graph_of(group), self._settings(group))
+            plan = self._plan(group)
             schedule = emit_plan(plan, folder / "rtl")
             simulation = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim", "-O0")
             ends = {output: schedule.ends_by_output[stage] for output, stage in plan.outputs.items()}
             self._tops[group] = simulation, ends
         return self._tops[group]
 
-    def _settings(self, group: Group) -> Config:
+    def _plan(self, group: Group) -> Plan:
         layers = {self.graphs[name].name: dict(case.layer) for name, case in self.cases.items()}
-        return parse_config(_config(group, layers))
+        return plan_for(self.graph_of(group), parse_config(_config(group, layers)))
 
 
 def _config(group: Group, layers: dict[str, dict[str, Any]]) -> dict[str, Any]:

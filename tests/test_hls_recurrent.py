@@ -95,7 +95,7 @@ def test_networks_equal_the_reference(io_type: str, backend: str, tmp_path: Path
 
 def single(op: Recurrent, steps: int = STEPS) -> Graph:
     inputs = tuple((f"x{k}", spec) for k, spec in enumerate(specs(op, steps)))
-    return Graph("single", inputs, (Node("cell", op, tuple(name for name, _ in inputs), "cell"),), ("cell",))
+    return Graph("single", inputs, (Node("unit", op, tuple(name for name, _ in inputs), "unit"),), ("unit",))
 
 
 def test_every_tensor_inside_is_delivered(tmp_path: Path, need: Need) -> None:
@@ -118,7 +118,7 @@ def test_what_a_double_cannot_hold_is_not_delivered(tmp_path: Path, need: Need) 
     inputs = project(single(op), tmp_path)
     model = HlsModel(tmp_path, "-O0")
     traced = model.trace_raw(*inputs)
-    assert {f"cell.{name}" for name in op.internals()} - set(traced) == {"cell.reset_product"}
+    assert {f"unit.{name}" for name in op.internals()} - set(traced) == {"unit.reset_product"}
     assert_array_equal(model.predict_raw(*inputs)[0], op.compute(*inputs))
 
 
@@ -166,7 +166,7 @@ def test_the_reuse_factor_reaches_the_core(tmp_path: Path, need: Need) -> None:
     """One of hls4ml's settings: the interval of a step, and how many multipliers the products may have."""
     need("g++")
     graph = single(gru())
-    inputs = project(graph, tmp_path, HLSConfig={"LayerName": {"cell": {"ReuseFactor": 9}}})
+    inputs = project(graph, tmp_path, HLSConfig={"LayerName": {"unit": {"Strategy": "Resource", "ReuseFactor": 9}}})
     text = (tmp_path / "hls" / "firmware" / "parameters.h").read_text()
     assert "static const unsigned reuse_factor = 9;" in text
     assert_array_equal(HlsModel(tmp_path, "-O0").predict_raw(*inputs)[0], graph.nodes[0].op.compute(*inputs))
@@ -178,7 +178,7 @@ def test_the_bench_compares(tmp_path: Path, need: Need) -> None:
     project(single(lstm(initial_type=S8)), tmp_path)
     folder = tmp_path / "hls"
     assert "PASSED" in bench(folder, 0)
-    path = folder / "tb_data" / "output_cell.dat"
+    path = folder / "tb_data" / "output_unit.dat"
     first, _, rest = path.read_text().partition(" ")
     path.write_text(f"{int(first) ^ 1} {rest}")
     assert f"expected {int(first) ^ 1}, got {first}" in bench(folder, 2)

@@ -7,7 +7,7 @@
 namespace bitsmith {
 
 // What a CONFIG says of a window: x_t, y_t, height, width, channels, outputs, window_height, window_width,
-// stride_height, stride_width, dilation_height, dilation_width, top, bottom, left, right, reuse_factor (cycles for a place).
+// stride_height, stride_width, dilation_height, dilation_width, top, bottom, left, right, reuse_factor.
 template <class CONFIG>
 struct Window {
     static const unsigned reach_height = (CONFIG::window_height - 1) * CONFIG::dilation_height + 1;
