@@ -49,7 +49,7 @@ def _check_settings(config: Config, classes: dict[str, str]) -> None:
             if parts is not None and not any(part in class_name for part in parts for class_name in found):
                 lacking = found[0] if len(found) == 1 else "any layer of this model"
                 raise BitsmithError(
-                    f"HLSConfig.{where}.{path} is for {' and '.join(parts)}, not for {lacking}; remove it"
+                    f"HLSConfig.{where}.{path} is for {' or '.join(parts)}, not for {lacking}; remove it"
                 )
 
 

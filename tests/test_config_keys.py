@@ -215,3 +215,29 @@ def test_the_documentation_lists_the_keys_with_one_value() -> None:
     for name, (value, _) in SINGLE.items():
         written = str(value).lower() if isinstance(value, bool) else value
         assert f"`{LayerConfig.model_fields[name].alias}: {written}`" in text
+
+
+HLS4ML: dict[str, Settings] = {
+    "lstm": {
+        "Precision": {"accum": "auto", "bias": "auto", "recurrent_bias": "auto", "recurrent_weight": "auto",
+                      "result": "auto", "table": "fixed<18,8,TRN,WRAP,0>", "weight": "auto"},
+        "RecurrentReuseFactor": 1, "ReuseFactor": 1, "Static": True, "TableSize": 1024, "Trace": False,
+    },
+    "float": {
+        "ConvImplementation": "LineBuffer", "DepthwiseReuseFactor": 1, "PointwiseReuseFactor": 1, "Trace": False,
+        "Precision": {"bias": "auto", "depthwise": "auto", "depthwise_accum": "auto", "depthwise_result": "auto",
+                      "pointwise": "auto", "pointwise_accum": "auto", "result": "auto"},
+    },
+    "vector": {
+        "Precision": {"accum": "auto", "bias": "fixed<4,1,TRN,WRAP,0>", "result": "auto",
+                      "weight": "fixed<4,1,TRN,WRAP,0>"},
+        "Trace": False,
+    },
+}  # fmt: skip
+"""A layer's section as hls4ml 1.3's config_from_keras_model writes it."""
+
+
+@pytest.mark.parametrize("network", HLS4ML)
+def test_what_hls4ml_writes_for_a_layer_works(network: str, tmp_path: Path) -> None:
+    wide = {"BramFactor": 1_000_000_000, "ReuseFactor": 1, "Strategy": "Latency", "TraceOutput": False}
+    read(network, tmp_path, merged(model(**wide), layer(network, **HLS4ML[network])))
