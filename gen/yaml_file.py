@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..sim.errors import BitsmithError
 from .input_file import read_file
 
@@ -17,9 +15,11 @@ MOST_VALUES = 20_000
 
 def load_yaml(path: Path) -> Any:
     """What the file holds; BitsmithError where it is missing, too large, no YAML, or repeats itself without end."""
+    import yaml
+
     text = read_file(path, "a YAML file", MOST_BYTES)
     try:
-        return yaml.load(text.decode("utf-8"), Loader=_Loader)
+        return yaml.load(text.decode("utf-8"), Loader=_loader())
     except BitsmithError as error:
         raise BitsmithError(f"{path}: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -29,35 +29,36 @@ def load_yaml(path: Path) -> Any:
         raise BitsmithError(f"{path} is no YAML{at} ({line}); check its indentation") from None
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads hls4ml's own tags (``KerasModel: !keras_model …``) as plain text. A class of our own: nobody else does."""
+def _loader() -> Any:
+    """PyYAML's safe loader, bounded, which reads hls4ml's own tags (``KerasModel: !keras_model …``) as plain text."""
+    import yaml
 
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self.composed = 0
+    class Loader(yaml.SafeLoader):
+        """A class of its own, so that no other user of PyYAML sees the tags."""
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        self.composed += 1
-        _check(self.composed)
-        return super().compose_node(parent, index)
+        composed = 0
 
-    def get_single_node(self) -> Any:
-        node = super().get_single_node()
-        if node is not None:
-            _check(_size(node, {}))
-        return node
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.composed += 1
+            _check(self.composed)
+            return super().compose_node(parent, index)
 
+        def get_single_node(self) -> Any:
+            node = super().get_single_node()
+            if node is not None:
+                _check(_size(node, {}))
+            return node
 
-def _text(loader: Any, suffix: str, node: Any) -> str | None:
-    return str(node.value) if isinstance(node, yaml.ScalarNode) else None
+    def text(loader: Any, suffix: str, node: Any) -> str | None:
+        return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
-
-_Loader.add_multi_constructor("!", _text)
+    Loader.add_multi_constructor("!", text)
+    return Loader
 
 
 def _size(node: Any, known: dict[Any, int]) -> int:
     """How many values a node has with its aliases written out; BitsmithError where one stands within itself."""
-    if isinstance(node, yaml.ScalarNode):
+    if isinstance(node.value, str):
         return 1
     if node in known:
         if not known[node]:
@@ -65,7 +66,7 @@ def _size(node: Any, known: dict[Any, int]) -> int:
             raise BitsmithError(f"the value in line {line} refers to itself; write it without anchors")
         return known[node]
     known[node] = 0  # not finished
-    children = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+    children = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
     known[node] = 1 + sum(_size(child, known) for child in children)
     return known[node]
 

@@ -220,7 +220,7 @@ def test_the_documentation_lists_the_keys_with_one_value() -> None:
 HLS4ML: dict[str, Settings] = {
     "lstm": {
         "Precision": {"accum": "auto", "bias": "auto", "recurrent_bias": "auto", "recurrent_weight": "auto",
-                      "result": "auto", "table": "fixed<18,8,TRN,WRAP,0>", "weight": "auto"},
+                      "result": "fixed<8,2>", "table": "fixed<18,8,TRN,WRAP,0>", "weight": "auto"},
         "RecurrentReuseFactor": 1, "ReuseFactor": 1, "Static": True, "TableSize": 1024, "Trace": False,
     },
     "float": {
@@ -234,7 +234,7 @@ HLS4ML: dict[str, Settings] = {
         "Trace": False,
     },
 }  # fmt: skip
-"""A layer's section as hls4ml 1.3's config_from_keras_model writes it."""
+"""A layer's section as hls4ml 1.3's config_from_keras_model writes it; a plain LSTM needs a type for its state."""
 
 
 @pytest.mark.parametrize("network", HLS4ML)

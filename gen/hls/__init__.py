@@ -23,8 +23,10 @@ def emit(graph: Graph, config: Config, out_dir: Path, vectors: Path, plan: Plan 
     given. The same graph, configuration and vectors give the same bytes. BitsmithError for what HLS cannot do exactly.
     """
     from ..rtl.choices import plan_for
+    from .layers import live
     from .project import write
 
+    graph = live(graph)
     write(graph, config, plan or plan_for(graph, config), Path(out_dir) / "hls", Path(vectors))
 
 

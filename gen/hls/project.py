@@ -17,7 +17,7 @@ from ..passes.interleave import recurrent
 from ..rtl.plan import Choice, Plan
 from . import bench
 from .extension import flow
-from .layers import LayerList, layer_list, live
+from .layers import LayerList, layer_list
 from .weights import write_weights
 
 STAMP = "bitsmith"  # hls4ml's own is random
@@ -26,8 +26,7 @@ _FORBIDDEN = frozenset('"\\$[]{};\n\r\t ')
 
 
 def write(graph: Graph, config: Config, plan: Plan, folder: Path, vectors: Path) -> None:
-    """``folder`` with the whole project and ``tb_data`` from ``vectors`` (``input_*.npy``, ``output_*.npy``)."""
-    graph = live(graph)
+    """``folder`` with the whole project of a graph without dead nodes, and ``tb_data`` from ``vectors`` (``.npy``)."""
     layers = layer_list(graph, config.io_type)
     top = top_name(config)
     with redirect_stdout(StringIO()):  # hls4ml prints notes on reuse factors
