@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import secrets
-import shutil
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ..sim.errors import BitsmithError
+from .workplace import flush, remaking, sweep, work_folder
 
 MARK = "bitsmith.json"
 OURS = frozenset(
@@ -30,6 +31,8 @@ OURS = frozenset(
     }
 )
 """What a build folder may hold; anything else in it was put there by somebody else and is not deleted."""
+_HALF_MADE = re.compile(r"\.(?P<name>.+?)\.(new-[0-9a-f]{8}|part)|(?P<earlier>verify\.json)\.new")
+_SHORT = re.compile(r"\d+ requested and \d+ written")  # all that numpy says of a full disk
 
 
 @contextmanager
@@ -40,23 +43,20 @@ def replacing(target: str | Path, sources: Iterable[str | Path] = ()) -> Iterato
     in it. BitsmithError otherwise, and what was there is left whole.
     """
     place = check_target(target, sources)
-    with _parents(place, target):
-        fresh = _sibling(place, "new")
-        try:
-            fresh.mkdir()
-            yield fresh
-            _swap(fresh, place)
-        except OSError as error:
-            raise cannot_write(target, error) from error
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+    with _parents(place, target), remaking(place) as fresh:
+        yield fresh
+        check_target(target, sources)  # minutes later
 
 
 def check_target(shown: str | Path, sources: Iterable[str | Path] = ()) -> Path:
-    """The real path of an output folder; BitsmithError where a build may not replace it."""
+    """The real path of an output folder; BitsmithError where a build may not replace it.
+
+    What a killed build left beside it is removed, and what it took away is there again.
+    """
     if str(shown) == "":
         raise BitsmithError("the output folder has no name; give one with -o")
     place = Path(os.path.realpath(shown))
+    sweep(place.parent)
     here = Path(os.path.realpath("."))
     if place == here or place in here.parents:
         raise BitsmithError(f"'{shown}' is the folder we stand in, or above it; name a new folder with -o")
@@ -77,9 +77,15 @@ def _check_ours(place: Path, shown: str | Path) -> None:
         raise BitsmithError(f"cannot read '{shown}': {error.strerror}; choose another folder with -o") from error
     if names and not is_ours(place):
         raise BitsmithError(f"'{shown}' is not empty and not made by Bitsmith; choose another folder with -o")
-    foreign = sorted(names - OURS)
+    foreign = sorted(name for name in names - OURS if not _litter(name))
     if foreign:
         raise BitsmithError(f"'{shown}' holds '{foreign[0]}', which Bitsmith did not make; move it elsewhere first")
+
+
+def _litter(name: str) -> bool:
+    """Whether it is one of our files or folders, half made by a process that was killed."""
+    found = _HALF_MADE.fullmatch(name)
+    return found is not None and (found["name"] or found["earlier"]) in OURS
 
 
 def is_ours(folder: Path) -> bool:
@@ -95,6 +101,8 @@ def open_build(folder: str | Path) -> dict[str, Any]:
     """The contents of bitsmith.json; BitsmithError unless the folder is a build of ours."""
     path = Path(folder)
     if not path.exists():
+        sweep(Path(os.path.realpath(path)).parent)  # a build that was killed may have taken it away
+    if not path.exists():
         raise BitsmithError(f"no folder '{folder}'; make it with 'bitsmith build MODEL -o {folder}'")
     if not path.is_dir() or not is_ours(path):
         raise BitsmithError(f"'{folder}' is no build folder of Bitsmith's; make one with 'bitsmith build MODEL -o DIR'")
@@ -102,17 +110,36 @@ def open_build(folder: str | Path) -> dict[str, Any]:
     return mark
 
 
-def write_text(path: Path, text: str) -> None:
-    """The whole file or none of it: written beside, then renamed. BitsmithError where it cannot be written."""
-    beside = _sibling(path, "new")
+@contextmanager
+def writing(path: str | Path) -> Iterator[Path]:
+    """A file of the same name in a folder beside, for the block to write; it takes the place of ``path`` in the end.
+
+    Where the block fails, and where the process is killed, what was there is whole. BitsmithError where it cannot be
+    written.
+    """
+    place = Path(os.path.realpath(path))
+    if os.path.lexists(place) and not place.is_file():
+        raise BitsmithError(f"'{path}' is no file that can be replaced; choose another name")
     try:
-        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
-        beside.replace(path)
+        with work_folder(place) as work:
+            fresh = work / place.name
+            yield fresh
+            flush(fresh)
+            fresh.replace(place)
+            flush(place.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """The whole file or none of it: written beside, then renamed. BitsmithError where it cannot be written."""
+    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """The same with bytes."""
+    with writing(path) as fresh:
+        fresh.write_bytes(data)
 
 
 def write_json(path: Path, data: object) -> None:
@@ -122,12 +149,12 @@ def write_json(path: Path, data: object) -> None:
 
 def cannot_write(path: str | Path, error: OSError) -> BitsmithError:
     """The one line for a full disk, a missing permission and the like."""
-    return BitsmithError(f"cannot write '{path}': {error.strerror or error}; make room or choose another folder")
-
-
-def _sibling(path: Path, what: str) -> Path:
-    # 40 characters: a name may be 255 bytes long, and one character up to 4 bytes
-    return path.with_name(f".{path.name[:40]}.{what}-{secrets.token_hex(4)}")
+    reason, cure = error.strerror or str(error), "choose another folder"
+    if error.errno == errno.EFBIG:
+        cure = "raise the limit (ulimit -f) and start again"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT) or _SHORT.search(reason):
+        reason, cure = f"the disk is full ({reason})", "make room or choose another folder"
+    return BitsmithError(f"cannot write '{path}': {reason}; {cure}")
 
 
 @contextmanager
@@ -145,18 +172,3 @@ def _parents(place: Path, shown: str | Path) -> Iterator[None]:
         if isinstance(error, OSError):
             raise cannot_write(shown, error) from error
         raise
-
-
-def _swap(fresh: Path, place: Path) -> None:
-    """``fresh`` takes the place of ``place``; on any failure, Ctrl-C included, the old one is put back."""
-    if not place.exists():
-        fresh.rename(place)
-        return
-    old = _sibling(place, "old")
-    place.rename(old)
-    try:
-        fresh.rename(place)
-    except BaseException:
-        old.rename(place)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -10,6 +10,7 @@ from typing import Any
 from ..sim.errors import BitsmithError
 from ..sim.op import Operator, Spec
 from ..sim.serial import decode, encode
+from .folder import write_text
 from .input_file import MOST_BYTES, read_file
 
 FORMAT = 2
@@ -88,9 +89,7 @@ class Graph:
 
     def save(self, path: Path) -> None:
         """Write ``path`` whole or not at all."""
-        part = path.with_name(f".{path.name}.part")
-        part.write_text(self.to_json(), encoding="utf-8")
-        part.replace(path)
+        write_text(path, self.to_json())
 
     @staticmethod
     def load(path: Path) -> Graph:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..gen.folder import write_text
 from ..sim.errors import BitsmithError
 
 
@@ -19,7 +20,7 @@ def prepare(folder: Path, settings: Any) -> Path:
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
         if not note.exists():
-            note.write_text(text)
+            write_text(note, text)
         elif note.read_text() != text:
             raise BitsmithError(
                 f"{folder} holds an unfinished run with other settings; give another --output or remove {checkpoints}"
@@ -29,8 +30,15 @@ def prepare(folder: Path, settings: Any) -> Path:
     return checkpoints
 
 
-def write_beside(path: Path, write: Callable[[Path], object]) -> None:
-    """Write to a neighbour, then rename, so that a file that was there stays whole until the new one is."""
-    beside = path.with_name(f".{path.stem}.part{path.suffix}")
-    write(beside)
-    beside.replace(path)
+def save_checkpoint(manager: Any) -> None:
+    """The next checkpoint of TensorFlow's manager; on a full disk the last one stays and BitsmithError says so."""
+    from tensorflow.errors import OpError
+
+    try:
+        manager.save()
+    except (OpError, OSError) as error:
+        reason = re.sub(r"{{.*?}} ?", "", str(getattr(error, "message", error))).strip("; ")
+        raise BitsmithError(
+            f"cannot write a checkpoint in '{manager.directory}': {reason}; make room and give the same command "
+            "again: it goes on from the last checkpoint"
+        ) from error

@@ -46,6 +46,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "built"
 
 
+def test_a_report_that_finds_no_room(folder: Path) -> None:
+    """One line with the cure; the page that was there is whole and nothing lies beside it."""
+    (folder / "report.html").write_text("old")
+    limited = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))"
+    done = patched(limited, "report", str(folder))
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: cannot write '{folder}/report.html': File too large; raise the limit (ulimit -f) and start again\n"
+    )
+    assert (folder / "report.html").read_text() == "old"
+    assert sorted(os.listdir(folder)) == ["bitsmith.json", "report.html"]
+
+
 def test_help_is_quick_and_names_every_command() -> None:
     seconds = []
     for _ in range(3):

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rigs import adder_graph
 
-from bitsmith.gen.folder import MARK, open_build, replacing, write_json, write_text
+from bitsmith.gen import workplace
+from bitsmith.gen.folder import MARK, open_build, replacing, write_bytes, write_json, write_text, writing
 from bitsmith.sim.errors import BitsmithError
 
 
@@ -57,10 +65,8 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path, error: BaseException) -
             (folder / "half").write_text("written")
             raise error
         if isinstance(error, OSError):
-            assert (
-                str(raised.value)
-                == f"cannot write '{target}': No space left on device; make room or choose another folder"
-            )
+            reason = "the disk is full (No space left on device); make room or choose another folder"
+            assert str(raised.value) == f"cannot write '{target}': {reason}"
         assert tree(tmp_path) == before
 
 
@@ -70,11 +76,12 @@ def test_a_failed_rename_puts_the_old_one_back(tmp_path: Path, monkeypatch: pyte
     rename = Path.rename
 
     def refuse(self: Path, target: Path) -> Path:
-        if ".new-" in self.name:
+        if self.name == "new":
             raise OSError(errno.EACCES, "Permission denied")
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", refuse)
+    monkeypatch.setattr(workplace, "exchange", lambda one, other: False)
     with pytest.raises(BitsmithError, match="Permission denied"):
         make(tmp_path / "out", "two")
     assert tree(tmp_path) == before
@@ -143,6 +150,69 @@ def test_write_text_is_whole_or_nothing(tmp_path: Path) -> None:
     with pytest.raises(BitsmithError, match="cannot write"):
         write_text(Path("/dev/full/x"), "new")
     assert tree(tmp_path) == {"a.json": "old"}
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "json": lambda path: write_json(path, ["new"] * 10_000),
+    "text": lambda path: write_text(path, "new" * 10_000),
+    "bytes": lambda path: write_bytes(path, b"new" * 10_000),
+    "graph": lambda path: replace(adder_graph(), labels={"x": "new" * 10_000}).save(path),
+    "array": lambda path: save_array(np.save, path),
+    "arrays": lambda path: save_array(np.savez, path),
+    "folder": lambda path: make(path.with_name("out"), "new" * 10_000),
+}
+
+
+def save_array(save: Callable[..., None], path: Path) -> None:
+    with writing(path) as fresh:
+        save(fresh, np.arange(10_000))
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file may become larger: a real write that really fails halfway, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_write_that_fails_halfway(tmp_path: Path, name: str) -> None:
+    make(tmp_path / "out", "old")
+    path = tmp_path / "out" / {"array": "x.npy", "arrays": "x.npz"}.get(name, "verify.json")
+    path.write_text("old")
+    before = tree(tmp_path)
+    with largest_file(5_000), pytest.raises(BitsmithError, match="cannot write '.*'") as raised:
+        WRITERS[name](path)
+    assert re.search(r"File too large; raise the limit|the disk is full", str(raised.value))
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_disk_that_is_full_when_it_writes_back(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room is often looked for only when the file is closed or flushed."""
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    make(tmp_path / "out", "old")
+    before = tree(tmp_path)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BitsmithError, match=r"the disk is full \(.*\); make room or choose another folder"):
+        WRITERS[name](tmp_path / "out" / {"array": "x.npy", "arrays": "x.npz"}.get(name, "verify.json"))
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("target", ["/dev/null", "pipe", "folder"])
+def test_what_is_no_file_is_not_replaced(tmp_path: Path, target: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BitsmithError, match="is no file that can be replaced; choose another name"):
+        write_text(tmp_path / target, "new")
+    assert sorted(os.listdir(tmp_path)) == ["folder", "pipe"]
 
 
 def test_open_build(tmp_path: Path) -> None:

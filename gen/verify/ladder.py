@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.predict import Reference
+from ..folder import write_json
 from ..ir import Graph
 from . import vectors as vector_files
 from .levels import LEVELS, Cycles, Job, Outcome
@@ -52,7 +52,7 @@ def verify(
         outcomes[level] = LEVELS[level](job)
         seconds[level] = round(time.perf_counter() - start, 3)
     report = _report(job, outcomes, seconds)
-    _save(home / "verify.json", report)
+    write_json(home / "verify.json", report)
     return report
 
 
@@ -123,9 +123,3 @@ def _report(job: Job, outcomes: dict[str, Outcome], seconds: dict[str, float]) -
 
 def _cycles_json(cycles: Cycles | None) -> dict[str, Any] | None:
     return None if cycles is None else dict(vars(cycles))
-
-
-def _save(path: Path, report: dict[str, Any]) -> None:
-    beside = path.with_suffix(".json.new")
-    beside.write_text(json.dumps(report, indent=2) + "\n")
-    beside.replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from importlib.util import find_spec
@@ -133,11 +134,15 @@ def put_on_grid(model: Any) -> None:
 
 
 def save(model: Any, path: Path) -> None:
-    """An .h5 file without optimizer state."""
-    with warnings.catch_warnings():
+    """An .h5 file without optimizer state. It is made in memory: on a full disk the HDF5 library ends the process."""
+    import h5py
+
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), h5py.File(buffer, "w") as file:
         # Keras calls .h5 legacy; QKeras and hls4ml are at home in it. QKeras's quantizers serve as constraints, too.
         warnings.simplefilter("ignore", UserWarning)
-        model.save(path, include_optimizer=False, save_format="h5")
+        model.save(file, include_optimizer=False, save_format="h5")
+    path.write_bytes(buffer.getvalue())
 
 
 def teacher(name: str = "resnet10", classes: int = 2) -> Any:

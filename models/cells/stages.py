@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..run_folder import save_checkpoint
 from .data import Split
 from .mixing import View
 from .network import keras
@@ -85,7 +86,7 @@ def run(stage: Stage, model: Any, split: Split, seed: int, folder: Path, report:
         losses = [float(step(*batch)) for batch in _batches(stage, split, rng)]
         done.assign(epoch + 1)
         spent.assign_add(np.array([time.monotonic(), time.process_time()]) - started)
-        manager.save()
+        save_checkpoint(manager)
         report(stage.name, epoch + 1, stage.epochs, float(np.mean(losses)))
     return Cost(int(done.numpy()), *(float(seconds) for seconds in spent.numpy()))
 

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...gen.folder import write_text, writing
 from ...sim.errors import BitsmithError
-from ..run_folder import prepare, write_beside
+from ..run_folder import prepare
 from . import accuracy, mixing, network, quantization
 from .data import Dataset, Split, load
 from .display import progress_bar
@@ -72,7 +73,7 @@ def train(
     checkpoints = prepare(folder, settings)
     with progress_bar(dict(zip(STAGES, settings.epochs, strict=True)), seed, progress) as report:
         result = _run(_Runner(settings, *datasets, checkpoints, report), folder)
-    write_beside(folder / "accuracy.json", lambda path: path.write_text(json.dumps(result, indent=1) + "\n"))
+    write_text(folder / "accuracy.json", json.dumps(result, indent=1) + "\n")
     shutil.rmtree(checkpoints)
     return result
 
@@ -114,7 +115,8 @@ def _run(stages: _Runner, folder: Path) -> dict[str, Any]:
     student, bits, before = stages.quantized_student(distilled, teacher)
 
     model_file = folder / "student2.h5"
-    write_beside(model_file, lambda path: network.save(student, path))
+    with writing(model_file) as fresh:
+        network.save(student, fresh)
     networks = {
         "teacher": teacher,
         "student_float_from_scratch": scratch,

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cells.network import keras
+from ..run_folder import save_checkpoint
 
 Curves = NDArray[np.float32]
 Report = Callable[[str, int, int, float], None]
@@ -93,7 +94,7 @@ def run(
         done.assign_add(count)
         loss.assign(np.mean(losses))
         spent.assign_add(np.array([time.monotonic(), time.process_time()]) - started)
-        manager.save()
+        save_checkpoint(manager)
         report(stage.name, int(done), stage.steps, float(loss))
     seconds, cpu_seconds = (float(value) for value in spent.numpy())
     return Cost(int(done), seconds, cpu_seconds, float(loss))

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...gen.folder import write_text, writing
 from ...sim.errors import BitsmithError
 from ..cells.display import progress_bar
 from ..cells.network import keras, require_training_extra, save
-from ..run_folder import prepare, write_beside
+from ..run_folder import prepare
 from . import measure, network, results
 from .jobs import Job, Plan, full_plan, quick_plan
 from .stages import BATCH, CLIP_NORM, Report, Stage, run
@@ -80,10 +81,11 @@ class Runner:
         data: Decays = self.curves["train"]
         cost = run(stage, model, data.tpsf, data.sfd, teacher, job.seed, self.checkpoints, self.report)
         weights = model.get_weights()
-        np.savez(self.checkpoints / f"{job.name}.npz", *weights)
+        with writing(self.checkpoints / f"{job.name}.npz") as fresh:
+            np.savez(fresh, *weights)
         found["training"] = {**asdict(cost), "curves": len(data), "batch": BATCH, "clip_norm": CLIP_NORM}
         found |= self._measured(job, model)
-        write_beside(note, lambda path: path.write_text(json.dumps(found, indent=1) + "\n"))
+        write_text(note, json.dumps(found, indent=1) + "\n")
         for stem in (stem for stem, name in self.plan.files.items() if name == job.name):
             self.save(job, stem)
 
@@ -92,7 +94,8 @@ class Runner:
         model = self._model(job, job.precision.exact_in)[0]
         model.set_weights(self.weights(job.name))
         network.put_on_grid(model)
-        write_beside(self.folder / f"{stem}.h5", lambda path: save(model, path))
+        with writing(self.folder / f"{stem}.h5") as fresh:
+            save(model, fresh)
 
     def write_results(self) -> dict[str, Any]:
         """results.json and results.md of all jobs that are done."""
@@ -103,8 +106,8 @@ class Runner:
             for stem in self.plan.files
             if (self.folder / f"{stem}.h5").exists()
         }
-        write_beside(self.folder / "results.json", lambda path: path.write_text(json.dumps(result, indent=1) + "\n"))
-        write_beside(self.folder / "results.md", lambda path: path.write_text(results.markdown(result)))
+        write_text(self.folder / "results.json", json.dumps(result, indent=1) + "\n")
+        write_text(self.folder / "results.md", results.markdown(result))
         return result
 
     def weights(self, name: str) -> Weights:
@@ -120,7 +123,8 @@ class Runner:
             model = network.float_network(teacher.units)
             model.set_weights(self.weights(name))
             curves = network.predict(model, self.curves["train"].tpsf).astype(np.float32)
-            write_beside(path, lambda beside: np.save(beside, curves))
+            with writing(path) as fresh:
+                np.save(fresh, curves)
         stored: NDArray[np.float32] = np.load(path, allow_pickle=False)
         return stored
 

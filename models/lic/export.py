@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...gen.folder import writing
 from ...sim.fixed import Fixed
 from ..cells.network import save
-from ..run_folder import write_beside
 from . import tables
 from .entropy_models import FactorizedPrior
 from .network import Codec
@@ -27,7 +27,8 @@ def export(codec: Codec, folder: Path) -> None:
     put_on_grid(codec)
     folder.mkdir(parents=True, exist_ok=True)
     for model in (codec.analysis, codec.hyper_synthesis, codec.synthesis):
-        write_beside(folder / f"{model.name}.h5", lambda path, model=model: save(model, path))  # type: ignore[misc]
+        with writing(folder / f"{model.name}.h5") as fresh:
+            save(model, fresh)
     scales = codec.hyper_synthesis.get_layer("scales").quantizer
     type = Fixed(False, int(scales.integer), BITS - int(scales.integer))
     tables.write(folder / "entropy.json", *probabilities(codec.prior), type)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gen.folder import cannot_write
+from ...gen.folder import write_bytes
 from ...gen.input_file import check_file
 from ...sim.errors import BitsmithError
 from .container import check_size
@@ -57,16 +55,3 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
     buffer = io.BytesIO()
     package("PIL.Image").fromarray(image).save(buffer, format="PNG")
     write_bytes(path, buffer.getvalue())
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """The whole file or none of it: written beside, then renamed. BitsmithError where it cannot be written."""
-    beside = path.with_name(f".{path.name[:40]}.new-{secrets.token_hex(4)}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    finally:
-        with suppress(OSError):
-            beside.unlink()

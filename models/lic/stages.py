@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..run_folder import save_checkpoint
 from .data import FloatArray, Pool
 from .distillation import Phases, Teacher
 from .entropy_models import gaussian_bits
@@ -124,7 +125,7 @@ def run(
         done.assign_add(len(found))
         phases.after(int(done), float(latent))
         spent.assign_add(np.array([time.monotonic(), time.process_time()]) - started)
-        manager.save()
+        save_checkpoint(manager)
         report(stage.name, int(done), stage.steps, float(loss))
     seconds, cpu_seconds = (float(value) for value in spent.numpy())
     return Cost(int(done), seconds, cpu_seconds, float(loss), phases.switched if teacher else -1)

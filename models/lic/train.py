@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ...gen.folder import write_text, writing
 from ...sim.errors import BitsmithError
 from ..cells.display import progress_bar
 from ..cells.network import require_training_extra
-from ..run_folder import prepare, write_beside
+from ..run_folder import prepare
 from . import distillation, measure, network, results
 from .data import Image, Pool, training_pool
 from .export import EXPORT_SIZE, export
@@ -123,7 +124,7 @@ class Runner:
         features = _read(self._note("features", "training"))
         result = results.assemble(self.plan, done, self.images, features, files, self._conventional())
         _write(self.folder / "results.json", result)
-        write_beside(self.folder / "results.md", lambda path: path.write_text(results.markdown(result)))
+        write_text(self.folder / "results.md", results.markdown(result))
         return result
 
     def codec(self, job: Job, trained: bool, size: int | None = None) -> Codec:
@@ -170,7 +171,8 @@ class Runner:
         if not path.exists():
             right = distillation.train_features(net, self.pool, self.plan.features, self.plan.jobs[0].seed)
             _write(self._note("features", "training"), {"right": right, "steps": self.plan.features})
-            write_beside(path, lambda beside: np.savez(beside, *net.get_weights()))
+            with writing(path) as fresh:
+                np.savez(fresh, *net.get_weights())
         with np.load(path) as stored_weights:
             net.set_weights([stored_weights[f"arr_{place}"] for place in range(len(stored_weights.files))])
         return net
@@ -180,7 +182,8 @@ class Runner:
         path = self.checkpoints / "pool.npz"
         if not path.exists():
             pool = training_pool(self.plan.images)
-            write_beside(path, lambda beside: np.savez(beside, images=pool.images, kinds=pool.kinds))
+            with writing(path) as fresh:
+                np.savez(fresh, images=pool.images, kinds=pool.kinds)
         with np.load(path) as kept:
             return Pool(kept["images"], kept["kinds"])
 
@@ -188,7 +191,8 @@ class Runner:
         flat: dict[str, Any] = {
             f"{layer}/{place}": t for layer, tensors in weights.items() for place, t in enumerate(tensors)
         }
-        write_beside(self.checkpoints / f"{name}.npz", lambda path: np.savez(path, **flat))
+        with writing(self.checkpoints / f"{name}.npz") as fresh:
+            np.savez(fresh, **flat)
 
     def _weights(self, name: str) -> Weights:
         """What a finished job has learnt."""
@@ -210,7 +214,7 @@ class Runner:
 
 
 def _write(path: Path, found: dict[str, Any]) -> None:
-    write_beside(path, lambda beside: beside.write_text(json.dumps(found, indent=1) + "\n"))
+    write_text(path, json.dumps(found, indent=1) + "\n")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -26,5 +26,6 @@ def build(
     data = build_project(model, config, output, seed=seed, vectors=vectors)
     rows = [(row["label"], row["operator"], "×".join(map(str, row["shape"])), row["type"]) for row in data["layers"]]
     lines = [table(["layer", "operator", "shape", "type"], rows)]
-    lines += [f"{printable(data['model'])} is in {printable(output)}; next: bitsmith verify {shlex.quote(str(output))}"]
+    name = f"./{output}" if str(output).startswith("-") else str(output)  # not to be taken for an option
+    lines += [f"{printable(data['model'])} is in {printable(output)}; next: bitsmith verify {shlex.quote(name)}"]
     return Outcome(data, "\n".join(lines), json)

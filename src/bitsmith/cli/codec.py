@@ -23,8 +23,9 @@ codec = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Images th
 @codec.command()
 def encode(image: Picture, file: File, model: Folder, json: Json = False) -> Outcome:
     """Compress a picture: 8-bit colour or grey, which is coded as colour; transparent ones are refused."""
+    from ..gen.folder import write_bytes
     from ..models.lic.codec import Codec
-    from ..models.lic.images import read_image, write_bytes
+    from ..models.lic.images import read_image
 
     _check_apart(image, file)
     pixels = read_image(image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -95,7 +96,8 @@ def _explain(error: Exception, as_json: bool) -> int:
         return _fail(f"{error.format_message()} (see bitsmith --help)", BAD_INPUT, as_json)
     if isinstance(error, OSError) and error.strerror:
         where = f"'{error.filename}': " if error.filename else ""
-        return _fail(f"{where}{error.strerror}", BAD_INPUT, as_json)
+        cure = "; make room and start again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return _fail(f"{where}{error.strerror}{cure}", BAD_INPUT, as_json)
     what = OUT_OF_MEMORY if isinstance(error, MemoryError) else f"unexpected {type(error).__name__}: {error}"
     return _fail(f"{what} (set BITSMITH_DEBUG=1 for the traceback)", BAD_INPUT, as_json)
 
