@@ -16,6 +16,7 @@ from ..sim.errors import BitsmithError
 from .config import parse_config
 from .folder import open_build
 from .tools import Tool, yosys
+from .workplace import remaking
 
 DEVICE, PACKAGE, SEED = "85k", "CABGA756", 1
 SYNTHESIS = "read_verilog -sv {files}; synth_ecp5 -top {top} -json netlist.json"
@@ -31,18 +32,18 @@ def route(path: Path, say: Callable[[str], None]) -> dict[str, Any]:
     start = time.monotonic()
     router, synthesizer = nextpnr(), yosys()
     wanted = 1000 / parse_config(open_build(path).get("config"), str(path / "bitsmith.json")).clock_period_ns
-    top, work = Top.load(path / "rtl"), path / "synth"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
-    for source in top.sources():
-        shutil.copy(source, work / source.name)
-    say("ecp5: synthesizing")
-    synthesizer.run(["-q", "-p", SYNTHESIS.format(files=" ".join(top.files), top=top.name)], work, "Yosys")
-    say("ecp5: placing and routing")
-    router.run(_arguments(wanted), work, "nextpnr")
-    for name in top.files:
-        (work / name).unlink()
-    return _result(json.loads((work / "timing.json").read_text()), wanted, time.monotonic() - start)
+    top, place = Top.load(path / "rtl"), path / "synth" / "ecp5"
+    place.parent.mkdir(exist_ok=True)
+    with remaking(place) as work:
+        for source in top.sources():
+            shutil.copy(source, work / source.name)
+        say("ecp5: synthesizing")
+        synthesizer.run(["-q", "-p", SYNTHESIS.format(files=" ".join(top.files), top=top.name)], work, "Yosys")
+        say("ecp5: placing and routing")
+        router.run(_arguments(wanted), work, "nextpnr")
+        for name in top.files:
+            (work / name).unlink()
+    return _result(json.loads((place / "timing.json").read_text()), wanted, time.monotonic() - start)
 
 
 def nextpnr() -> Tool:

@@ -22,6 +22,7 @@ from ..sim.errors import BitsmithError
 from .estimate import open_plan, sum_rows
 from .folder import open_build, write_json
 from .tools import Tool, yosys
+from .workplace import remaking
 
 SOURCE = "Yosys synth_xilinx -family xcu (an estimate)"
 PROCESSES = 2
@@ -75,7 +76,7 @@ def synth(folder: str | Path, tool: str = "yosys", progress: Progress | None = N
 def synth_xcu(path: Path, say: Progress) -> dict[str, Any]:
     """Resources on xcu, for each stage of the plan and the whole."""
     start = time.monotonic()
-    modules = module_cells(Top.load(path / "rtl"), path / "synth", say)
+    modules = module_cells(Top.load(path / "rtl"), path / "synth" / "yosys", say)
     plan, _ = open_plan(path)
     rows: list[dict[str, Any]] = []
     for stage in plan.stages:
@@ -105,10 +106,10 @@ def module_cells(top: Top, work: Path, say: Progress) -> dict[str, Counter[str]]
     tool = yosys()
     sources = top.sources()
     parts = _balanced([source for source in sources if source.stem != top.name])
-    shutil.rmtree(work, ignore_errors=True)
+    work.parent.mkdir(exist_ok=True)
     say(f"yosys: {len(sources)} files in {len(parts)} processes")
-    with ThreadPoolExecutor(PROCESSES) as pool:
-        jobs = [pool.submit(_synthesize, tool, top, sources, part, work / f"part_{k}") for k, part in enumerate(parts)]
+    with remaking(work) as fresh, ThreadPoolExecutor(PROCESSES) as pool:
+        jobs = [pool.submit(_synthesize, tool, top, sources, part, fresh / f"part_{k}") for k, part in enumerate(parts)]
         found = [job.result() for job in jobs]
     own = {name: cells for modules in found for name, cells in modules.items()}
     cells = {name: inside(name, own) for name in own}

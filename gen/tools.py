@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -13,8 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..sim.errors import BitsmithError
+from .folder import write_text
+from .workplace import outliving
 
 VERILATOR_OLDEST = (5, 20)  # the first with a stable --timing and the C++ interface that the harness uses
+
+_FULL = os.strerror(errno.ENOSPC)
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,16 @@ class Tool:
         return {**os.environ, **self.environment}
 
     def run(self, arguments: Sequence[str], cwd: Path, what: str) -> str:
-        """Standard output; BitsmithError with the log's first error where the tool fails. ``cwd`` keeps the log."""
+        """Standard output; BitsmithError with the log's first error where the tool fails.
+
+        The log is left in ``cwd`` or, where that is in a work folder, beside this. There its temporary files are in
+        ``cwd``: they go when we are killed, and iverilog pastes TMPDIR into shell commands.
+        """
+        kept = outliving(cwd)
         done = subprocess.run(
             [*self.command, *arguments],
             cwd=cwd,
-            env=self.env,
+            env=self.env if kept == cwd else {**self.env, "TMPDIR": "."},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -43,15 +53,30 @@ class Tool:
             check=False,
         )
         if done.returncode:
-            log = cwd / f"{re.sub('[^a-z0-9]+', '_', what.lower())}.log"
-            log.write_text(done.stdout + done.stderr, encoding="utf-8")
-            raise BitsmithError(f"{what} failed: {first_error(done.stderr or done.stdout)} (the log is '{log}')")
+            log = _keep_log(kept, what, done.stdout + done.stderr)
+            raise BitsmithError(f"{what} failed: {first_error(done.stderr or done.stdout)}{log}")
         return done.stdout
 
 
+def _keep_log(folder: Path, what: str, text: str) -> str:
+    """Where the log is, in brackets; nothing where it cannot be written: the tool's own error is what counts."""
+    log = folder / f"{re.sub('[^a-z0-9]+', '_', what.lower())}.log"
+    try:
+        write_text(log, text)
+    except BitsmithError:
+        return ""
+    return f" (the log is '{log}')"
+
+
 def first_error(log: str) -> str:
-    """The first line of a log that speaks of an error, else its last line; at most 200 characters."""
+    """The first line of a log that speaks of an error, else its last line; at most 200 characters.
+
+    A full disk has many errors in its wake, so it is looked for first.
+    """
     lines = [line.strip() for line in log.splitlines() if line.strip()]
+    full = next((line for line in lines if _FULL in line), "")
+    if full:
+        return f"{full[:200]}; make room and start again"
     return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no message")[:200]
 
 

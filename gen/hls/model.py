@@ -5,8 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
-import shutil
-import tempfile
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
-from ..folder import cannot_write
+from ..folder import cannot_write, writing
 from ..tools import gxx
 
-FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared", "-Ifirmware/ap_types"]
+FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared"]
 
 
 class HlsModel:
@@ -44,18 +43,18 @@ class HlsModel:
         """The shared library, compiled unless it is there for the same sources; BitsmithError without g++."""
         compiler = gxx()
         # As one unit: the headers and the templates of both are most of the work.
-        sources = ["-include", f"firmware/{self.ports['top']}.cpp", "bitsmith_bridge.cpp"]
         target = self.cache / f"hls-{self._digest(compiler.command)}.so"
         if target.is_file():
             return target
         try:
             self.cache.mkdir(exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self.cache) as work:
-                beside = Path(work).resolve() / "model.so"
-                compiler.run([*self.flags, "-o", str(beside), *sources], self.project, "C simulation")
-                shutil.move(beside, target)
         except OSError as error:
             raise cannot_write(self.cache, error) from error
+        with writing(target) as fresh:
+            home = os.path.relpath(os.path.realpath(self.project), fresh.parent)
+            sources = ["-include", f"{home}/firmware/{self.ports['top']}.cpp", f"{home}/bitsmith_bridge.cpp"]
+            includes = [f"-I{home}", f"-I{home}/firmware/ap_types"]
+            compiler.run([*self.flags, *includes, "-o", fresh.name, *sources], fresh.parent, "C simulation")
         return target
 
     def predict_raw(self, *raw: ArrayLike, threshold: int | None = None) -> tuple[IntArray, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from ...hw.sim.ports import Port, Top
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ..tools import iverilog
+from ..workplace import work_folder
 from .simulation import FULL_SPEED, Drive, Run, cached, render
 
 
@@ -26,18 +26,19 @@ class IcarusSimulation:
         """Drive (frames, *shape) integers by input name; returns whatever came out, with the protocol's problems."""
         count = len(next(iter(inputs.values())))
         frames = self.top.inputs[0].frames(count)
-        with tempfile.TemporaryDirectory(prefix="bitsmith-") as name:
-            folder = Path(name)
+        with work_folder(self.program.parent) as folder:
             noise = np.random.default_rng(drive.seed)
             for port in self.top.inputs:
                 _write(folder, port, inputs[port.name], noise)
             log = self._execute(folder, frames, drive)
+            ends = [tuple(int(e.split()[2]) for e in log if e.startswith(f"end {p.prefix} ")) for p in self.top.outputs]
+            for port, done in zip(self.top.outputs, ends):
+                _check_written(folder / f"{port.prefix}.out", len(done) * port.beats)
             unknown = [port.prefix for port in self.top.outputs if "x" in (folder / f"{port.prefix}.out").read_text()]
             outputs = {port.name: _read(folder, port)[:count] for port in self.top.outputs}
         problems = [line.removeprefix("problem ") for line in log if line.startswith("problem")]
         problems += [f"unknown bits on {prefix}" for prefix in unknown]
         first = min((int(line.split()[1]) for line in log if line.startswith("first")), default=-1)
-        ends = [tuple(int(e.split()[2]) for e in log if e.startswith(f"end {p.prefix} ")) for p in self.top.outputs]
         return Run(outputs, {}, tuple(problems[:8]), first, tuple(ends))
 
     def _execute(self, folder: Path, frames: int, drive: Drive) -> list[str]:
@@ -80,6 +81,12 @@ def evaluated_at_start(verilog: str) -> str:
     ``always_comb`` (IEEE 1800-2017, 9.2.2.2) is evaluated at time 0 too, as the hardware would.
     """
     return verilog.replace("always @*", "always_comb")
+
+
+def _check_written(path: Path, beats: int) -> None:
+    """Icarus says nothing where a file cannot be written: what is missing would look like wrong hardware."""
+    if not path.is_file() or path.read_bytes().count(b"\n") < beats:
+        raise BitsmithError(f"'{path}' could not be written as a whole; make room there and start again")
 
 
 def _write(folder: Path, port: Port, raw: IntArray, noise: np.random.Generator) -> None:

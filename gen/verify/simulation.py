@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,6 +18,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ..schedule import later_half, mean_interval
 from ..tools import gxx
+from ..workplace import remaking, sweep, work_folder
 
 SMALL_BYTES, SMALL_UNOPTIMIZED_BYTES = 100_000, 2_000_000
 TEMPLATES = Path(__file__).resolve().parents[2] / "hw" / "sim"
@@ -91,8 +89,7 @@ class Simulation:
         """Drive (count, *shape) integers by input name; returns whatever came out, with the protocol's problems."""
         count = len(next(iter(inputs.values())))
         frames = self.top.inputs[0].frames(count)
-        with tempfile.TemporaryDirectory(prefix="bitsmith-") as name:
-            folder = Path(name)
+        with work_folder(self.program.parent) as folder:
             noise = np.random.default_rng(drive.seed)
             for port in self.top.inputs:
                 port.pack(inputs[port.name], noise).tofile(folder / f"{port.prefix}.in")
@@ -160,17 +157,15 @@ def harness(top: Top, adapter: str, mangle: Callable[[str], str]) -> str:
 
 
 def cached(folder: Path, kind: str, texts: list[str], build: Callable[[Path], None]) -> Path:
-    """``folder/<kind>-<hash of texts>``, filled by ``build`` the first time; a failed build leaves only its logs."""
+    """``folder/<kind>-<hash of texts>``, filled by ``build`` the first time; a failed build leaves only logs."""
     digest = hashlib.sha256("\0".join([kind, *texts]).encode()).hexdigest()[:16]
     home = folder / f"{kind}-{digest}"
+    sweep(folder)
     if (home / "harness").is_file():
         return home
-    work = folder / f"{kind}-{digest}.{os.getpid()}"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    build(work)
-    shutil.rmtree(home, ignore_errors=True)
-    work.rename(home)
+    folder.mkdir(parents=True, exist_ok=True)
+    with remaking(home) as fresh:
+        build(fresh)
     return home
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import shutil
 from pathlib import Path
 
 from ...hw.sim.ports import Top
+from ..folder import writing
 from ..tools import Tool, gxx, verilator
 from .simulation import Simulation, cached, compile_all, harness, render
 
@@ -30,8 +31,9 @@ def build(top: Top, folder: Path, optimize: str = "-O1") -> Simulation:
     def compile_in(work: Path) -> None:
         (work / "harness.cpp").write_text(bench)
         (work / "device.hpp").write_text(render("verilator.hpp.j2"))
-        options = [*VERILATE, "--top-module", top.name, *map(str, sources)]
-        tool.run(options, work, "Verilator")
+        for path in sources:  # Verilator expands $NAME in a path: it sees none but the files' names
+            shutil.copyfile(path, work / path.name)
+        tool.run([*VERILATE, "--top-module", top.name, *(path.name for path in sources)], work, "Verilator")
         flags = [*FLAGS, f"-I{tool.include}", f"-I{tool.include}/vltstd"]
         compile_all(work, sorted(work.glob("*.cpp")), flags, _runtime(tool, flags), optimize)
 
@@ -45,18 +47,17 @@ def mangle(name: str) -> str:
 
 def _runtime(tool: Tool, flags: list[str]) -> list[Path]:
     """Verilator's own runtime, compiled once per user, version and compiler."""
-    version = tool.run(["--version"], Path.cwd(), "Verilator")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "bitsmith"
+    cache.mkdir(parents=True, exist_ok=True)
+    version = tool.run(["--version"], cache, "Verilator")
     key = hashlib.sha256(" ".join([version, *gxx().command, *flags]).encode()).hexdigest()[:16]
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bitsmith" / f"verilated-{key}"
+    home = cache / f"verilated-{key}"
     objects = [home / f"{Path(name).stem}.o" for name in RUNTIME]
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(exist_ok=True)
     assert tool.include is not None
     for source, target in zip(RUNTIME, objects):
         if not target.is_file():
-            with tempfile.TemporaryDirectory(dir=home) as work:
-                beside = Path(work) / target.name
-                gxx().run(
-                    [*flags, "-O2", "-c", str(tool.include / source), "-o", str(beside)], Path(work), f"g++ {source}"
-                )
-                beside.replace(target)
+            with writing(target) as fresh:
+                options = [*flags, "-O2", "-c", str(tool.include / source), "-o", fresh.name]
+                gxx().run(options, fresh.parent, f"g++ {source}")
     return objects
