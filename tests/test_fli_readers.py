@@ -88,6 +88,49 @@ def test_ptu_counts_come_back(tmp_path: Path) -> None:
     assert stack.name == "a.ptu"
 
 
+@pytest.mark.parametrize("late", [100, 124, 125, 126, 140, 4095])
+def test_a_late_photon_does_not_change_the_length_of_ptu_decays(tmp_path: Path, late: int) -> None:
+    """A bin of the period counts, what comes behind its 125 bins does not; a record can have 4,096."""
+    counts = np.zeros((6, 5, 4096), np.uint16)
+    counts[..., :100] = counted()
+    counts[2, 3, late] = 1
+    made_ptu(tmp_path / "a.ptu", counts)
+    stack = read_stack(tmp_path / "a.ptu")
+    np.testing.assert_array_equal(stack.counts, counts[..., :125])
+
+
+def test_ptu_photons_that_are_late_in_numbers_are_one_line(tmp_path: Path) -> None:
+    counts = counted(samples=130)
+    counts[..., 125:] = 2
+    made_ptu(tmp_path / "a.ptu", counts)
+    one_line("300 of its .* photons are later than the laser's period of 125 bins", tmp_path / "a.ptu")
+
+
+@pytest.mark.parametrize("period", [0.0, -12.5e-9, 4e-12, 1e-6, float("inf"), float("nan")])
+def test_a_ptu_period_that_cannot_be_is_one_line(tmp_path: Path, period: float) -> None:
+    path = tmp_path / "a.ptu"
+    made_ptu(path, counted())
+    content = path.read_bytes()
+    at = content.index(b"MeasDesc_GlobalResolution") + 40
+    path.write_bytes(content[:at] + struct.pack("<d", period) + content[at + 8 :])
+    one_line("damaged", path)
+
+
+@pytest.mark.parametrize("name", ["a.sdt", "a.tif"])
+def test_the_length_of_other_decays_is_the_files_own(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("sdtfile")
+    path, shapes = tmp_path / name, set()
+    for last in (0, 1):
+        counts = counted()
+        counts[2, 3, -1] = last
+        if name == "a.sdt":
+            path.write_bytes(sdt_bytes([counts]))
+        else:
+            made_tiff(path, np.moveaxis(counts, -1, 0), metadata={"axes": "TYX"})
+        shapes.add(read_stack(path, **({} if name == "a.sdt" else {"step_ns": 0.1})).counts.shape)
+    assert shapes == {(6, 5, 100)}
+
+
 def test_ptu_frames_are_added_up(tmp_path: Path) -> None:
     frames = np.stack([counted(), counted()[::-1]])
     made_ptu(tmp_path / "a.ptu", frames)

@@ -21,6 +21,8 @@ Counts = NDArray[Any]
 
 LARGEST = 2**31
 """Most values of a stack, 512x512 pixels with 8,192 samples: a damaged header must not claim all memory."""
+LATE = 0.01
+"""The largest part of the photons that may come behind the laser's period; measured files have less than 1e-4."""
 TIME_AXES = "TH"
 """What a TIFF may call its time axis; H is the histogram of PicoQuant's and PhasorPy's files."""
 
@@ -48,7 +50,7 @@ def read_stack(
 
     A TIFF does not say its ``step_ns``, so that must be given, and the ``time_axis`` ("first" or "last") too where none
     is named T or H; the other two formats say both. ``channel`` counts the detectors of a PTU file and the data blocks
-    of an SDT file. A PTU file's frames are added up.
+    of an SDT file. A PTU file's frames are added up, its decays are as long as the laser's period.
 
     BitsmithError for a file that is missing, of another kind, cut short, without a time axis, or without counts.
     """
@@ -79,16 +81,41 @@ def _read_ptu(file: IO[bytes], options: _Options) -> tuple[Counts, float]:
         if tuple(ptu.dims) != ("T", "Y", "X", "C", "H"):
             raise BitsmithError("it holds no image with a time axis; export a T3 image measurement")
         _channel(options.channel, ptu.shape[3])
-        # All of a period, for later bins without a photon are part of the decay.
-        bins = max(ptu.number_bins, round(ptu.global_resolution / ptu.tcspc_resolution))
+        bins = _bins_of_a_period(ptu)
         _not_too_large(*ptu.shape[1:3], bins)
         records = ptu.read_records()
         if len(records) < ptu.number_records:
             raise BitsmithError(f"it is cut short: {len(records)} of {ptu.number_records} records; copy it again")
+        _few_are_late(ptu, records, options.channel, bins)
         image = ptu.decode_image(
             records=records, frame=-1, channel=options.channel, dtime=bins, dtype=np.uint32, keepdims=False
         )
         return image, ptu.tcspc_resolution * 1e9
+
+
+def _bins_of_a_period(ptu: Any) -> int:
+    """A decay is as long as the laser's period, whatever the photons: empty bins belong to it, late photons do not."""
+    period, step = ptu.global_resolution, ptu.tcspc_resolution
+    bins = round(period / step) if step > 0 else 0
+    if not 0 < bins <= ptu.number_bins_max:
+        raise BitsmithError(
+            f"its header gives {step:g} s a bin and a laser period of {period:g} s, so {bins} bins where a record can "
+            f"have 1 to {ptu.number_bins_max}; it is damaged or no measurement with a pulsed laser"
+        )
+    return bins
+
+
+def _few_are_late(ptu: Any, records: NDArray[np.uint32], channel: int, bins: int) -> None:
+    """Photons behind the period are left out; where they are many, it is the header's period that is wrong."""
+    if ptu.number_bins <= bins:
+        return
+    histogram = ptu.decode_histogram(records=records, dtime=ptu.number_bins)[channel]
+    late, total = int(histogram[bins:].sum()), int(histogram.sum())
+    if late > LATE * total:
+        raise BitsmithError(
+            f"{late:,} of its {total:,} photons are later than the laser's period of {bins} bins that the header gives; "
+            "correct the sync rate in the header"
+        )
 
 
 def _read_sdt(file: IO[bytes], options: _Options) -> tuple[Counts, float]:
