@@ -221,7 +221,7 @@ def others() -> list[Graph]:
         chain("far_below_half", (4,), fine, activation(Kind.RELU, Fixed(False, 12, -6))),
         fork_and_join(image),
         two_inputs(image),
-        many_readers(image),
+        many_readers(image, 7, 1),
         awkward_names(),
     ]
 
@@ -250,11 +250,24 @@ def two_inputs(shape: tuple[int, ...]) -> Graph:
     return Graph("two", inputs, (Node("add", Add(types), ("a", "b")),), ("add",))
 
 
-def many_readers(shape: tuple[int, ...]) -> Graph:
-    """One tensor read seven times."""
-    x = Spec(shape, S8)
-    nodes = tuple(Node(f"r{i}", Activation(S8, Kind.RELU, Fixed(False, 2, i)), ("x",)) for i in range(7))
-    return Graph("readers", (("x", x),), nodes, tuple(node.name for node in nodes))
+def many_readers(shape: tuple[int, ...], of_input: int, of_inner: int) -> Graph:
+    """An input that so many read, and so many a tensor behind it, which is an output as well."""
+    x = Spec(shape, Fixed(True, 4, 3))
+    inner = Node("inner", Activation(x.type, Kind.RELU, x.type), ("x",))
+    of_x, of_y = summed("x", x.type, of_input - 1), summed("inner", x.type, of_inner)
+    outputs = ("inner", *(nodes[-1].name for nodes in (of_x, of_y) if nodes))
+    return Graph("readers", (("x", x),), (inner, *of_x, *of_y), outputs)
+
+
+def summed(source: str, type: Fixed, readers: int) -> list[Node]:
+    """``readers`` of a tensor: how many of them there are, times what it holds."""
+    total = type
+    nodes = [Node(f"{source}_1", Activation(type, Kind.LINEAR, type), (source,))][:readers]
+    for reader in range(2, readers + 1):
+        add = Add((total, type))
+        nodes.append(Node(f"{source}_{reader}", add, (nodes[-1].name, source)))
+        total = add.output_type
+    return nodes
 
 
 def awkward_names() -> Graph:

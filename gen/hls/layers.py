@@ -46,6 +46,9 @@ from .gdn import gdn
 
 _TAKEN = re.compile(r"^(clone|zp2d)_|_cpy\d+$|^input$")  # names that hls4ml makes itself
 
+STREAM_COPIES = 7
+"""hls4ml has functions for so many copies of a stream."""
+
 
 @dataclass
 class LayerList:
@@ -57,6 +60,8 @@ class LayerList:
     inputs: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     headers: set[str] = field(default_factory=set)
+    shared: dict[str, list[str]] = field(default_factory=dict)
+    """Of a tensor that many read: hls4ml's layer for each of those that are still to come."""
 
     def fresh(self, wanted: str) -> str:
         """A name that neither the graph nor hls4ml has."""
@@ -70,11 +75,24 @@ class LayerList:
         self.inputs.append(hls_name)
         self._append(hls_name, "InputLayer", [], spec.type, input_shape=list(spec.shape))
 
+    def share(self, name: str, spec: Spec, readers: int, as_output: bool) -> None:
+        """A stream can be copied only so often; where more read it, the last copy is passed on and copied again."""
+        source, room = self.names[name], STREAM_COPIES - as_output
+        sources: list[str] = []
+        while readers > room:
+            sources += [source] * (room - 1)
+            readers, room = readers - (room - 1), STREAM_COPIES
+            passed = self.fresh(f"{name}_copy_{len(sources)}")
+            self.names[passed] = passed
+            self._append(passed, "Activation", [source], spec.type, activation="linear", n_in=prod(spec.shape))
+            source = passed
+        self.shared[name] = sources + [source] * readers
+
     def add(self, node: Node, class_name: str, type: Any, **attributes: Any) -> None:
         """One of hls4ml's own layers; ``precision_<role>`` gives further types."""
         name = node.name if not _TAKEN.search(node.name) else self.fresh(node.name)
         self.names[node.name] = name
-        self._append(name, class_name, [self.names[source] for source in node.inputs], type, **attributes)
+        self._append(name, class_name, [self._source(source) for source in node.inputs], type, **attributes)
 
     def core(self, name: str, inputs: list[str], core: cores.Core, y: Spec, type: Any) -> None:
         """One of ours, under our name for the tensor; ``inputs`` are our names too."""
@@ -92,7 +110,12 @@ class LayerList:
         self.headers.update(core.headers)
         attributes: dict[str, Any] = {"stem": core.stem, "output_shape": list(y.shape), "config_lines": core.lines}
         attributes |= {"headers": core.headers, "core_weights": weights, "core_arguments": list(core.weights), **roles}
-        self._append(hls_name, CORE, [self.names[i] for i in inputs], type, **attributes)
+        self._append(hls_name, CORE, [self._source(i) for i in inputs], type, **attributes)
+
+    def _source(self, name: str) -> str:
+        """The layer that the next reader of a tensor reads."""
+        left = self.shared.get(name)
+        return left.pop(0) if left else self.names[name]
 
     def _append(self, name: str, class_name: str, inputs: list[str], type: Any, **attributes: Any) -> None:
         roles = {key[10:]: attributes.pop(key) for key in list(attributes) if key.startswith("precision_")}
@@ -124,13 +147,14 @@ def layer_list(graph: Graph, io_type: str) -> LayerList:
     specs = graph.specs()
     for name, spec in graph.inputs:
         result.input(name, spec, f"{name}_input")
+        _share(result, graph, name, spec)
     thresholds = [node for node in graph.nodes if isinstance(node.op, Argmax)]
     for node in thresholds:
         wanted = "threshold" if len(thresholds) == 1 else f"{node.name}_threshold"
         result.input(threshold_name(node), Spec((1,), graph.specs()[node.inputs[0]].type), wanted)
     for node in graph.nodes:
-        _check_readers(graph, node.name, io_type)
         _emit(result, graph, node, [specs[i] for i in node.inputs], specs[node.name])
+        _share(result, graph, node.name, specs[node.name])
     return result
 
 
@@ -147,10 +171,11 @@ def threshold_name(node: Node) -> str:
     return f"{node.name}.threshold"
 
 
-def _check_readers(graph: Graph, name: str, io_type: str) -> None:
-    readers = sum(node.inputs.count(name) for node in graph.nodes) + (name in graph.outputs)
-    if io_type == "io_stream" and readers > 7:
-        raise BitsmithError(f"'{name}' is read {readers} times; hls4ml's io_stream can copy a stream 7 times at most")
+def _share(out: LayerList, graph: Graph, name: str, spec: Spec) -> None:
+    """Arrays (io_parallel) can be read by any number."""
+    if out.io_type == "io_stream":
+        readers = sum(node.inputs.count(name) for node in graph.nodes)
+        out.share(name, spec, readers, name in graph.outputs)
 
 
 def _emit(out: LayerList, graph: Graph, node: Node, x: list[Spec], y: Spec) -> None:
