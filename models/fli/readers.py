@@ -113,8 +113,8 @@ def _few_are_late(ptu: Any, records: NDArray[np.uint32], channel: int, bins: int
     late, total = int(histogram[bins:].sum()), int(histogram.sum())
     if late > LATE * total:
         raise BitsmithError(
-            f"{late:,} of its {total:,} photons are later than the laser's period of {bins} bins that the header gives; "
-            "correct the sync rate in the header"
+            f"{late:,} of its {total:,} photons are later than the laser's period of {bins} bins; "
+            "correct the sync rate in its header"
         )
 
 
