@@ -206,7 +206,7 @@ def test_a_disk_that_is_full_when_it_writes_back(tmp_path: Path, name: str, monk
     assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize("target", ["/dev/null", "pipe", "folder"])
+@pytest.mark.parametrize("target", ["pipe", "folder"])
 def test_what_is_no_file_is_not_replaced(tmp_path: Path, target: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
