@@ -120,15 +120,12 @@ def writing(path: str | Path) -> Iterator[Path]:
     place = Path(os.path.realpath(path))
     if os.path.lexists(place) and not place.is_file():
         raise BitsmithError(f"'{path}' is no file that can be replaced; choose another name")
-    try:
-        with work_folder(place) as work:
-            fresh = work / place.name
-            yield fresh
-            flush(fresh)
-            fresh.replace(place)
-            flush(place.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    with writes_to(path), work_folder(place) as work:
+        fresh = work / place.name
+        yield fresh
+        flush(fresh)
+        fresh.replace(place)
+        flush(place.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -145,6 +142,15 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, data: object) -> None:
     """``data`` as indented JSON, the whole file or none of it; NaN and infinity are refused."""
     write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+
+@contextmanager
+def writes_to(path: str | Path) -> Iterator[None]:
+    """BitsmithError with ``path`` where the block, which writes there, fails."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def cannot_write(path: str | Path, error: OSError) -> BitsmithError:

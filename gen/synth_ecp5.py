@@ -14,7 +14,7 @@ from typing import Any
 from ..hw.sim.ports import Top
 from ..sim.errors import BitsmithError
 from .config import parse_config
-from .folder import open_build
+from .folder import open_build, writes_to
 from .tools import Tool, yosys
 from .workplace import remaking
 
@@ -33,8 +33,7 @@ def route(path: Path, say: Callable[[str], None]) -> dict[str, Any]:
     router, synthesizer = nextpnr(), yosys()
     wanted = 1000 / parse_config(open_build(path).get("config"), str(path / "bitsmith.json")).clock_period_ns
     top, place = Top.load(path / "rtl"), path / "synth" / "ecp5"
-    place.parent.mkdir(exist_ok=True)
-    with remaking(place) as work:
+    with writes_to(place), remaking(place) as work:
         for source in top.sources():
             shutil.copy(source, work / source.name)
         say("ecp5: synthesizing")

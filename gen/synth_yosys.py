@@ -20,7 +20,7 @@ from typing import Any
 from ..hw.sim.ports import Top
 from ..sim.errors import BitsmithError
 from .estimate import open_plan, sum_rows
-from .folder import open_build, write_json
+from .folder import open_build, write_json, writes_to
 from .tools import Tool, yosys
 from .workplace import remaking
 
@@ -106,9 +106,8 @@ def module_cells(top: Top, work: Path, say: Progress) -> dict[str, Counter[str]]
     tool = yosys()
     sources = top.sources()
     parts = _balanced([source for source in sources if source.stem != top.name])
-    work.parent.mkdir(exist_ok=True)
     say(f"yosys: {len(sources)} files in {len(parts)} processes")
-    with remaking(work) as fresh, ThreadPoolExecutor(PROCESSES) as pool:
+    with writes_to(work), remaking(work) as fresh, ThreadPoolExecutor(PROCESSES) as pool:
         jobs = [pool.submit(_synthesize, tool, top, sources, part, fresh / f"part_{k}") for k, part in enumerate(parts)]
         found = [job.result() for job in jobs]
     own = {name: cells for modules in found for name, cells in modules.items()}

@@ -47,6 +47,7 @@ def remaking(place: Path) -> Iterator[Path]:
     Of several processes that do so at the same time the last one wins, and each leaves a whole folder. OSError where it
     cannot be written; then what was there is there.
     """
+    place.parent.mkdir(parents=True, exist_ok=True)
     with work_folder(place) as work:
         fresh = work / NEW
         fresh.mkdir()

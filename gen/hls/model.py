@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
-from ..folder import cannot_write, writing
+from ..folder import writes_to, writing
 from ..tools import gxx
 
 FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared"]
@@ -46,10 +46,8 @@ class HlsModel:
         target = self.cache / f"hls-{self._digest(compiler.command)}.so"
         if target.is_file():
             return target
-        try:
+        with writes_to(self.cache):
             self.cache.mkdir(exist_ok=True)
-        except OSError as error:
-            raise cannot_write(self.cache, error) from error
         with writing(target) as fresh:
             home = os.path.relpath(os.path.realpath(self.project), fresh.parent)
             sources = ["-include", f"{home}/firmware/{self.ports['top']}.cpp", f"{home}/bitsmith_bridge.cpp"]

@@ -10,6 +10,7 @@ import numpy as np
 from ...hw.sim.ports import Port, Top
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
+from ..folder import writes_to
 from ..tools import iverilog
 from ..workplace import work_folder
 from .simulation import FULL_SPEED, Drive, Run, cached, render
@@ -26,7 +27,7 @@ class IcarusSimulation:
         """Drive (frames, *shape) integers by input name; returns whatever came out, with the protocol's problems."""
         count = len(next(iter(inputs.values())))
         frames = self.top.inputs[0].frames(count)
-        with work_folder(self.program.parent) as folder:
+        with writes_to(self.program.parent), work_folder(self.program.parent) as folder:
             noise = np.random.default_rng(drive.seed)
             for port in self.top.inputs:
                 _write(folder, port, inputs[port.name], noise)

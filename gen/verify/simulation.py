@@ -16,6 +16,7 @@ import numpy as np
 from ...hw.sim.ports import Port, Top
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
+from ..folder import writes_to
 from ..schedule import later_half, mean_interval
 from ..tools import gxx
 from ..workplace import remaking, sweep, work_folder
@@ -89,7 +90,7 @@ class Simulation:
         """Drive (count, *shape) integers by input name; returns whatever came out, with the protocol's problems."""
         count = len(next(iter(inputs.values())))
         frames = self.top.inputs[0].frames(count)
-        with work_folder(self.program.parent) as folder:
+        with writes_to(self.program.parent), work_folder(self.program.parent) as folder:
             noise = np.random.default_rng(drive.seed)
             for port in self.top.inputs:
                 port.pack(inputs[port.name], noise).tofile(folder / f"{port.prefix}.in")
@@ -163,8 +164,7 @@ def cached(folder: Path, kind: str, texts: list[str], build: Callable[[Path], No
     sweep(folder)
     if (home / "harness").is_file():
         return home
-    folder.mkdir(parents=True, exist_ok=True)
-    with remaking(home) as fresh:
+    with writes_to(folder), remaking(home) as fresh:
         build(fresh)
     return home
 

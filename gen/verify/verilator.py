@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from ...hw.sim.ports import Top
-from ..folder import writing
+from ..folder import writes_to, writing
 from ..tools import Tool, gxx, verilator
 from .simulation import Simulation, cached, compile_all, harness, render
 
@@ -48,7 +48,8 @@ def mangle(name: str) -> str:
 def _runtime(tool: Tool, flags: list[str]) -> list[Path]:
     """Verilator's own runtime, compiled once per user, version and compiler."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "bitsmith"
-    cache.mkdir(parents=True, exist_ok=True)
+    with writes_to(cache):
+        cache.mkdir(parents=True, exist_ok=True)
     version = tool.run(["--version"], cache, "Verilator")
     key = hashlib.sha256(" ".join([version, *gxx().command, *flags]).encode()).hexdigest()[:16]
     home = cache / f"verilated-{key}"
