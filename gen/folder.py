@@ -63,23 +63,42 @@ def check_target(shown: str | Path, sources: Iterable[str | Path] = ()) -> Path:
     for source in sources:
         if place in Path(os.path.realpath(source)).parents:
             raise BitsmithError(f"'{source}' lies in the output folder '{shown}'; move it or choose another folder")
-    if os.path.lexists(place):
-        if not place.is_dir():
-            raise BitsmithError(f"'{shown}' is not a folder; choose another name with -o")
-        _check_ours(place, shown)
+    _check_ours(place, shown)
     return place
 
 
 def _check_ours(place: Path, shown: str | Path) -> None:
+    """Another build may replace the folder while we look at it; then we look again."""
+    while True:
+        before, reason = _identity(place), _not_ours(place, shown)
+        if _identity(place) == before:
+            break
+    if reason and before is not None:
+        raise BitsmithError(reason)
+
+
+def _identity(place: Path) -> tuple[int, int] | None:
+    try:
+        found = place.stat()
+    except OSError:  # nothing there, or no way to it: whoever makes it will say so
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _not_ours(place: Path, shown: str | Path) -> str:
+    """Why the folder may not be replaced; nothing where it may."""
+    if not place.is_dir():
+        return f"'{shown}' is not a folder; choose another name with -o"
     try:
         names = set(os.listdir(place))
     except OSError as error:
-        raise BitsmithError(f"cannot read '{shown}': {error.strerror}; choose another folder with -o") from error
+        return f"cannot read '{shown}': {error.strerror}; choose another folder with -o"
     if names and not is_ours(place):
-        raise BitsmithError(f"'{shown}' is not empty and not made by Bitsmith; choose another folder with -o")
+        return f"'{shown}' is not empty and not made by Bitsmith; choose another folder with -o"
     foreign = sorted(name for name in names - OURS if not _litter(name))
     if foreign:
-        raise BitsmithError(f"'{shown}' holds '{foreign[0]}', which Bitsmith did not make; move it elsewhere first")
+        return f"'{shown}' holds '{foreign[0]}', which Bitsmith did not make; move it elsewhere first"
+    return ""
 
 
 def _litter(name: str) -> bool:
