@@ -69,12 +69,12 @@ def check_target(shown: str | Path, sources: Iterable[str | Path] = ()) -> Path:
 
 def _check_ours(place: Path, shown: str | Path) -> None:
     """Another build may replace the folder while we look at it; then we look again."""
-    while True:
-        before, reason = _identity(place), _not_ours(place, shown)
+    while (before := _identity(place)) is not None:
+        reason = _not_ours(place, shown)
         if _identity(place) == before:
-            break
-    if reason and before is not None:
-        raise BitsmithError(reason)
+            if reason:
+                raise BitsmithError(reason)
+            return
 
 
 def _identity(place: Path) -> tuple[int, int] | None:
