@@ -15,6 +15,7 @@ from ..sim.fixed import IntArray
 from . import config as configuration
 from .config import Config
 from .folder import MARK, check_target, replacing, write_json
+from .hashes import sealed
 from .ir import Graph
 
 if TYPE_CHECKING:
@@ -115,13 +116,14 @@ def _write(graph: Graph, config: Config, folder: Path, origin: dict[str, Any], s
     from .. import __version__
 
     if origin["vectors"] < 1:
-        raise BitsmithError(f"{origin['vectors']} test vectors prove nothing; ask for 1 or more")
+        raise BitsmithError(f"{origin['vectors']} test vectors show nothing; ask for 1 or more")
     mark = {"made_by": "bitsmith", "version": __version__, "model": graph.name, "file": None, "sha256": None, **origin}
     mark |= {"config": config.model_dump(mode="json", by_alias=True, exclude_unset=True), "layers": layers(graph)}
     with replacing(folder, sources) as fresh:
         graph.save(fresh / "graph.json")
         _write_vectors(graph, fresh / "vectors", origin["seed"], origin["vectors"])
         _emit(graph, config, fresh)
+        mark = sealed(fresh, mark)
         write_json(fresh / MARK, mark)
         _write_estimate(fresh)
     return mark

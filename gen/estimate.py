@@ -13,6 +13,7 @@ from ..sim.fixed import Rounding
 from ..sim.ops import GDN
 from .config import Config, parse_config
 from .folder import open_build, write_json
+from .hashes import demand
 from .ir import Graph
 from .rtl.choices import keeping_busy, plan_for
 from .rtl.plan import Plan, PlannedStage
@@ -58,8 +59,13 @@ def estimate(folder: str | Path, resources: str = "formula", image: tuple[int, i
 
 
 def open_plan(folder: Path) -> tuple[Plan, Config]:
-    """The plan that a build was made from, found again from its graph and its configuration."""
-    config = parse_config(open_build(folder).get("config"), str(folder / "bitsmith.json"))
+    """The plan that a build was made from, found again from its graph and its configuration.
+
+    BitsmithError where one of them was changed since.
+    """
+    mark = open_build(folder)
+    demand(folder, mark, ["graph.json"])
+    config = parse_config(mark.get("config"), str(folder / "bitsmith.json"))
     return plan_for(Graph.load(folder / "graph.json"), config), config
 
 

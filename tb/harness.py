@@ -28,6 +28,12 @@ def never(rng: random.Random) -> Iterator[bool]:
         yield False
 
 
+def always(rng: random.Random) -> Iterator[bool]:
+    """Nothing but pause."""
+    while True:
+        yield True
+
+
 def often(rng: random.Random) -> Iterator[bool]:
     """Runs of pauses and of work whose lengths are random: the pause is mostly short and sometimes long."""
     while True:
@@ -132,7 +138,15 @@ class Harness:
         self.sources = [Source(dut, p, idle(random.Random(rng.random())), rng) for p in top.inputs]
         self.sinks = [Sink(dut, p, back_pressure(random.Random(rng.random()))) for p in top.outputs]
         self.cycle = 0
+        self.rng = rng
         cocotb.log.info("seed %d", seed)
+
+    def pace(self, idle: Pauses, back_pressure: Pauses) -> None:
+        """Other pauses from now on."""
+        for source in self.sources:
+            source.pauses = idle(random.Random(self.rng.random()))
+        for sink in self.sinks:
+            sink.pauses = back_pressure(random.Random(self.rng.random()))
 
     async def start(self, threshold: int = 0) -> None:
         """Start the clock and reset."""
@@ -178,6 +192,12 @@ class Harness:
         while not done():
             quiet = 0 if any(await self.step()) else quiet + 1
             assert quiet < patience, f"deadlock: no beat moved for {patience} cycles"
+
+    async def until_still(self) -> None:
+        """Step until no beat has moved for so long that nothing moves inside, either."""
+        quiet = 0
+        while quiet < self.top.still_cycles:
+            quiet = 0 if any(await self.step()) else quiet + 1
 
     async def frames_out(self, count: int) -> None:
         """Step until every sink has ``count`` frames, then a little longer: nothing more may come."""

@@ -8,7 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
+from ..hw.rtl.fifo import CHECK
 from ..sim.errors import BitsmithError
+
+BUFFERS = "buffers"
 
 
 def run_bench(
@@ -23,8 +26,8 @@ def run_bench(
     """Build ``toplevel`` in ``folder`` and run every test of ``module`` (``bitsmith.tb.top``) on it.
 
     ``simulator`` is ``verilator`` or ``icarus``; ``device`` are the variables that the module reads, ``tool`` those
-    that the simulator needs. Returns each test by name: empty where it passed, else its failure. BitsmithError where
-    the build fails.
+    that the simulator needs. Returns each test by name: empty where it passed, else its failure; where a buffer's own
+    checks failed, what they say as ``BUFFERS``. BitsmithError where the build fails.
     """
     from cocotb_tools.runner import get_runner
 
@@ -42,6 +45,7 @@ def run_bench(
                 hdl_toplevel=toplevel,
                 build_dir=folder,
                 build_args=arguments,
+                defines={CHECK: 1},
                 timescale=("1ns", "1ps"),
                 log_file=folder / "build.log",
             )
@@ -55,7 +59,12 @@ def run_bench(
             )
     if not report.is_file():
         raise BitsmithError(f"cocotb could not run {module} on {simulator}; the logs are in '{folder}'")
-    return _results(report)
+    return _results(report) | _checks(folder / "test.log")
+
+
+def _checks(log: Path) -> dict[str, str]:
+    found = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("problem ")]
+    return {BUFFERS: "; ".join(dict.fromkeys(found))} if found else {}
 
 
 def _results(path: Path) -> dict[str, str]:

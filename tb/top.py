@@ -1,4 +1,4 @@
-"""A whole top: full speed, stalls on both sides, back-to-back frames, reset in mid-frame, TLAST.
+"""A whole top: full speed, stalls on both sides, full and empty buffers, resets in mid-frame, TLAST.
 
 The environment names the device: BITSMITH_RTL, the folder with ports.json; BITSMITH_VECTORS, a .npz with
 ``input_<name>`` and ``output_<name>``, (frames, *shape) raw integers (whole frames of the hardware, where it takes
@@ -17,8 +17,9 @@ import numpy as np
 
 from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.fixed import IntArray
-from bitsmith.tb.harness import Harness, Pauses, never, often
+from bitsmith.tb.harness import Harness, Pauses, Source, always, never, often
 
+RESETS = 4
 SEED = int(os.environ.get("BITSMITH_SEED", "1"))
 
 
@@ -79,15 +80,40 @@ async def stalls_on_both_sides(dut: Any) -> None:
 
 
 @cocotb.test()
+async def full_and_empty_buffers(dut: Any) -> None:
+    """A sink that waits until nothing moves any more, and a source that waits until everything is out."""
+    once = vectors()
+    harness = await begin(dut, back_pressure=always)
+    sources = harness.sources
+    count = 1 + harness.top.still_cycles // sources[0].port.beats  # of the hardware's frames; more than fit inside
+    order = np.resize(np.arange(len(next(iter(once.values())))), count * harness.top.sequences)
+    frames = {name: raw[order] for name, raw in once.items()}
+    send(harness, frames)
+    await harness.until_still()
+    begun = max(-(-(count * s.port.beats - len(s.beats)) // s.port.beats) for s in sources)
+    for source in sources:  # no more frames than that are wanted
+        del source.beats[len(source.beats) - (count - begun) * source.port.beats :]
+    harness.pace(always, never)
+    await harness.until_still()
+    harness.pace(never, never)
+    await harness.frames_out(begun)
+    check(harness, frames, slice(0, begun * harness.top.sequences))
+
+
+@cocotb.test()
 async def reset_in_mid_frame(dut: Any) -> None:
-    """A reset while a frame is half way in, and another while results are on their way out: no trace of them after."""
+    """Resets at random beats, at full speed and under stalls: no trace of what was on its way, after any of them."""
     frames = vectors()
-    harness = await begin(dut, idle=often, back_pressure=often)
-    source = harness.sources[0]
-    for beats_left in (source.port.beats // 2, 0):
-        send(harness, frames, slice(0, 1))
-        await harness.until(lambda beats_left=beats_left: len(source.beats) <= beats_left)  # type: ignore[misc]
-        await harness.reset()
+    harness = await begin(dut)
+    for k in range(RESETS):
+        harness.pace(*((never, never), (often, often))[k % 2])
+        send(harness, frames)
+        source = harness.sources[0]
+        left = harness.rng.randrange(len(source.beats))
+        await harness.until(lambda source=source, left=left: len(source.beats) <= left)  # type: ignore[misc]
+        for _ in range(harness.rng.randrange(8)):
+            await harness.step()
+        await harness.reset(1 + harness.rng.randrange(3))
     send(harness, frames)
     await harness.frames_out(harness.top.inputs[0].frames(len(next(iter(frames.values())))))
     check(harness, frames)
@@ -117,18 +143,31 @@ async def cycles_as_predicted(dut: Any) -> None:
 
 @cocotb.test()
 async def wrong_tlast_is_reported(dut: Any) -> None:
-    """An early and a missing tlast set tlast_error, which stays until reset."""
+    """An early, a missing and a late tlast on any input set tlast_error, not before, and it stays until reset."""
     frames = vectors()
     harness = await begin(dut)
-    source = harness.sources[0]
-    for wrong in {0, source.port.beats - 1} if source.port.beats > 1 else {0}:
-        send(harness, frames, slice(0, 1))
-        data, last = source.beats[wrong]
-        source.beats[wrong] = data, not last
-        await harness.until(lambda: not source.beats)
-        for _ in range(8):
+    for source in harness.sources:
+        last = source.port.beats - 1
+        kinds = [{harness.rng.randrange(last)}, {last}, {last, last + 1}] if last else [{0}]
+        for wrong in kinds:
+            send(harness, {name: np.concatenate([raw, raw]) for name, raw in frames.items()})
+            await _wrong(harness, source, wrong)
+            await harness.reset()
             await harness.step()
-        assert int(dut.tlast_error.value) == 1, f"a wrong tlast on beat {wrong} went unnoticed"
-        await harness.reset()
+            assert int(dut.tlast_error.value) == 0, "tlast_error outlived the reset"
+
+
+async def _wrong(harness: Harness, source: Source, wrong: set[int]) -> None:
+    """Turn the tlast of some of the source's beats around."""
+    for beat in wrong:
+        data, last = source.beats[beat]
+        source.beats[beat] = data, not last
+    before = len(source.beats) - min(wrong)
+    while len(source.beats) >= before:
         await harness.step()
-        assert int(dut.tlast_error.value) == 0, "tlast_error outlived the reset"
+        early = int(harness.dut.tlast_error.value)
+        assert early == 0, f"tlast_error is set before a wrong tlast on {source.port.prefix}"
+    for _ in range(source.port.beats + 8):
+        await harness.step()
+        late = int(harness.dut.tlast_error.value)
+        assert late == 1, f"a wrong tlast on beats {wrong} of {source.port.prefix} went unnoticed"

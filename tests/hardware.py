@@ -146,10 +146,8 @@ class Hardware:
         return self.run(case, Drive(threshold=case.threshold, seed=SEED))
 
     def stalled(self, case: Case) -> Run:
-        """Pauses on both sides, after a reset with a frame half way in."""
-        simulation, _ = self._top(case.group)
-        beats = max(port.beats for port in simulation.top.inputs)
-        return self.run(case, Drive(True, beats + beats // 2, case.threshold, SEED))
+        """Pauses on both sides, after resets at random cycles."""
+        return self.run(case, Drive(stalls=True, resets=2, threshold=case.threshold, seed=SEED))
 
     def run(self, case: Case, drive: Drive) -> Run:
         """The outputs of every case in the group, each run once."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bitsmith.gen.hashes import sealed
 from bitsmith.gen.ir import Graph, Node
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Spec
@@ -39,12 +40,17 @@ def adder_graph() -> Graph:
 
 
 def adder_build(folder: Path) -> Path:
-    """A build folder around the fixture, without HLS and without vectors."""
+    """A build folder around the fixture, without HLS and, until ``sealed_again``, without vectors."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(ADDER, folder / "rtl")
-    (folder / "bitsmith.json").write_text("{}")
     (folder / "estimate.json").write_text(json.dumps(ADDER_ESTIMATE))
     adder_graph().save(folder / "graph.json")
+    return sealed_again(folder)
+
+
+def sealed_again(folder: Path) -> Path:
+    """The build as it stands now, as if it had been built so."""
+    (folder / "bitsmith.json").write_text(json.dumps(sealed(folder, {"made_by": "bitsmith"})))
     return folder
 
 

@@ -98,6 +98,6 @@ def test_a_folder_that_is_not_ours_is_refused_before_the_model_is_read(tmp_path:
         build_project("absent.h5", None, tmp_path)
 
 
-def test_no_vectors_are_no_proof(tmp_path: Path) -> None:
-    with pytest.raises(BitsmithError, match="prove nothing"):
+def test_no_vectors_show_nothing(tmp_path: Path) -> None:
+    with pytest.raises(BitsmithError, match="show nothing"):
         build_project(MODEL, CONFIG, tmp_path / "out", vectors=0)

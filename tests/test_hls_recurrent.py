@@ -22,7 +22,8 @@ from bitsmith.gen.hls import HlsModel
 from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.verify import vectors
 from bitsmith.gen.verify.diverge import internals
-from bitsmith.gen.verify.levels import Job, hls
+from bitsmith.gen.verify.job import Job
+from bitsmith.gen.verify.levels import hls
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.op import Operator, Spec

@@ -53,7 +53,7 @@ def test_networks_equal_the_reference(pixels: int, strategy: str, tmp_path: Path
         predicted = schedule.ends_by_output[plan.outputs[name]]
         assert len(predicted) == FRAMES
         assert tuple(end - run.first_input for end in ends[:FRAMES]) == predicted, name
-    stalled = device.run(batch, Drive(True, 5, seed=SEED))
+    stalled = device.run(batch, Drive(stalls=True, resets=3, seed=SEED))
     assert stalled.problems == ()
     for name, raw in stalled.outputs.items():
         np.testing.assert_array_equal(raw, expected[name], err_msg=name)

@@ -31,6 +31,7 @@ TESTS = {
     "idle_source",
     "back_pressure",
     "stalls_on_both_sides",
+    "full_and_empty_buffers",
     "reset_in_mid_frame",
     "cycles_as_predicted",
     "wrong_tlast_is_reported",
@@ -112,7 +113,7 @@ SPOILED = {
         "twice.v",
         "assign s_tready = !m_tvalid | m_tready;",
         "assign s_tready = 1;",
-        {"back_pressure", "stalls_on_both_sides"},
+        {"back_pressure", "stalls_on_both_sides", "full_and_empty_buffers"},
     ),
     "no reset of a layer": (
         "twice.v",

@@ -52,7 +52,7 @@ def build(name: str, rtl: Path, need: Need) -> Any:
 def test_right_integers_and_cycles(name: str, adder: Path, need: Need) -> None:
     device = build(name, adder, need)
     x = frames(40)
-    for drive in (Drive(), Drive(stalls=True, seed=7), Drive(stalls=True, seed=8, abort=8)):
+    for drive in (Drive(), Drive(stalls=True, seed=7), Drive(stalls=True, seed=8, resets=8, wrong_tlasts=2)):
         run = device.run({"image": x}, drive)
         np.testing.assert_array_equal(run.outputs["twice"], 2 * (x + 3))
         assert run.problems == ()
@@ -95,7 +95,7 @@ SPOILED = {
 def test_a_broken_protocol_is_named(problem: str, adder: Path, need: Need) -> None:
     file, old, new = SPOILED[problem]
     edit(adder / file, old, new)
-    run = build("verilator", adder, need).run({"image": frames(12)}, Drive(stalls=True, seed=3, abort=8))
+    run = build("verilator", adder, need).run({"image": frames(12)}, Drive(stalls=True, seed=3, resets=1))
     assert any(problem in line for line in run.problems), run.problems
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ...hw.rtl.fifo import Fifo
 from ...hw.rtl.layout import Layout
 from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
@@ -35,13 +36,23 @@ def emit_plan(plan: Plan, rtl: Path) -> Schedule:
     files = _files(plan, top)
     files[f"{name}{TRACE}.v"] = {f"{name}{TRACE}": trace}
     texts = to_verilog({n: module for file in files.values() for n, module in file.items()}, _shared(plan))
+    texts |= {n: checked(texts[n], n, fifo) for n, fifo in top.fifos().items()}
     rtl.mkdir(parents=True, exist_ok=True)
     for file, modules in files.items():
         (rtl / file).write_text("\n".join(texts[n] for n in modules))
     sources = [file for file in files if file != f"{name}{TRACE}.v"]
-    ports = _ports(plan, top, trace, sources) | {"quiet_cycles": schedule.latency + network.interval}
+    ports = _ports(plan, top, trace, sources) | {
+        "quiet_cycles": schedule.latency + network.interval,
+        "frame_ends": {name: list(schedule.ends_by_output[end]) for name, end in plan.outputs.items()},
+    }
     (rtl / "ports.json").write_text(json.dumps(ports, indent=1) + "\n")
     return schedule
+
+
+def checked(verilog: str, name: str, fifo: Fifo) -> str:
+    """A buffer's Verilog with its checks in it."""
+    body, end, rest = verilog.rpartition("endmodule")
+    return f"{body}{fifo.checks(name)}{end}{rest}"
 
 
 def _files(plan: Plan, top: Top) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Proof that what was built gives the reference's integers: ``verify`` and the simulators behind it."""
+"""Whether what was built gives the reference's integers: ``verify`` and the simulators behind it."""
 
 from .ladder import verify
 from .rtl_model import RtlModel

@@ -6,12 +6,15 @@ import re
 import shutil
 from pathlib import Path
 
+from ...hw.rtl.fifo import CHECK
 from ...hw.sim.ports import Top
 from ..tools import yosys
 from .simulation import Simulation, cached, compile_all, harness, render
 
 FLAGS = ["-std=gnu++17", "-w"]
-READ = "read_verilog -sv {files}; hierarchy -check -top {top}; proc; opt_clean; write_cxxrtl -g0 dut.cpp"
+READ = (
+    f"read_verilog -sv -D {CHECK} {{files}}; hierarchy -check -top {{top}}; proc; opt_clean; write_cxxrtl -g0 dut.cpp"
+)
 
 
 def build(top: Top, folder: Path) -> Simulation:

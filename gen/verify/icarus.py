@@ -7,17 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
+from ...hw.rtl.fifo import CHECK
 from ...hw.sim.ports import Port, Top
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ..folder import writes_to
 from ..tools import iverilog
 from ..workplace import work_folder
-from .simulation import FULL_SPEED, Drive, Run, cached, render
+from .simulation import FULL_SPEED, Drive, Run, cached, problem_lines, render
 
 
 class IcarusSimulation:
-    """A compiled bench; ``run`` as ``Simulation.run``, but the aborted first pass is left out."""
+    """A compiled bench; ``run`` as ``Simulation.run``, but without resets in mid-frame and wrong tlasts.
+
+    Under ``holds`` the frames come over and over until every buffer has filled up and drained.
+    """
 
     def __init__(self, program: Path, top: Top) -> None:
         self.program = program
@@ -36,17 +40,20 @@ class IcarusSimulation:
             for port, done in zip(self.top.outputs, ends):
                 _check_written(folder / f"{port.prefix}.out", len(done) * port.beats)
             unknown = [port.prefix for port in self.top.outputs if "x" in (folder / f"{port.prefix}.out").read_text()]
-            outputs = {port.name: _read(folder, port)[:count] for port in self.top.outputs}
-        problems = [line.removeprefix("problem ") for line in log if line.startswith("problem")]
+            sent = next((int(line.split()[1]) for line in log if line.startswith("frames ")), frames)
+            shown = self.top.inputs[0].shown(count, sent)
+            outputs = {port.name: _read(folder, port)[: len(shown)] for port in self.top.outputs}
+        problems = problem_lines(log)
         problems += [f"unknown bits on {prefix}" for prefix in unknown]
         first = min((int(line.split()[1]) for line in log if line.startswith("first")), default=-1)
-        return Run(outputs, {}, tuple(problems[:8]), first, tuple(ends))
+        return Run(outputs, {}, tuple(problems[:8]), first, tuple(ends), shown)
 
     def _execute(self, folder: Path, frames: int, drive: Drive) -> list[str]:
         idle = drive.idle or self.top.idle_cycles
         threshold = drive.threshold & ((1 << (self.top.threshold or 1)) - 1)
         numbers = (f"+frames={frames}", f"+seed={drive.seed}", f"+stalls={int(drive.stalls)}", f"+idle={idle}")
-        command = ["vvp", "-n", str(self.program), *numbers, f"+threshold={threshold:x}"]
+        holds = (f"+holds={int(drive.holds)}", f"+still={self.top.still_cycles}")
+        command = ["vvp", "-n", str(self.program), *numbers, *holds, f"+threshold={threshold:x}"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BitsmithError(f"vvp ended with status {done.returncode}: {done.stderr.strip()[:200]}")
@@ -69,7 +76,7 @@ def build(top: Top, folder: Path) -> IcarusSimulation:
     def compile_in(work: Path) -> None:
         for file, source in {"bench.v": text, **sources}.items():
             (work / file).write_text(source)
-        tool.run(["-g2012", "-s", "bench", "-o", "harness", "bench.v", *sources], work, "Icarus Verilog")
+        tool.run(["-g2012", f"-D{CHECK}", "-s", "bench", "-o", "harness", "bench.v", *sources], work, "Icarus Verilog")
 
     texts = [text, *sources.values()]
     return IcarusSimulation(cached(folder.resolve(), f"{top.name}-icarus", texts, compile_in) / "harness", top)

@@ -11,13 +11,18 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.predict import Reference
-from ..folder import write_json
+from ..folder import open_build, write_json
+from ..hashes import changed, lines
 from ..ir import Graph
 from . import vectors as vector_files
-from .levels import LEVELS, Cycles, Job, Outcome
+from .diverge import first_difference
+from .job import Job
+from .levels import LEVELS
+from .trials import Cycles, Outcome
 from .vectors import Batch
 
 DEFAULT_VECTORS = 64
+Report = dict[str, Any]
 
 
 def verify(
@@ -32,28 +37,43 @@ def verify(
 
     ``inputs`` are a user's (see ``vectors.given``); without them the build's own vectors are used, and behind them, or
     where the build has none, the extremes of the input type and random frames from ``seed``; ``vectors`` limits or
-    extends them. What the build stored as expected is what is compared, so that an edited file shows. ``progress``
-    gets a line at each step.
+    extends them. What must come out is computed here and now, and what the build stored of it is held to that. A file
+    that was changed since it was built is named, and the comparison goes on with what it holds now. ``progress`` gets
+    a line at each step.
 
-    Returns {"model", "vectors", "seed", "levels": {LEVEL: {"compared", "mismatches", "seconds", "problems"}},
-    "first_divergence": null or the fields of ``diverge.Divergence``, "cycles": null or
-    {"latency_cycles", "interval_cycles", "predicted_latency_cycles", "predicted_interval_cycles",
-    "timed_frames", "equal"}, "passed"},
-    and writes it as ``verify.json``. ``compared`` and ``mismatches`` count frames. BitsmithError for bad input or a
-    missing tool.
+    Returns {"model", "vectors", "seed", "problems", "levels": {LEVEL: {"compared", "mismatches", "seconds",
+    "problems"}}, "first_divergence": null or the fields of ``diverge.Divergence``, "cycles": null or
+    {"latency_cycles", "interval_cycles", "predicted_latency_cycles", "predicted_interval_cycles", "timed_frames",
+    "equal"}, "passed"}, and writes it as ``verify.json``. ``compared`` and ``mismatches`` count frames. BitsmithError
+    for bad input, a missing tool, or a build of which something is missing.
     """
     home = Path(folder)
     chosen = _known(levels)
-    job = _job(home, vectors, inputs, seed, progress or (lambda line: None))
+    altered = changed(home, open_build(home))
+    try:
+        report = _verify(home, altered, chosen, (vectors, inputs, seed), progress or (lambda line: None))
+    except Exception as error:  # a file that is not what we wrote may break whatever reads it
+        if any(name in str(error) for name in altered) or not altered:
+            raise
+        cause = str(error) if isinstance(error, BitsmithError) else f"unexpected {type(error).__name__}: {error}"
+        raise BitsmithError(f"{cause}; {lines(home, altered)[0]}") from error
+    write_json(home / "verify.json", report)
+    return report
+
+
+Wanted = tuple[int | None, Any, int]
+"""How many vectors, a user's inputs, the seed."""
+
+
+def _verify(home: Path, altered: list[str], levels: list[str], wanted: Wanted, say: Callable[[str], None]) -> Report:
+    job, problems = _job(home, *wanted, say)
     outcomes: dict[str, Outcome] = {}
     seconds: dict[str, float] = {}
-    for level in chosen:
+    for level in levels:
         start = time.perf_counter()
         outcomes[level] = LEVELS[level](job)
         seconds[level] = round(time.perf_counter() - start, 3)
-    report = _report(job, outcomes, seconds)
-    write_json(home / "verify.json", report)
-    return report
+    return _report(job, [*lines(home, altered), *problems], outcomes, seconds)
 
 
 def _known(levels: Iterable[str]) -> list[str]:
@@ -66,39 +86,55 @@ def _known(levels: Iterable[str]) -> list[str]:
     return chosen
 
 
-def _job(home: Path, count: int | None, inputs: Any, seed: int, say: Callable[[str], None]) -> Job:
-    if not (home / "bitsmith.json").is_file():
-        raise BitsmithError(f"'{home}' is no folder of 'bitsmith build'")
+def _job(home: Path, count: int | None, inputs: Any, seed: int, say: Callable[[str], None]) -> tuple[Job, list[str]]:
+    """What is compared, and where the build's stored outputs are not the reference's."""
     if count is not None and count < 1:
         raise BitsmithError(f"{count} vectors cannot be compared; give 1 or more")
     graph = Graph.load(home / "graph.json")
     reference = Reference(graph)
-    batch, known = _inputs(home / "vectors", graph, count, inputs, seed)
-    frames = [batch[name] for name, _ in graph.inputs]
-    expected = dict(zip(graph.outputs, reference.predict_raw(*frames)))
-    if known is not None:
-        expected = {n: np.concatenate([known[n], raw[len(known[n]) :]])[: len(raw)] for n, raw in expected.items()}
-    return Job(home, graph, reference, batch, expected, seed, say)
+    stored = vector_files.stored(home / "vectors", "input", graph.inputs)
+    batch = _inputs(graph, stored, count, inputs, seed)
+    job = Job(home, graph, reference, batch, _outputs(graph, reference, batch), seed, say)
+    if stored is None:
+        return job, []
+    part = {name: raw[: job.frames] for name, raw in stored.items()}
+    right = job.expected if inputs is None else _outputs(graph, reference, part)
+    return job, _stored_problems(home / "vectors", graph, right)
 
 
-def _inputs(folder: Path, graph: Graph, count: int | None, inputs: Any, seed: int) -> tuple[Batch, Batch | None]:
-    """The frames, and the stored expected outputs of the first of them."""
+def _outputs(graph: Graph, reference: Reference, batch: Batch) -> Batch:
+    return dict(zip(graph.outputs, reference.predict_raw(*(batch[name] for name, _ in graph.inputs))))
+
+
+def _inputs(graph: Graph, stored: Batch | None, count: int | None, inputs: Any, seed: int) -> Batch:
+    """The frames: a user's, or the build's and then new ones."""
     if inputs is not None:
         batch = vector_files.given(inputs, graph.inputs)
-        return {name: raw[:count] for name, raw in batch.items()}, None
-    stored = vector_files.stored(folder, "input", [name for name, _ in graph.inputs])
-    if stored is None:
-        return vector_files.make(graph.inputs, count or DEFAULT_VECTORS, seed), None
-    batch = vector_files.given(stored, graph.inputs)
-    have = len(next(iter(batch.values())))
-    if count is not None and count > have:
-        more = vector_files.make(graph.inputs, count - have, seed)
-        batch = {name: np.concatenate([raw, more[name]]) for name, raw in batch.items()}
-    known = vector_files.stored(folder, "output", list(graph.outputs))
-    return {name: raw[:count] for name, raw in batch.items()}, known
+    elif stored is None:
+        batch = vector_files.make(graph.inputs, count or DEFAULT_VECTORS, seed)
+    else:
+        missing = (count or 0) - len(next(iter(stored.values())))
+        more = vector_files.make(graph.inputs, max(missing, 0), seed)
+        batch = {name: np.concatenate([raw, more[name]]) for name, raw in stored.items()}
+    return {name: raw[:count] for name, raw in batch.items()}
 
 
-def _report(job: Job, outcomes: dict[str, Outcome], seconds: dict[str, float]) -> dict[str, Any]:
+def _stored_problems(folder: Path, graph: Graph, right: Batch) -> list[str]:
+    """The first place of each stored output that is not what the reference gives."""
+    specs = graph.specs()
+    known = vector_files.stored(folder, "output", [(name, specs[name]) for name in graph.outputs]) or {}
+    problems = []
+    for name, raw in known.items():
+        found = first_difference([name], {name: right[name][: len(raw)]}, {name: raw})
+        if found is not None and found.index is not None:
+            place = f"frame {found.frame}, index {list(found.index)}"
+            problems.append(
+                f"'{folder / f'output_{name}.npy'}' holds {found.got} at {place}; the reference gives {found.expected}"
+            )
+    return problems
+
+
+def _report(job: Job, problems: list[str], outcomes: dict[str, Outcome], seconds: dict[str, float]) -> Report:
     found = [outcome.divergence for outcome in outcomes.values() if outcome.divergence]
     cycles = next((outcome.cycles for outcome in outcomes.values() if outcome.cycles), None)
     good = all(outcome.mismatches == 0 and not outcome.problems for outcome in outcomes.values())
@@ -106,6 +142,7 @@ def _report(job: Job, outcomes: dict[str, Outcome], seconds: dict[str, float]) -
         "model": job.graph.name,
         "vectors": job.frames,
         "seed": job.seed,
+        "problems": problems,
         "levels": {
             level: {
                 "compared": outcome.compared,
@@ -117,7 +154,7 @@ def _report(job: Job, outcomes: dict[str, Outcome], seconds: dict[str, float]) -
         },
         "first_divergence": found[0].to_json() if found else None,
         "cycles": _cycles_json(cycles),
-        "passed": good and (cycles is None or cycles.equal),
+        "passed": good and not problems and (cycles is None or cycles.equal),
     }
 
 

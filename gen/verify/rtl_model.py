@@ -10,7 +10,7 @@ from ...hw.sim.ports import Top
 from ...sim.fixed import IntArray, Overflow, Rounding, quantize
 from ..ir import Graph
 from . import verilator
-from .levels import argmax_threshold
+from .job import argmax_threshold
 from .simulation import Drive, Run
 from .vectors import given
 

@@ -13,7 +13,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from ...hw.sim.ports import Port, Top
+from ...hw.sim.ports import ByteArray, Port, Top
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ..folder import writes_to
@@ -29,13 +29,20 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "hw" / "sim"
 class Drive:
     """How the streams are driven.
 
-    ``stalls``: random pauses of every source and sink, noise on ``tdata`` while ``tvalid`` is low. ``abort``: reset
-    once so many beats went in, then start over. ``threshold``: raw, constant over the run. ``idle``: cycles without a
-    transfer that count as a deadlock; by default the top's own (``idle_cycles``).
+    ``stalls``: random pauses of every source and sink, noise on ``tdata`` and ``tlast`` while ``tvalid`` is low.
+    ``wrong_tlasts``: before all else so many times an early, a missing and a late ``tlast`` on every
+    input, the first time at full speed. ``resets``: before the
+    frames so many runs that a reset ends at a random cycle: at full speed, under stalls, with full buffers and at rest
+    in turn. ``holds``: ports
+    pause until nothing moves any more, so that every buffer fills up and drains; the frames come over and over for as
+    long as that takes. ``threshold``: raw, constant over the run. ``idle``: cycles without a transfer that count as a
+    deadlock; by default the top's own (``idle_cycles``).
     """
 
     stalls: bool = False
-    abort: int = 0
+    resets: int = 0
+    holds: bool = False
+    wrong_tlasts: int = 0
     threshold: int = 0
     seed: int = 0
     idle: int | None = None
@@ -46,13 +53,20 @@ FULL_SPEED = Drive()
 
 @dataclass(frozen=True)
 class Run:
-    """What came out. A stream holds only the frames that arrived whole."""
+    """What came out. A stream holds only the frames that arrived whole.
+
+    ``shown``: which of the given frames each frame of a whole output comes from. ``aborted``: what came out before each
+    reset, by the port's prefix, whole beats. ``latencies``: every one seen at full speed after one of these resets.
+    """
 
     outputs: dict[str, IntArray]
     traces: dict[str, IntArray]
     problems: tuple[str, ...]
     first_input: int = -1
     frame_ends: tuple[tuple[int, ...], ...] = field(default=())
+    shown: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    aborted: tuple[dict[str, ByteArray], ...] = field(default=())
+    latencies: tuple[int, ...] = field(default=())
 
     @property
     def latency_cycles(self) -> int:
@@ -73,9 +87,13 @@ class Report(TypedDict):
     """What harness.cpp prints."""
 
     finished: bool
+    frames: int
     cycles: int
     first_input: int
     frame_ends: list[list[int]]
+    aborted_beats: list[list[int]]
+    aborted_traces: list[list[int]]
+    latencies: list[int]
     problems: list[str]
 
 
@@ -95,20 +113,38 @@ class Simulation:
             for port in self.top.inputs:
                 port.pack(inputs[port.name], noise).tofile(folder / f"{port.prefix}.in")
             report = self._execute(folder, frames, drive)
-            outputs = {port.name: _read(folder, port)[:count] for port in self.top.outputs}
-            traces = {port.name: _read(folder, port)[:count] for port in self.top.traces}
-        ends = tuple(tuple(one) for one in report["frame_ends"])
-        return Run(outputs, traces, tuple(report["problems"]), report["first_input"], ends)
+            shown = self.top.inputs[0].shown(count, report["frames"])
+            outputs = {port.name: _read(folder, port)[: len(shown)] for port in self.top.outputs}
+            traces = {port.name: _read(folder, port)[: len(shown)] for port in self.top.traces}
+            aborted = self._aborted(folder, [*report["aborted_beats"], *report["aborted_traces"]])
+        ends, seen = tuple(tuple(one) for one in report["frame_ends"]), tuple(report["latencies"])
+        return Run(outputs, traces, tuple(report["problems"]), report["first_input"], ends, shown, aborted, seen)
 
     def _execute(self, folder: Path, frames: int, drive: Drive) -> Report:
-        idle = drive.idle or self.top.idle_cycles
-        numbers = (frames, drive.seed, int(drive.stalls), drive.abort, drive.threshold, idle)
-        command = [str(self.program), str(folder), *map(str, numbers)]
+        top = self.top
+        numbers = (frames, drive.seed, drive.threshold, drive.idle or top.idle_cycles, int(drive.stalls))
+        trials = (drive.resets, top.reset_window, int(drive.holds), top.still_cycles, drive.wrong_tlasts)
+        command = [str(self.program), str(folder), *map(str, (*numbers, *trials))]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BitsmithError(f"'{self.program}' ended with status {done.returncode}: {done.stderr.strip()[:200]}")
-        report: Report = json.loads(done.stdout)
+        *lines, last = done.stdout.splitlines()
+        report: Report = json.loads(last)
+        report["problems"] += problem_lines(lines)
         return report
+
+    def _aborted(self, folder: Path, beats: list[list[int]]) -> tuple[dict[str, ByteArray], ...]:
+        """By reset and port, from one file for each port."""
+        parts = []
+        for port, counts in zip([*self.top.outputs, *self.top.traces], beats):
+            octets = np.fromfile(folder / f"{port.prefix}.aborted", dtype=np.uint8).reshape(-1, port.beat_bytes)
+            parts.append([(port.prefix, part) for part in np.split(octets, np.cumsum(counts)[:-1])] if counts else [])
+        return tuple(dict(each) for each in zip(*parts))
+
+
+def problem_lines(log: list[str]) -> list[str]:
+    """What a bench and the checks inside of the Verilog have to say, a line each."""
+    return [line.removeprefix("problem ") for line in log if line.startswith("problem ")]
 
 
 def _read(folder: Path, port: Port) -> IntArray:
@@ -153,7 +189,7 @@ def harness(top: Top, adapter: str, mangle: Callable[[str], str]) -> str:
         outputs=streams(top.outputs),
         traces=streams(top.traces),
         threshold=threshold,
-        tlast_error=f"bench.device.top.{mangle('tlast_error')}",
+        tlast_error=f"device.top.{mangle('tlast_error')}",
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ...sim.op import Spec
 from ..input_file import check_file
 
 Batch = dict[str, IntArray]
+AGAIN = "run 'bitsmith build' again"
 
 
 def extremes(spec: Spec) -> IntArray:
@@ -47,19 +47,38 @@ def save(folder: Path, inputs: Batch, outputs: Batch) -> None:
             np.save(folder / f"{kind}_{name}.npy", raw)
 
 
-def stored(folder: Path, kind: str, names: list[str]) -> Batch | None:
-    """The build's vectors of one kind, or None where it has none for every name."""
-    paths = {name: folder / f"{kind}_{name}.npy" for name in names}
-    return {name: load(path) for name, path in paths.items()} if all(p.is_file() for p in paths.values()) else None
+def stored(folder: Path, kind: str, specs: Iterable[tuple[str, Spec]]) -> Batch | None:
+    """The build's vectors of one kind, or None where it has none for every name.
+
+    BitsmithError that names the file where one is damaged, or holds what cannot be.
+    """
+    paths = {name: (folder / f"{kind}_{name}.npy", spec) for name, spec in specs}
+    if not all(path.is_file() for path, _ in paths.values()):
+        return None
+    batch = {name: _stored(path, name, spec) for name, (path, spec) in paths.items()}
+    if len({len(raw) for raw in batch.values()}) > 1:
+        raise BitsmithError(f"'{folder}' holds {kind}s of different lengths: {AGAIN}")
+    return batch
+
+
+def _stored(path: Path, name: str, spec: Spec) -> IntArray:
+    try:
+        array = load(path)
+        if array.dtype.kind not in "iu" or array.shape[1:] != spec.shape:
+            raise BitsmithError(f"it holds {array.dtype} of shape {array.shape}")
+        return _raw(array, name, spec)
+    except BitsmithError as error:
+        raise BitsmithError(f"'{path}' is no file of the build's vectors ({error}): {AGAIN}") from error
 
 
 def load(path: Path) -> Any:
-    """One .npy array (or .npz of arrays); BitsmithError where it is none. Pickles are refused."""
+    """One .npy array, or a dict of those of an .npz; BitsmithError where it is none. Pickles are refused."""
     check_file(path, "a .npy file, or a .npz of several")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        return dict(loaded) if hasattr(loaded, "keys") else loaded
-    except (OSError, ValueError, EOFError, MemoryError, BadZipFile, zlib.error) as error:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            return dict(loaded) if hasattr(loaded, "keys") else loaded
+    except Exception as error:  # numpy's reader raises whatever a damaged header makes it stumble over
         raise BitsmithError(f"'{path}' is no .npy file of numbers ({error}); save one with numpy.save") from error
 
 

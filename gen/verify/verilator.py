@@ -7,13 +7,14 @@ import os
 import shutil
 from pathlib import Path
 
+from ...hw.rtl.fifo import CHECK
 from ...hw.sim.ports import Top
 from ..folder import writes_to, writing
 from ..tools import Tool, gxx, verilator
 from .simulation import Simulation, cached, compile_all, harness, render
 
 VERILATE = ["--cc", "--Mdir", ".", "--prefix", "Vdut", "-O3", "--no-timing", "--output-split", "20000"]
-VERILATE += ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
+VERILATE += ["-Wno-fatal", "-Wno-lint", "-Wno-style", f"-D{CHECK}"]
 FLAGS = ["-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE=0"]
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
@@ -26,7 +27,7 @@ def build(top: Top, folder: Path, optimize: str = "-O1") -> Simulation:
     tool = verilator()
     bench = harness(top, "device.hpp", mangle)
     sources = top.sources()
-    texts = [" ".join(tool.command), optimize, bench, *(path.read_text() for path in sources)]
+    texts = [" ".join([*tool.command, *VERILATE]), optimize, bench, *(path.read_text() for path in sources)]
 
     def compile_in(work: Path) -> None:
         (work / "harness.cpp").write_text(bench)

@@ -10,6 +10,32 @@ from amaranth.lib.memory import Memory
 from .core import Hardware
 
 DEEP = 64  # places that one distributed RAM has
+CHECK = "BITSMITH_CHECK"
+"""The macro that a simulation defines to have every buffer checked."""
+CHECKS = """\
+`ifdef {macro}
+  // For simulation: the buffer's promises, held to counters of their own. Synthesis never sees this.
+  integer check_held = 0, check_coming = 0;
+  reg check_failed = 0;
+  always @(posedge clk)
+    if (rst) begin
+      check_held <= 0;
+      check_coming <= 0;
+    end else if (!check_failed) begin
+      check_held <= check_held + w_tvalid - (r_tvalid & r_tready);
+      check_coming <= check_coming + reserve - w_tvalid;
+      check_failed <= 1;
+      if (w_tvalid && check_held == {depth}) $display("problem {name}: pushed while all {depth} places are full");
+      else if (w_tvalid && !reserve && check_coming == 0) $display("problem {name}: pushed without a place reserved");
+      else if (r_tvalid && r_tready && check_held == 0) $display("problem {name}: popped while empty");
+      else if (!r_tvalid && check_held != 0) $display("problem {name}: a beat is held back");
+      else if (reserve && !room) $display("problem {name}: a place taken that was not granted");
+      else if (room && check_held + check_coming >= {depth}) $display("problem {name}: over {depth} places granted");
+      else if (!room && check_held + check_coming < {depth}) $display("problem {name}: a free place is not granted");
+      else check_failed <= 0;
+    end
+`endif
+"""
 
 
 class Fifo(Hardware):
@@ -32,6 +58,10 @@ class Fifo(Hardware):
 
     def ports(self) -> list[Signal]:
         return [self.room, self.reserve, self.w_tvalid, self.w_tdata, self.r_tvalid, self.r_tready, self.r_tdata]
+
+    def checks(self, name: str) -> str:
+        """Verilog to stand in the module ``name``, whose ports it reads; a line ``problem …`` for the first failure."""
+        return CHECKS.format(macro=CHECK, name=name, depth=self.depth)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

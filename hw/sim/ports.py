@@ -100,6 +100,22 @@ class Port:
         """Frames of the hardware for so many of the model's."""
         return -(-count // max(1, self.sequences))
 
+    def shown(self, count: int, frames: int) -> IntArray:
+        """Which of ``count`` frames of the model come out of so many of the hardware's, which takes them over and over.
+
+        The filling of a last one that is not full is not shown where nothing comes behind it.
+        """
+        own, side = self.frames(count), max(1, self.sequences)
+        each = np.minimum(np.arange(own * side), count - 1)
+        order: IntArray = np.resize(each, frames * side)
+        return order if frames > own else order[:count]
+
+    def completed(self, octets: ByteArray, raw: IntArray) -> IntArray:
+        """Beats (n, beat_bytes) as integers, filled up to whole frames with what ``raw`` says of the missing ones."""
+        beats = self.pack(raw).reshape(-1, self.beat_bytes)
+        beats[: len(octets)] = octets
+        return self.unpack(beats.reshape(-1, self.beats, self.beat_bytes))[: len(raw)]
+
     def _side_by_side(self, raw: IntArray) -> IntArray:
         """(frames, height, width, channels) in the layout's order."""
         if not self.sequences:
@@ -132,17 +148,27 @@ class Top:
     threshold: int | None
     quiet_cycles: int = 0
     """For how long nothing may move on the ports of a network that is well: its latency and an interval."""
+    frame_ends: dict[str, list[int]] | None = None
+    """By output, when the last beats of the first frames leave, as the build predicts it."""
 
     @classmethod
     def load(cls, rtl: Path) -> Top:
         """Read ``rtl/ports.json``; BitsmithError where there is none."""
         try:
             data = json.loads((rtl / "ports.json").read_text())
-        except (OSError, ValueError) as error:
-            raise BitsmithError(f"no readable ports.json in '{rtl}': run 'bitsmith build' first") from error
-        streams = {key: tuple(Port.from_json(e) for e in data.get(key, ())) for key in ("inputs", "outputs", "traces")}
-        threshold, quiet = data.get("threshold"), data.get("quiet_cycles", 0)
-        return cls(rtl, data["top"], tuple(data["files"]), **streams, threshold=threshold, quiet_cycles=quiet)
+            names = ("inputs", "outputs", "traces")
+            streams = {key: tuple(Port.from_json(e) for e in data.get(key, ())) for key in names}
+            return cls(
+                rtl,
+                data["top"],
+                tuple(data["files"]),
+                **streams,
+                threshold=data.get("threshold"),
+                quiet_cycles=data.get("quiet_cycles", 0),
+                frame_ends=data.get("frame_ends"),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise BitsmithError(f"no readable ports.json in '{rtl}': run 'bitsmith build' again") from error
 
     @property
     def sequences(self) -> int:
@@ -159,9 +185,23 @@ class Top:
         return replace(self, name=twin, files=files)
 
     @property
+    def input_beats(self) -> int:
+        return sum(port.beats for port in self.inputs)
+
+    @property
     def idle_cycles(self) -> int:
         """Cycles without a transfer that count as a deadlock, stalls on both sides included."""
-        return 10_000 + 4 * (self.quiet_cycles + sum(port.beats for port in self.inputs))
+        return 10_000 + 4 * (self.quiet_cycles + self.input_beats)
+
+    @property
+    def still_cycles(self) -> int:
+        """Cycles without a transfer after which nothing moves inside, either, until a port does something else."""
+        return 64 + (self.quiet_cycles or 4 * self.input_beats)
+
+    @property
+    def reset_window(self) -> int:
+        """Cycles in which every part has been in each of its states: the first frame is out and another under way."""
+        return self.still_cycles + max(port.beats for port in self.inputs)
 
     def sources(self) -> list[Path]:
         """The Verilog files; BitsmithError where one is missing."""
