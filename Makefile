@@ -36,7 +36,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
 	@echo "MODEL=$(MODEL) (cells, fli, lic), TOOL=$(TOOL) (vitis, vivado_hls, yosys, ecp5)"
 
-demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, prove it at the levels hls and rtl on its test images, report
+demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, compare it at the levels hls and rtl on its test images, report
 	@echo "Comparing $(ABOUT_$(MODEL)):"
 	$(RUN) verify $(BUILD) --level hls --level rtl --inputs $(IMAGES)
 	$(RUN) estimate $(BUILD)
@@ -85,7 +85,7 @@ schedule: .venv/.demo $(SOURCES) ## lic: frames a second of 720p, one step after
 	$(PY) -m bitsmith.models.lic.pipeline encoder=build/lic_analysis hyper_encoder=1 \
 	  hyper_decoder=build/lic_hyper_synthesis entropy_coder=16640 decoder=build/lic_synthesis
 
-full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, whole in C++, first layers in Verilog, proven on a patch (hours)
+full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, whole in C++, first layers in Verilog, compared on a patch (hours)
 	$(PY) -m bitsmith.gen.bench.full_size
 
 gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 8 to 192 channels, all forms (an hour)

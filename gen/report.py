@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..sim.errors import BitsmithError
+from . import hashes
 from .folder import open_build, write_text
+from .verdict import equal, verdict
 
 RESOURCES = ("lut", "ff", "dsp", "bram")
 
@@ -16,12 +19,18 @@ def write_report(folder: str | Path) -> Path:
     """Write ``folder/report.html`` and return its path; BitsmithError unless the folder is a build of ours."""
     build = open_build(folder)
     page = Path(folder) / "report.html"
-    write_text(page, render(build, _optional(folder, "estimate.json"), _optional(folder, "verify.json")))
+    found = hashes.changed(folder, build)
+    write_text(page, render(build, _optional(folder, "estimate.json"), _optional(folder, "verify.json"), found))
     return page
 
 
-def render(build: dict[str, Any], estimate: dict[str, Any], proof: dict[str, Any]) -> str:
-    """The page's text. ``estimate`` and ``proof`` may be empty: then the page says which command fills them."""
+def render(
+    build: dict[str, Any], estimate: dict[str, Any], verified: dict[str, Any], changed: Sequence[str] = ()
+) -> str:
+    """The page's text. ``estimate`` and ``verified`` may be empty: then the page says which command fills them.
+
+    ``changed``: the files that are not as they were built, whatever was found before they were changed.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -33,7 +42,14 @@ def render(build: dict[str, Any], estimate: dict[str, Any], proof: dict[str, Any
     )
     environment.filters["count"] = _count
     return environment.get_template("report.html.jinja").render(
-        build=build, estimate=estimate, proof=proof, rows=rows(build, estimate), resources=RESOURCES, good=equal(proof)
+        build=build,
+        estimate=estimate,
+        verified=verified,
+        changed=list(changed),
+        rows=rows(build, estimate),
+        resources=RESOURCES,
+        good=equal(verified) and not changed,
+        verdict=verdict(verified),
     )
 
 
@@ -42,12 +58,6 @@ def rows(build: dict[str, Any], estimate: dict[str, Any]) -> list[dict[str, Any]
     stages = {stage["name"]: stage for stage in estimate.get("layers", [])}
     found = [{**stages.pop(layer["name"], {}), **layer} for layer in build["layers"]]
     return found + [{"shape": [], "type": "", **stage, "label": stage["name"]} for stage in stages.values()]
-
-
-def equal(proof: dict[str, Any]) -> bool:
-    """Whether the proof passed and every level compared something."""
-    levels = proof.get("levels", {})
-    return bool(proof.get("passed") and levels) and all(result["compared"] > 0 for result in levels.values())
 
 
 def _count(value: object) -> str:

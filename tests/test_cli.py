@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bitsmith.gen.hashes import sealed
+
 COMMANDS = ("inspect", "calibrate", "build", "verify", "estimate", "synth", "report", "train")
 TASKS = {  # every command with arguments that are well formed and name nothing that exists
     "inspect": ["absent.h5"],
@@ -42,7 +44,8 @@ def folder(tmp_path: Path) -> Path:
     """A build folder as far as ``report`` looks at it."""
     mark = {"made_by": "bitsmith", "version": "0.1.0", "model": "m", "sha256": "00", "seed": 1, "layers": []}
     (tmp_path / "built").mkdir()
-    (tmp_path / "built" / "bitsmith.json").write_text(json.dumps(mark))
+    (tmp_path / "built" / "graph.json").write_text("{}")
+    (tmp_path / "built" / "bitsmith.json").write_text(json.dumps(sealed(tmp_path / "built", mark)))
     return tmp_path / "built"
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from bitsmith.gen.report import equal, render, write_report
+from bitsmith.gen.hashes import sealed
+from bitsmith.gen.report import render, write_report
+from bitsmith.gen.verdict import equal, verdict
 from bitsmith.sim.errors import BitsmithError
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
@@ -31,7 +33,7 @@ def _estimate() -> dict[str, Any]:
 def _proof(mismatches: int = 0, problem: str | None = None) -> dict[str, Any]:
     level = {"compared": 3000, "mismatches": mismatches, "seconds": 1.25, "problems": [problem] if problem else []}
     cycles = {"latency_cycles": 4321, "interval_cycles": 4320, "equal": problem is None}
-    whole = {"model": "m", "vectors": 1000, "seed": 99, "first_divergence": None, "cycles": cycles}
+    whole = {"model": "m", "vectors": 1000, "seed": 99, "problems": [], "first_divergence": None, "cycles": cycles}
     return {**whole, "levels": {"rtl": level}, "passed": not mismatches and not problem}
 
 
@@ -76,7 +78,8 @@ def test_shows_what_the_files_say() -> None:
         "estimate",
     ):
         assert figure in text
-    assert "Proven" in text
+    assert "every integer equal to the reference's on 3,000 frames" in text
+    assert "roven" not in text, "simulation proves nothing of the inputs that were not tried"
 
 
 def test_a_recurrent_network_has_its_rates() -> None:
@@ -103,10 +106,35 @@ def test_loads_nothing_from_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("proof", "expected"), [({}, "Not proven yet"), (_proof(1), "Not equal"), (_proof(), "Proven")]
+    ("proof", "expected"),
+    [
+        ({}, "Not compared yet"),
+        (_proof(1), "Failed: rtl differs on 1 of 3,000 frames"),
+        (_proof(0, "a beat is lost"), "Failed: rtl: a beat is lost; the cycles are not the predicted ones"),
+        (_proof(), "every integer equal to the reference's on 3,000 frames (rtl)"),
+    ],
 )
 def test_verdict(proof: dict[str, Any], expected: str) -> None:
     assert expected in _Page(render(_build(), {}, proof)).text
+
+
+def test_a_verdict_says_on_how_many_frames() -> None:
+    level = {"compared": 64, "mismatches": 0, "problems": []}
+    levels = {"hls": level, "rtl": level, "second": {**level, "compared": 1}}
+    found = verdict({"passed": True, "levels": levels})
+    assert found == "every integer equal to the reference's on 64 frames (hls, rtl), 1 frame (second)"
+    assert verdict({"passed": False, "levels": levels, "problems": ["x"]}) == "the build is not as it was made"
+    assert verdict({"passed": True, "levels": {}}) == "nothing was compared"
+
+
+def test_what_was_changed_later_is_said(tmp_path: Path) -> None:
+    """A verify.json of before is not taken for what stands there now."""
+    folder = _folder(tmp_path)
+    (folder / "verify.json").write_text(json.dumps(_proof()))
+    (folder / "graph.json").write_text("{ }")
+    text = _Page(write_report(folder).read_text()).text
+    assert "Changed since it was built: graph.json" in text
+    assert "Before it was changed: every integer equal" in text
 
 
 def test_nothing_compared_is_no_proof() -> None:
@@ -123,13 +151,24 @@ def test_hardware_that_is_no_layer_has_a_row_too() -> None:
     assert "9,999" in text
 
 
+def _folder(home: Path) -> Path:
+    (home / "graph.json").write_text("{}")
+    (home / "bitsmith.json").write_text(json.dumps(sealed(home, _build())))
+    return home
+
+
 def test_written_into_the_build(tmp_path: Path) -> None:
-    (tmp_path / "bitsmith.json").write_text(json.dumps(_build()))
+    _folder(tmp_path)
     (tmp_path / "estimate.json").write_text(json.dumps(_estimate()))
     page = write_report(tmp_path)
     assert page == tmp_path / "report.html"
     assert "2,345" in page.read_text()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bitsmith.json", "estimate.json", "report.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "bitsmith.json",
+        "estimate.json",
+        "graph.json",
+        "report.html",
+    ]
 
 
 def test_refuses_a_folder_that_is_no_build(tmp_path: Path) -> None:
@@ -138,7 +177,7 @@ def test_refuses_a_folder_that_is_no_build(tmp_path: Path) -> None:
 
 
 def test_says_which_file_is_broken(tmp_path: Path) -> None:
-    (tmp_path / "bitsmith.json").write_text(json.dumps(_build()))
+    _folder(tmp_path)
     (tmp_path / "verify.json").write_text("{")
     with pytest.raises(BitsmithError, match="verify.json"):
         write_report(tmp_path)

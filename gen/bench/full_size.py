@@ -1,4 +1,4 @@
-"""Builds the published networks at full size and proves their first layers: ``python -m bitsmith.gen.bench.full_size``.
+"""Builds the published networks at full size, compares their first layers: ``python -m bitsmith.gen.bench.full_size``.
 
 Every network's Verilog for a 256×256 patch is planned and emitted; seconds, bytes and memory are printed. Its C++ is
 emitted as well, and the whole network runs in C simulation on one such patch. Then the first layers of analysis and

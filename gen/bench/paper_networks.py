@@ -1,7 +1,7 @@
 """The published networks at their full size, from random integers: training them is out of reach here, building is not.
 
 Widths and layers as in Ballé et al. 2018 and Mazouz et al. 2025: N = 192, 160, 128, 96 filters and M = 192 latents, 5×5
-kernels, GDN between, 8-bit weights, a 32-bit gain. ``full_size.py`` builds and proves them.
+kernels, GDN between, 8-bit weights, a 32-bit gain. ``full_size.py`` builds and compares them.
 """
 
 from __future__ import annotations

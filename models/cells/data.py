@@ -96,7 +96,7 @@ test_images.__test__ = False  # type: ignore[attr-defined]
 
 
 def proof_images(synthetic_count: int = 1000) -> Images:
-    """What ``make demo`` proves the hardware on: synthetic test images, then real ones, the 179 held-out digits.
+    """What ``make demo`` compares the hardware on: synthetic test images, then real ones, the 179 held-out digits.
 
     The digits' own 8x8 pixels lie beside this file (scikit-learn's, from UCI's optdigits, CC BY 4.0), so that the
     proof needs no scikit-learn.

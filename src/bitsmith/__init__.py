@@ -1,4 +1,4 @@
-"""Trained Keras and QKeras models as FPGA hardware, proven equal to one fixed-point reference.
+"""Trained Keras and QKeras models as FPGA hardware, compared with one fixed-point reference integer by integer.
 
 >>> graph = bitsmith.load("model.h5", "config.yaml")
 >>> built = bitsmith.build(graph, "config.yaml", "build")

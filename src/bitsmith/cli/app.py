@@ -33,7 +33,7 @@ def _version(wanted: bool) -> None:
 def main(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    """Trained Keras and QKeras models as FPGA hardware, proven equal to one fixed-point reference.
+    """Trained Keras and QKeras models as FPGA hardware, compared with one fixed-point reference integer by integer.
 
-    Exit status: 0 done, 1 the proof or the timing failed, 2 bad input or usage.
+    Exit status: 0 done, 1 a comparison or the timing failed, 2 bad input or usage.
     """

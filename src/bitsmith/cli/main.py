@@ -16,7 +16,7 @@ OUT_OF_MEMORY = "out of memory; fewer test vectors (--vectors) or a smaller imag
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and leave with its exit status: 0 done, 1 proof or timing failed, 2 bad input or usage."""
+    """Run one command and leave with its exit status: 0 done, 1 comparison or timing failed, 2 bad input or usage."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -11,7 +11,7 @@ import typer
 
 from ..sim.errors import BitsmithError
 from .options import Build, Json
-from .outcome import DONE, FAILED, Outcome, table
+from .outcome import DONE, FAILED, Outcome, printable, table
 from .progress import progress
 
 TOOLS = ("vitis", "vivado_hls", "yosys", "ecp5")
@@ -26,8 +26,17 @@ def synth(
     if tool not in TOOLS:
         raise BitsmithError(f"unknown tool '{tool}'; one of {', '.join(TOOLS)}")
     with progress(not json and sys.stderr.isatty()) as say:
-        data = _start(folder, tool, say)
+        data = {**_start(folder, tool, say), **_changed(folder)}
     return Outcome(data, text(data, tool), json, DONE if data.get("timing_met", True) else FAILED)
+
+
+def _changed(folder: Path) -> dict[str, list[str]]:
+    """The files that are not as they were built, where there are any: what was synthesized is what they hold now."""
+    from ..gen.folder import open_build
+    from ..gen.hashes import changed
+
+    names = changed(folder, open_build(folder))
+    return {"changed": names} if names else {}
 
 
 def _start(folder: Path, tool: str, say: Callable[[str], None] | None) -> dict[str, Any]:
@@ -46,4 +55,5 @@ def text(data: dict[str, Any], tool: str) -> str:
     keys = list(dict.fromkeys(key for layer in layers for key in layer))
     lines = [table(keys, [[layer.get(key, "") for key in keys] for layer in layers])] if keys else []
     rows = [(key, value) for key, value in data.items() if not isinstance(value, (dict, list))]
-    return "\n".join([*lines, table(["", tool], rows)])
+    changed = [printable(f"changed since it was built: {name}") for name in data.get("changed", [])]
+    return "\n".join([*lines, table(["", tool], rows), *changed])

@@ -31,24 +31,27 @@ def verify(
     json: Json = False,
 ) -> Outcome:
     """Compare every integer with the reference's."""
-    from ..gen.verify import verify as prove
+    from ..gen.verify import verify as compare
 
     with progress(not json and sys.stderr.isatty()) as say:
-        data = prove(folder, level or ["hls", "rtl"], vectors, inputs, seed, say)
+        data = compare(folder, level or ["hls", "rtl"], vectors, inputs, seed, say)
     return Outcome(data, text(data), json, DONE if data["passed"] else FAILED)
 
 
 def text(data: dict[str, Any]) -> str:
-    """One row a level, what went wrong, and the first place that differs."""
+    """One row a level, what went wrong, the first place that differs, and what that shows."""
+    from ..gen.verdict import verdict
+
     rows = [(n, r["compared"], r["mismatches"], f"{r['seconds']:.1f}") for n, r in data["levels"].items()]
     lines = [table(["level", "frames", "mismatches", "seconds"], rows)]
+    lines += [printable(problem) for problem in data["problems"]]
     lines += [f"{name}: {printable(problem)}" for name, r in data["levels"].items() for problem in r["problems"]]
     if data["cycles"]:
         lines += ["cycles: " + _pairs(data["cycles"])]
     if data["first_divergence"]:
         lines += ["first divergence: " + _pairs(data["first_divergence"])]
-    verdict = "equal to the reference" if data["passed"] else "NOT PROVEN"
-    return "\n".join([*lines, f"{printable(data['model'])}, seed {data['seed']}: {verdict}"])
+    failed = "" if data["passed"] else "FAILED: "
+    return "\n".join([*lines, f"{printable(data['model'])}, seed {data['seed']}: {failed}{printable(verdict(data))}"])
 
 
 def _pairs(data: dict[str, Any]) -> str:
