@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..gen.folder import write_text
 from ..sim.errors import BitsmithError
+
+Report = Callable[[str, int, int, float | None], None]
+"""Called with a training's name, the epochs or steps done, all of them, and the mean loss of the last ones: after each
+block of them, and once without a loss where a training goes on."""
 
 
 def prepare(folder: Path, settings: Any) -> Path:
@@ -42,3 +48,12 @@ def save_checkpoint(manager: Any) -> None:
             f"cannot write a checkpoint in '{manager.directory}': {reason}; make room and give the same command "
             "again: it goes on from the last checkpoint"
         ) from error
+
+
+def announce(name: str, source: str | Path | None, done: int, total: int, unit: str, report: Report) -> None:
+    """Say on stderr that a training goes on from the file ``source``, or was finished; nothing where there is none."""
+    if source is None:
+        return
+    said = f"goes on after {unit} {done} of {total}" if done < total else f"was finished, all {total} {unit}s"
+    print(f"{name} {said}: {source}", file=sys.stderr)
+    report(name, done, total, None)

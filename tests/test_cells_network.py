@@ -29,7 +29,7 @@ def same(images: Any, rng: np.random.RandomState) -> Any:
     return images
 
 
-def silent(name: str, done: int, epochs: int, loss: float) -> None:
+def silent(name: str, done: int, epochs: int, loss: float | None) -> None:
     """No progress."""
 
 
@@ -145,7 +145,9 @@ def test_classes_are_sampled_evenly_where_they_are_not(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.sort(stages._balanced_order(even, np.random.RandomState(4))), np.arange(10))
 
 
-def test_an_interrupted_stage_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+def test_an_interrupted_stage_goes_on_as_if_nothing_had_happened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Stop after one epoch, start again in a new model: the same weights as a run in one go, bit for bit."""
     keras = network.keras()
     stage = stages.Stage("labels", 3, 1e-3, same)
@@ -153,7 +155,7 @@ def test_an_interrupted_stage_goes_on_as_if_nothing_had_happened(tmp_path: Path)
     class Interrupted(Exception):
         pass
 
-    def stop(name: str, done: int, epochs: int, loss: float) -> None:
+    def stop(name: str, done: int, epochs: int, loss: float | None) -> None:
         raise Interrupted
 
     def fresh() -> Any:
@@ -165,9 +167,13 @@ def test_an_interrupted_stage_goes_on_as_if_nothing_had_happened(tmp_path: Path)
     with pytest.raises(Interrupted):
         stages.run(stage, fresh(), some_split(), 6, tmp_path / "parts", stop)
     resumed = fresh()
-    epochs: list[int] = []
-    again = stages.run(stage, resumed, some_split(), 6, tmp_path / "parts", lambda *said: epochs.append(said[1]))
-    assert epochs == [2, 3]
+    said: list[tuple[Any, ...]] = []
+    capsys.readouterr()
+    again = stages.run(stage, resumed, some_split(), 6, tmp_path / "parts", lambda *report: said.append(report[1:]))
+    assert [epochs for epochs, *_ in said] == [1, 2, 3]
+    assert said[0] == (1, 3, None)  # no loss before there is one
+    place = tmp_path / "parts" / "labels" / "ckpt-1"
+    assert capsys.readouterr().err == f"labels goes on after epoch 1 of 3: {place}\n"
     assert again.epochs == 3
     assert again.seconds > 0
     for expected, found in zip(whole.get_weights(), resumed.get_weights()):

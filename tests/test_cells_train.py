@@ -68,13 +68,17 @@ def test_bad_arguments_are_one_line_and_leave_nothing(tmp_path: Path) -> None:
 
 def test_the_progress_bar_shows_seed_and_epochs(capfd: pytest.CaptureFixture[str]) -> None:
     with progress_bar({"teacher": 2}, seed=41, shown=True) as report:
-        report("teacher", 1, 2, 0.25)
+        report("teacher", 1, 2, None)
         report("teacher", 2, 2, 0.125)
     shown = capfd.readouterr()
     assert shown.out == ""
+    assert "nan" not in shown.err
     assert "seed 41" in shown.err
     assert "2/2" in shown.err
     assert "0.1250" in shown.err
+    with progress_bar({"teacher": 2}, seed=41, shown=True):
+        pass
+    assert "loss" not in capfd.readouterr().err
     with progress_bar({"teacher": 2}, seed=41, shown=False) as report:
         report("teacher", 1, 2, 0.25)
     assert capfd.readouterr().err == ""

@@ -15,7 +15,7 @@ from bitsmith.models.fli import train as training
 from bitsmith.models.fli.network import STUDENTS, float_network, load
 from bitsmith.models.fli.quantization import EIGHT
 from bitsmith.models.fli.synthetic import make_curves
-from bitsmith.models.run_folder import prepare
+from bitsmith.models.run_folder import Report, prepare
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
 
@@ -23,7 +23,7 @@ HERE = Path(results.__file__).parent
 needs_keras = pytest.mark.train
 
 
-def silent(name: str, done: int, steps: int, loss: float) -> None:
+def silent(name: str, done: int, steps: int, loss: float | None) -> None:
     """No progress."""
 
 
@@ -44,7 +44,7 @@ def test_combined_loss_by_hand() -> None:
 
 @needs_keras
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Stop after one block, start again in a new network: the same weights as in one go, bit for bit."""
     monkeypatch.setattr(stages, "BLOCK", 2)
@@ -53,22 +53,25 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
     class Interrupted(Exception):
         pass
 
-    def stop(name: str, done: int, steps: int, loss: float) -> None:
+    def stop(name: str, done: int, steps: int, loss: float | None) -> None:
         raise Interrupted
 
     def fresh() -> Any:
         keras().utils.set_random_seed(6)
         return float_network((4,))
 
-    def run(model: Any, folder: str, report: stages.Report) -> stages.Cost:
+    def run(model: Any, folder: str, report: Report) -> stages.Cost:
         return stages.run(stage, model, data.tpsf, data.sfd, None, 6, tmp_path / folder, report)
 
     whole, resumed, done = fresh(), fresh(), []
     run(whole, "whole", silent)
     with pytest.raises(Interrupted):
         run(fresh(), "parts", stop)
-    cost = run(resumed, "parts", lambda *said: done.append(said[1]))
-    assert done == [4, 5]
+    capsys.readouterr()
+    cost = run(resumed, "parts", lambda *said: done.append(said[1:]))
+    assert [steps for steps, *_ in done] == [2, 4, 5]
+    assert done[0] == (2, 5, None)  # no loss before there is one
+    assert capsys.readouterr().err == f"part goes on after step 2 of 5: {tmp_path / 'parts' / 'part' / 'ckpt-1'}\n"
     assert cost.steps == 5
     assert cost.seconds > 0
     for expected, found in zip(whole.get_weights(), resumed.get_weights()):
@@ -105,15 +108,19 @@ def test_a_run_writes_its_files_and_is_not_done_twice(tmp_path: Path, monkeypatc
 
 
 @needs_keras
-def test_finished_jobs_are_not_done_again(tmp_path: Path) -> None:
+def test_finished_jobs_are_not_done_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = tiny_plan()
     checkpoints = prepare(tmp_path, plan)
-    reports: list[str] = []
+    losses: list[float | None] = []
     for _ in range(2):
-        runner = training.Runner(plan, tmp_path, checkpoints, lambda name, *rest: reports.append(name))
+        runner = training.Runner(plan, tmp_path, checkpoints, lambda *said: losses.append(said[3]))
         for job in plan.jobs[:2]:
             runner.run(job)
-    assert reports == [job.name for job in plan.jobs[:2]]
+    assert [loss is None for loss in losses] == [False, False, True, True]
+    job = plan.jobs[1]
+    assert capsys.readouterr().err.splitlines()[1] == (
+        f"{job.name} was finished, all {job.steps} steps: {checkpoints / f'{job.name}.json'}"
+    )
     half = runner.write_results()
     assert half["missing"] == [job.name for job in plan.jobs[2:]]
     assert results.ABSENT in (tmp_path / "results.md").read_text()

@@ -36,7 +36,7 @@ def small_crops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stages, "LARGE", (2, 64))
 
 
-def silent(name: str, done: int, steps: int, loss: float) -> None:
+def silent(name: str, done: int, steps: int, loss: float | None) -> None:
     """No progress."""
 
 
@@ -75,7 +75,7 @@ def test_training_lowers_the_loss(tmp_path: Path, pool: Pool, small_crops: None,
 
 @needs_keras
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
-    tmp_path: Path, pool: Pool, small_crops: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pool: Pool, small_crops: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Stop after one block, start again in a new network: the same weights as in one go, bit for bit."""
     monkeypatch.setattr(stages, "BLOCK", 2)
@@ -84,15 +84,18 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
     class Interrupted(Exception):
         pass
 
-    def stop(name: str, done: int, steps: int, loss: float) -> None:
+    def stop(name: str, done: int, steps: int, loss: float | None) -> None:
         raise Interrupted
 
     whole, resumed, done = fresh(), fresh(), []
     stages.run(stage, whole, pool, None, 6, tmp_path / "whole", silent)
     with pytest.raises(Interrupted):
         stages.run(stage, fresh(), pool, None, 6, tmp_path / "parts", stop)
-    cost = stages.run(stage, resumed, pool, None, 6, tmp_path / "parts", lambda *said: done.append(said[1]))
-    assert done == [4, 5]
+    capsys.readouterr()
+    cost = stages.run(stage, resumed, pool, None, 6, tmp_path / "parts", lambda *said: done.append(said[1:]))
+    assert [steps for steps, *_ in done] == [2, 4, 5]
+    assert done[0] == (2, 5, None)  # no loss before there is one
+    assert capsys.readouterr().err == f"part goes on after step 2 of 5: {tmp_path / 'parts' / 'part' / 'ckpt-1'}\n"
     assert cost.steps == 5
     for expected, found in zip(whole.variables(), resumed.variables()):
         np.testing.assert_array_equal(found.numpy(), expected.numpy())
@@ -175,14 +178,18 @@ def test_a_run_writes_its_files_and_does_nothing_twice(
 
 
 @needs_keras
-def test_finished_jobs_are_not_done_again(tmp_path: Path, pool: Pool, small_crops: None, monkeypatch: Any) -> None:
+def test_finished_jobs_are_not_done_again(
+    tmp_path: Path, pool: Pool, small_crops: None, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(training, "training_pool", lambda count: pool)
-    plan, reports = tiny_plan(), []
-    checkpoints = prepare(tmp_path, plan)
+    plan, losses = tiny_plan(), []
+    checkpoints, job = prepare(tmp_path, plan), plan.jobs[0]
     for _ in range(2):
-        runner = training.Runner(plan, tmp_path, checkpoints, {}, lambda name, *rest: reports.append(name))
-        runner.train(plan.jobs[0])
-    assert reports == [plan.jobs[0].name]
+        runner = training.Runner(plan, tmp_path, checkpoints, {}, lambda *said: losses.append(said[3]))
+        runner.train(job)
+    assert [loss is None for loss in losses] == [False, True]
+    note = checkpoints / f"{job.name}.training.json"
+    assert capsys.readouterr().err.endswith(f"{job.name} was finished, all {job.steps} steps: {note}\n")
 
 
 def test_every_job_finds_what_it_needs_before_it() -> None:

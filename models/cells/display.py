@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .stages import Report
+from ..run_folder import Report
 
 
 @contextmanager
 def progress_bar(stages: dict[str, int], seed: int, shown: bool) -> Iterator[Report]:
-    """A bar per stage on stderr with its epochs and loss; the seed stands above them. ``shown`` False: nothing."""
+    """A bar per stage on stderr with its epochs and, once there is one, its loss; the seed stands above them.
+
+    ``shown`` False: nothing.
+    """
     if not shown:
         yield lambda stage, done, epochs, loss: None
         return
@@ -23,16 +26,15 @@ def progress_bar(stages: dict[str, int], seed: int, shown: bool) -> Iterator[Rep
         TextColumn("{task.description:22}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}"),
+        TextColumn("{task.fields[loss]}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        tasks = {
-            name: bar.add_task(name, total=epochs, loss=float("nan"), start=False) for name, epochs in stages.items()
-        }
+        tasks = {name: bar.add_task(name, total=epochs, loss="", start=False) for name, epochs in stages.items()}
 
-        def report(stage: str, done: int, epochs: int, loss: float) -> None:
+        def report(stage: str, done: int, epochs: int, loss: float | None) -> None:
             bar.start_task(tasks[stage])
-            bar.update(tasks[stage], completed=done, total=epochs, loss=loss)
+            shown = "" if loss is None else f"loss {loss:.4f}"
+            bar.update(tasks[stage], completed=done, total=epochs, loss=shown)
 
         yield report

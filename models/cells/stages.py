@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..run_folder import save_checkpoint
+from ..run_folder import Report, announce, save_checkpoint
 from .data import Split
 from .mixing import View
 from .network import keras
 
 FloatArray = NDArray[np.float32]
-Report = Callable[[str, int, int, float], None]
-"""Called after each epoch with the stage's name, the epochs done, all epochs and the epoch's mean loss."""
 BATCH = 64
 
 
@@ -79,6 +77,7 @@ def run(stage: Stage, model: Any, split: Split, seed: int, folder: Path, report:
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=done, spent=spent)
     manager = tf.train.CheckpointManager(checkpoint, str(folder / stage.name), max_to_keep=1)
     checkpoint.restore(manager.latest_checkpoint).expect_partial()
+    announce(stage.name, manager.latest_checkpoint, int(done.numpy()), stage.epochs, "epoch", report)
     step = _step(stage, model, optimizer)
     for epoch in range(int(done.numpy()), stage.epochs):
         started = np.array([time.monotonic(), time.process_time()])

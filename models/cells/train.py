@@ -10,12 +10,12 @@ from typing import Any
 
 from ...gen.folder import write_text, writing
 from ...sim.errors import BitsmithError
-from ..run_folder import prepare
+from ..run_folder import Report, prepare
 from . import accuracy, mixing, network, quantization
 from .data import Dataset, Split, load
 from .display import progress_bar
 from .quantization import StudentBits
-from .stages import Cost, Report, Stage, predict, run
+from .stages import Cost, Stage, predict, run
 
 STAGES = ("teacher", "student_from_scratch", "student_distilled", "student_qat")
 

@@ -21,11 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cells.network import keras
-from ..run_folder import save_checkpoint
+from ..run_folder import Report, announce, save_checkpoint
 
 Curves = NDArray[np.float32]
-Report = Callable[[str, int, int, float], None]
-"""Called after each block of steps with the training's name, the steps done, all steps and the block's mean loss."""
 BATCH = 128
 BLOCK = 100
 """Steps between two checkpoints."""
@@ -83,6 +81,7 @@ def run(
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, done=done, spent=spent, loss=loss)
     manager = tf.train.CheckpointManager(checkpoint, str(folder / stage.name), max_to_keep=1)
     checkpoint.restore(manager.latest_checkpoint).expect_partial()
+    announce(stage.name, manager.latest_checkpoint, int(done), stage.steps, "step", report)
     step = _step(stage, model, optimizer)
     targets = sfd if teacher is None else teacher
     while int(done) < stage.steps:

@@ -18,10 +18,10 @@ from ...gen.folder import write_text, writing
 from ...sim.errors import BitsmithError
 from ..cells.display import progress_bar
 from ..cells.network import keras, require_training_extra, save
-from ..run_folder import prepare
+from ..run_folder import Report, announce, prepare
 from . import measure, network, results
 from .jobs import Job, Plan, full_plan, quick_plan
-from .stages import BATCH, CLIP_NORM, Report, Stage, run
+from .stages import BATCH, CLIP_NORM, Stage, run
 from .synthetic import Decays, mono_test_set, test_set, train_set, validation_set
 
 Weights = list[NDArray[np.floating]]
@@ -71,6 +71,7 @@ class Runner:
         """Train, measure, save; nothing where that is done already."""
         note = self.checkpoints / f"{job.name}.json"
         if note.exists():
+            announce(job.name, note, job.steps, job.steps, "step", self.report)
             return
         keras().backend.clear_session()
         keras().utils.set_random_seed(job.seed)

@@ -21,15 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..run_folder import save_checkpoint
+from ..run_folder import Report, announce, save_checkpoint
 from .data import FloatArray, Pool
 from .distillation import Phases, Teacher
 from .entropy_models import gaussian_bits
 from .network import Codec, keras
 
 Tensor = Any
-Report = Callable[[str, int, int, float], None]
-"""Called after each block of steps with the training's name, the steps done, all steps and the block's mean loss."""
 SMALL, LARGE = (16, 64), (6, 128)
 """Crops of a step and their side: many small ones while a network starts, then larger ones, that z has neighbours."""
 SHARE_OF_SMALL = 0.75
@@ -116,6 +114,7 @@ def run(
     checkpoint = tf.train.Checkpoint(**kept, done=done, spent=spent, loss=loss)
     manager = tf.train.CheckpointManager(checkpoint, str(folder / stage.name), max_to_keep=1)
     checkpoint.restore(manager.latest_checkpoint).expect_partial()
+    announce(stage.name, manager.latest_checkpoint, int(done), stage.steps, "step", report)
     step = _step(stage, codec, teacher, phases, optimizer, variables)
     while int(done) < stage.steps:
         started = np.array([time.monotonic(), time.process_time()])

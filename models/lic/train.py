@@ -17,7 +17,7 @@ from ...gen.folder import write_text, writing
 from ...sim.errors import BitsmithError
 from ..cells.display import progress_bar
 from ..cells.network import require_training_extra
-from ..run_folder import prepare
+from ..run_folder import Report, announce, prepare
 from . import distillation, measure, network, results
 from .data import Image, Pool, training_pool
 from .export import EXPORT_SIZE, export
@@ -26,7 +26,7 @@ from .network import Codec, FloatKit, Weights, keras
 from .packages import package
 from .pruning import pruned
 from .quantization import FixedKit, Types, calibrated, stored
-from .stages import Report, Stage, run
+from .stages import Stage, run
 
 NEEDED = ("PIL.Image", "constriction", "bjontegaard")
 """Packages that are imported late; what is missing is said before the training."""
@@ -85,6 +85,7 @@ class Runner:
         """The job's weights and a note of what they cost."""
         note = self._note(job.name, "training")
         if note.exists():
+            announce(job.name, note, job.steps, job.steps, "step", self.report)
             return
         codec = self.codec(job, trained=False)
         teacher = self._teacher(job.teacher) if job.teacher else None
