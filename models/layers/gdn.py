@@ -23,9 +23,9 @@ import numpy as np
 
 from ...gen.ops.gdn_types import Choices, operator
 from ...gen.quantize_weights import WeightGrid
+from ...sim import ops
 from ...sim.cast import Cast
 from ...sim.errors import BitsmithError
-from ...sim.ops import GDN
 from .fixed import Tensor, fake_quant, parse, to_grid
 from .root import gains
 
@@ -142,8 +142,8 @@ class _FixedGDN(_GDN):
     """
 
     def __init__(
-        self, inverse: bool = False, form: str = GDN.form.value, segments: int = GDN.segments, width: int = GDN.width,
-        newton: bool = GDN.newton, **options: Any,
+        self, inverse: bool = False, form: str = ops.GDN.form.value, segments: int = ops.GDN.segments,
+        width: int = ops.GDN.width, newton: bool = ops.GDN.newton, **options: Any,
     ) -> None:  # fmt: skip
         names = {name: options.pop(name, default) for name, default in TYPES.items()}
         super().__init__(inverse, **options)
@@ -197,7 +197,7 @@ class _FixedGDN(_GDN):
 
         return gain(sums)
 
-    def _widest(self, channels: int) -> GDN:
+    def _widest(self, channels: int) -> ops.GDN:
         """The operator whose weights are the largest of their types: every other's sums are inside of its."""
         t = self.types
         beta = WeightGrid(np.full(channels, t["beta_type"].raw_max), t["beta_type"])
