@@ -10,15 +10,21 @@ from ..sim.errors import BitsmithError
 from ..sim.fixed import Constant, Fixed, Overflow, Rounding
 from ..sim.op import Operator, Spec
 from ..sim.ops import Activation, BatchNorm, Kind
-from .quantizers import Quantizer
+from .quantizers import Quantizer, bound
 
+MAX_PRODUCT_BITS = 62
+"""Of a value times a constant, and of the limits beside it."""
 ONE, ZERO, HALF = Constant(1), Constant(0), Constant(1, 1)
 
 
 def exact_constant(value: float) -> Constant:
     """The float32 nearest to ``value`` as an exact constant with the fewest fraction bits."""
     mantissa, exponent = np.frexp(np.float64(np.float32(value)))
-    raw, fraction = int(np.ldexp(mantissa, 24)), 24 - int(exponent)
+    return _shortest(int(np.ldexp(mantissa, 24)), 24 - int(exponent))
+
+
+def _shortest(raw: int, fraction: int) -> Constant:
+    """``raw * 2**-fraction`` with the fewest fraction bits."""
     while raw and raw % 2 == 0:
         raw, fraction = raw // 2, fraction - 1
     return Constant(raw << max(-fraction, 0), max(fraction, 0))
@@ -30,7 +36,7 @@ def plain_type(q: Quantizer | None) -> tuple[Fixed, Overflow] | None:
         return None
     bits, integer = int(q["bits"]), int(q["integer"])
     if q.name == "quantized_relu":
-        simple = not q["use_sigmoid"] and not q["negative_slope"] and q["is_quantized_clip"]
+        simple = not q["use_sigmoid"] and not q["negative_slope"] and bound(q) is None
         return (Fixed(False, integer, bits - integer), Overflow.SAT) if simple else None
     signed = bool(q["keep_negative"])
     if q["alpha"] not in (None, 1) or bits - signed == 0:
@@ -84,20 +90,20 @@ def _scaled(q: Quantizer, spec: Spec, type: Fixed, where: str) -> list[Operator]
 def _relu(q: Quantizer, input_type: Fixed, where: str) -> Activation:
     q.only(where, use_sigmoid=0)
     slope, bits, integer = float(q["negative_slope"]), int(q["bits"]), int(q["integer"])
-    upper = None
-    if not q["is_quantized_clip"] and q["relu_upper_bound"] is not None:
-        upper = exact_constant(q["relu_upper_bound"])
+    cut = bound(q)
+    upper = None if cut is None else exact_constant(cut)
     if slope == 0.0:
         type = Fixed(False, integer, bits - integer)
         _on_grid(upper, type, where)
         return Activation(input_type, Kind.RELU, type, upper=upper)
     type = Fixed(True, integer, bits - 1 - integer)
-    lower = Constant(-exact_constant(slope).raw << max(integer, 0), exact_constant(slope).fraction + max(-integer, 0))
-    if slope > 1 or lower.fraction > type.fraction:
+    least = 2.0 ** -(bits - 1)  # a smaller slope's lower limit is off the grid
+    if np.frexp(slope)[0] != 0.5 or not least <= slope <= 1:
         raise BitsmithError(
             f"quantized_relu on {where}: negative_slope={slope} is not supported with {bits} bits; "
-            f"supported: powers of two from 2**-{bits - 1} to 1"
+            f"supported: powers of two from {least:g} to 1"
         )
+    lower = _shortest(-exact_constant(slope).raw, exact_constant(slope).fraction - integer)
     _on_grid(upper, type, where)
     return Activation(input_type, Kind.LEAKY_RELU, type, slope=exact_constant(slope), lower=lower, upper=upper)
 
@@ -164,17 +170,36 @@ def _ternary(q: Quantizer, spec: Spec, where: str) -> list[Operator]:
     if isinstance(q["threshold"], str):
         raise BitsmithError(f"{where}: threshold={q['threshold']!r} of an activation is not supported; give a number")
     threshold = float(np.float32(0.33 if q["threshold"] is None else q["threshold"]))
-    k = ceil(ldexp(threshold, spec.type.fraction))  # |raw| >= k
-    if k < 1:
+    if threshold <= 0:
         raise BitsmithError(f"{where}: threshold={threshold} is not supported; supported: numbers above 0")
+    type, slope, scaled = spec.type, _reciprocal(threshold, spec.type), _scaled(q, spec, Fixed(True, 1, 0), where)
+    if max(type.width + slope.raw.bit_length(), type.fraction + slope.fraction + 2) <= MAX_PRODUCT_BITS:
+        return [_cut(type, slope), *scaled]
+    short = _around(threshold, type)
+    narrow = Activation(type, Kind.LINEAR, short, Rounding.TRN_ZERO)
+    return [narrow, _cut(short, _reciprocal(threshold, short)), *scaled]
+
+
+def _cut(input_type: Fixed, slope: Constant) -> Activation:
+    one, limits = Fixed(True, 1, 0), (Constant(-1), ONE)
+    return Activation(input_type, Kind.HARD_TANH, one, Rounding.TRN_ZERO, slope=slope, lower=limits[0], upper=limits[1])
+
+
+def _least(threshold: float, fraction: int) -> int:
+    """The first raw value at or above the threshold."""
+    return max(ceil(ldexp(threshold, fraction)), 1)
+
+
+def _reciprocal(threshold: float, type: Fixed) -> Constant:
+    """A little more than 1/k: times raw it reaches 1 at the threshold, raw = k, and not before."""
+    k = _least(threshold, type.fraction)
     fraction = 2 * k.bit_length() + 1
-    slope = (
-        Constant(-(-(1 << fraction) // k) << spec.type.fraction, fraction)
-        if spec.type.fraction >= 0
-        else Constant(-(-(1 << fraction) // k), fraction - spec.type.fraction)
-    )
-    type = Fixed(True, 1, 0)
-    activation = Activation(
-        spec.type, Kind.HARD_TANH, type, Rounding.TRN_ZERO, slope=slope, lower=Constant(-1), upper=ONE
-    )
-    return [activation, *_scaled(q, spec, type, where)]
+    raw, places = -(-(1 << fraction) // k), fraction - type.fraction
+    return Constant(raw << max(-places, 0), max(places, 0))
+
+
+def _around(threshold: float, type: Fixed) -> Fixed:
+    """A type with a step at the threshold that ends just beyond it: what is cut toward zero and saturates there stays
+    on its side."""
+    fraction = min(type.fraction, exact_constant(threshold).fraction)
+    return Fixed(True, _least(threshold, fraction).bit_length() - fraction, fraction)

@@ -68,13 +68,14 @@ def quantize_weights(q: Quantizer, values: FloatArray, where: str) -> WeightGrid
         raise BitsmithError(
             f"{where}: {q.name} is not supported for weights; use quantized_bits, quantized_po2, binary or ternary"
         )
-    return _shifted(grid, where)
+    return _shifted(grid, where, "fewer bits" if q.name == "quantized_po2" else "alpha=1")
 
 
 def _bits(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
     bits, integer, alpha, signed = int(q["bits"]), int(q["integer"]), q["alpha"], bool(q["keep_negative"])
     if isinstance(alpha, str):
-        q.only(where, scale_axis=None)
+        if values.ndim > 1 and q["scale_axis"] != values.ndim - 1:  # the default: a scale for each output
+            q.only(where, scale_axis=None)
         return _auto(bits, integer, alpha, values, where)
     scale = None if alpha is None else np.float64(np.float32(alpha)) * np.ones(1)
     if bits - signed == 0:
@@ -179,7 +180,7 @@ def _power_of_two(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
     return WeightGrid(sign, Fixed(True, 1, 0), np.ldexp(1.0, exponent.astype(np.int32)).astype(np.float64))
 
 
-def _shifted(grid: WeightGrid, where: str) -> WeightGrid:
+def _shifted(grid: WeightGrid, where: str, cure: str) -> WeightGrid:
     """Scales that are powers of two become shifts of the integers and of the type's binary point."""
     if grid.scale is None:
         return grid
@@ -192,9 +193,7 @@ def _shifted(grid: WeightGrid, where: str) -> WeightGrid:
     used = np.broadcast_to(exponent, raw.shape)[raw != 0]
     low, high = (int(used.min()), int(used.max())) if used.size else (0, 0)
     if grid.type.width + high - low > 62:
-        raise BitsmithError(
-            f"{where}: scales from 2**{low} to 2**{high} need more than 62 bits; limit the range (max_value, alpha=1)"
-        )
+        raise BitsmithError(f"{where}: scales from 2**{low} to 2**{high} need more than 62 bits; use {cure}")
     type = Fixed(grid.type.signed, grid.type.integer + high, grid.type.fraction - low)
     up: IntArray = np.clip(exponent - low, 0, high - low)
     return WeightGrid(raw << up, type)

@@ -45,6 +45,15 @@ SIGNATURES: dict[str, dict[str, Any]] = {
 }
 """Parameters in positional order with their defaults."""
 
+NOT_SAVED = {"quantized_bits": ("scale_axis",), "quantized_relu": ("is_quantized_clip",)}
+"""What changes the integers and is missing in ``get_config``, so in every file. A model in memory is asked for it.
+
+A file's quantized_bits is read as qkeras reads it, with scale_axis=None; a relu_upper_bound is a sign that
+is_quantized_clip was False, so that it cannot be known. Also missing, but of training only: var_name, use_ste and
+use_variables of quantized_bits, quantized_relu, quantized_po2 and quantized_relu_po2.
+"""
+
+_ALPHAS = "None, a number above 0, auto, auto_po2"
 _REFUSED = {
     "bernoulli": "it is random",
     "stochastic_binary": "it is random while training",
@@ -97,8 +106,33 @@ def parse_quantizer(data: Any, where: str) -> Quantizer | None:
         config = {} if data.get("config") is None else data["config"]
         if not isinstance(config, dict):
             raise BitsmithError(f"{where}: the quantizer's config is no dictionary; save the model again")
+        _check_saved(class_name(data), config, where)
         return _checked(class_name(data), config, where)
     raise BitsmithError(f"{where}: {str(data)[:60]!r} is no quantizer; give e.g. quantized_bits(8,0,alpha=1)")
+
+
+def _check_saved(name: str, config: dict[str, Any], where: str) -> None:
+    """BitsmithError where a dictionary lacks what changes the integers."""
+    if name != "quantized_relu" or "is_quantized_clip" in config or not config.get("relu_upper_bound"):
+        return
+    q = _checked(name, config | {"is_quantized_clip": False}, where)
+    if bound(q) is not None:
+        raise BitsmithError(
+            f"{where}: {q} was saved without is_quantized_clip, as qkeras does, so whether relu_upper_bound counts is "
+            f"not known; save it as text, QActivation('{q}') behind the layer, or build the model in memory "
+            "(bitsmith.load(model))"
+        )
+
+
+def bound(q: Quantizer) -> float | None:
+    """The upper bound of a quantized_relu where it cuts anything off; BitsmithError where it is no number above 0."""
+    upper = q["relu_upper_bound"]
+    if q["is_quantized_clip"] or not upper:  # for qkeras 0 is no bound
+        return None
+    if isinstance(upper, bool) or not isinstance(upper, (int, float)) or upper < 0:
+        raise BitsmithError(f"quantized_relu: relu_upper_bound={upper!r} is not supported; supported: numbers above 0")
+    largest = 2.0 ** q["integer"] * (1 - 2.0 ** -(q["bits"] - bool(q["negative_slope"])))
+    return float(upper) if upper < largest else None
 
 
 def is_quantizer(data: Any) -> bool:
@@ -193,10 +227,8 @@ def _check_sizes(q: Quantizer, where: str) -> None:
     alpha = values.get("alpha")
     if isinstance(alpha, str):
         if alpha not in ("auto", "auto_po2"):
-            raise BitsmithError(f"{where}: alpha={alpha!r} is not supported; supported: None, a number, auto, auto_po2")
+            raise BitsmithError(f"{where}: alpha={alpha!r} is not supported; supported: {_ALPHAS}")
     elif alpha is not None and (not _is_number(alpha) or alpha <= 0):
-        raise BitsmithError(
-            f"{where}: alpha={short(alpha)} is not supported; supported: None, a number, auto, auto_po2"
-        )
+        raise BitsmithError(f"{where}: alpha={short(alpha)} is not supported; supported: {_ALPHAS}")
     if values.get("qnoise_factor", 1.0) != 1.0:
         raise BitsmithError(f"{where}: qnoise_factor={short(values['qnoise_factor'])} is not supported; supported: 1.0")

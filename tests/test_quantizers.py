@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from reading import legacy_keras
 
 from bitsmith.gen.quantize_activation import activation_operators, exact_constant, plain_type
 from bitsmith.gen.quantize_weights import on_type, quantize_weights
-from bitsmith.gen.quantizers import Quantizer, parse_quantizer
+from bitsmith.gen.quantizers import NOT_SAVED, SIGNATURES, Quantizer, parse_quantizer
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding, to_float
 from bitsmith.sim.op import Spec
@@ -99,9 +100,20 @@ def test_scales_by_hand() -> None:
     np.testing.assert_array_equal(other.scale, np.array([[0.09375, 0.1875]]))
 
 
-def test_weights_that_take_too_many_bits() -> None:
-    with pytest.raises(BitsmithError, match="more than 62 bits"):
-        quantize_weights(parsed("quantized_po2(8)"), np.array([0.0, 1.0]), "'conv1': kernel")
+@pytest.mark.parametrize(
+    ("text", "cure", "cured"),
+    [
+        ("quantized_po2(8)", "fewer bits", "quantized_po2(7)"),
+        ("quantized_po2(8,max_value=1)", "fewer bits", "quantized_po2(6,max_value=1)"),  # max_value makes it worse
+        ("quantized_bits(4,0,alpha='auto_po2')", "alpha=1", "quantized_bits(4,0,alpha=1)"),
+    ],
+)
+def test_weights_that_take_too_many_bits_and_what_helps(text: str, cure: str, cured: str) -> None:
+    least, largest = (1e-3, 1e17) if "auto" in text else (1e-20, 1.0)
+    values = np.array([[least, largest], [0.0, largest]])
+    with pytest.raises(BitsmithError, match=f"more than 62 bits; use {cure}$"):
+        quantize_weights(parsed(text), values, "'conv1': kernel")
+    quantize_weights(parsed(cured), values, "'conv1': kernel")
 
 
 def test_configured_types_hold_their_weights() -> None:
@@ -130,7 +142,9 @@ def test_types_of_plain_quantizers() -> None:
         ("quantized_bits(4,alpha='auto')", "depends on the data"),
         ("quantized_relu(4,0,1)", "use_sigmoid=1 is not supported"),
         ("quantized_relu(4,0,negative_slope=2.0)", "negative_slope=2.0 is not supported"),
-        ("quantized_relu(4,0,negative_slope=0.0625)", "negative_slope=0.0625 is not supported"),
+        ("quantized_relu(4,0,negative_slope=0.0625)", "supported: powers of two from 0.125 to 1"),
+        ("quantized_relu(8,0,negative_slope=0.75)", "supported: powers of two from 0.0078125 to 1"),
+        ("quantized_relu(4,0,relu_upper_bound=-1,is_quantized_clip=False)", "supported: numbers above 0"),
         ("quantized_relu(4,2,relu_upper_bound=1.1,is_quantized_clip=False)", "is not a multiple of"),
         ("ternary(threshold='auto')", "threshold='auto'"),
         ("ternary(threshold=0)", "threshold=0.0 is not supported"),
@@ -149,6 +163,59 @@ def test_upper_bounds_on_the_grid() -> None:
     assert op.compute(np.array([[100, 7, -5]])).tolist() == [
         [6, 4, 0]
     ]  # 12.5, 0.875 -> 1.0 (a tie goes to even), -0.625
+
+
+@pytest.mark.parametrize(("bits", "integer", "slope"), [(5, 2, 0.125), (5, 2, 0.0625), (3, 4, 0.25), (8, 0, 2.0**-7)])
+def test_every_slope_down_to_one_step_works(bits: int, integer: int, slope: float) -> None:
+    """The lower limit, -slope * 2**integer, is on the grid wherever the slope is no finer than 2**-(bits - 1)."""
+    q = parsed(f"quantized_relu({bits},{integer},negative_slope={slope})")
+    (op,) = activation_operators(q, Spec((1,), Fixed(True, 8, 0)), "'act'")
+    y = to_float(op.compute(np.array([[-256]])), op.output_type)  # type: ignore[attr-defined]
+    assert y.item() == -slope * 2**integer
+
+
+@pytest.mark.parametrize("threshold", [None, 0.7, 1.0, 5.0, 1e-6])
+def test_ternary_of_any_type(threshold: float | None) -> None:
+    """By the definition, sign(x) where |x| >= threshold in float32, around the threshold and at the ends."""
+    q = parsed(f"ternary(alpha=1,threshold={threshold})")
+    t = float(np.float32(0.33 if threshold is None else threshold))
+    for type in (Fixed(True, 3, 4), Fixed(True, 13, 30), Fixed(True, 13, 48), Fixed(True, -3, 48), Fixed(False, 4, 50)):
+        k = int(np.ceil(np.ldexp(t, type.fraction)))
+        near = [sign * (k + d) for sign in (-1, 1) for d in (-1, 0, 1)]
+        raw = [r for r in (*near, type.raw_min, 0, type.raw_max) if type.raw_min <= r <= type.raw_max]
+        spec, y = Spec((1,), type), np.array(raw)[:, None]
+        for op in activation_operators(q, spec, "'act'"):
+            y, spec = op.compute(y), op.infer(spec)
+        assert y[:, 0].tolist() == [int(np.sign(r)) if abs(r) >= k else 0 for r in raw]
+
+
+RELU = {"bits": 6, "integer": 2, "use_sigmoid": 0, "negative_slope": 0.0, "relu_upper_bound": 1.5}
+
+
+def test_what_qkeras_does_not_save_is_not_guessed() -> None:
+    """A bound that cuts something off counts only with is_quantized_clip=False, which get_config leaves out."""
+    with pytest.raises(BitsmithError, match=r"'act'.* without is_quantized_clip.*bitsmith.load\(model\)") as error:
+        parse_quantizer({"class_name": "quantized_relu", "config": RELU}, "'act'")
+    cure = str(error.value).split("QActivation('")[1].split("')")[0]
+    types = [plain_type(parsed(text)) for text in ("quantized_relu(6,2,relu_upper_bound=1.5)", cure)]
+    assert types == [(Fixed(False, 2, 4), Overflow.SAT), None]  # text says all of it
+    for changes in ({"relu_upper_bound": 3.9375}, {"relu_upper_bound": 0}, {"is_quantized_clip": True}):
+        q = parsed({"class_name": "quantized_relu", "config": RELU | changes})
+        assert plain_type(q) == (Fixed(False, 2, 4), Overflow.SAT)
+
+
+@pytest.mark.train
+def test_what_qkeras_does_not_save_is_known() -> None:
+    """Each quantizer's parameters, and which of them its own get_config leaves out."""
+    legacy_keras()
+    from qkeras import quantizers
+
+    training = {"var_name", "use_ste", "use_variables"}
+    for name, parameters in SIGNATURES.items():
+        quantizer = getattr(quantizers, name)
+        assert list(inspect.signature(quantizer).parameters) == list(parameters)
+        lost = set(parameters) - set(quantizer().get_config())
+        assert lost - training == set(NOT_SAVED.get(name, ())), name
 
 
 @pytest.mark.parametrize("value", [0.3, 0.2, 1 / 6, 6.0, 0.5, 0.0, -0.75, 1e-6])

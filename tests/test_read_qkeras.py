@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reading import assert_equal_to_keras, batch, evaluate, legacy_keras, randomize, save
+from reading import assert_equal_to_keras, batch, evaluate, legacy_keras, randomize, recurrent_qkeras, save
 
-from bitsmith.gen.read import read_live
+from bitsmith.gen.read import read_live, read_model
 from bitsmith.sim.errors import BitsmithError
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]  # Keras's own advice
@@ -356,3 +356,42 @@ def test_recurrent_quantizer_none_has_its_own_error(tmp_path: Path) -> None:
 
     with pytest.raises(BitsmithError, match="recurrent_quantizer=None on 'rnn' is not supported"):
         read_model(tmp_path / "model.h5")
+
+
+def test_a_model_in_memory_keeps_what_its_files_lose(tmp_path: Path) -> None:
+    """is_quantized_clip=False, in an activation of its own, in a layer, in one inside another, in a recurrent cell; and
+    scale_axis. From files the same models are refused, or read as qkeras itself reads them."""
+    k, q = recurrent_qkeras()
+
+    def relu() -> Any:
+        return q.quantized_relu(6, 2, relu_upper_bound=0.75, is_quantized_clip=False)
+
+    def dense(**more: Any) -> Any:
+        return q.QDense(5, **({"kernel_quantizer": bits(q, 4), "bias_quantizer": bits(q, 4)} | more))
+
+    quantizers = {f"{n}_quantizer": bits(q, 4) for n in ("kernel", "recurrent", "bias")}
+    rnn = q.QSimpleRNN(4, activation=relu(), state_quantizer=bits(q, 8, 2), **quantizers, return_sequences=True)
+    scaled = bits(q, 4, 0, alpha="auto_po2", scale_axis=1)
+    layers = {
+        "activation": [q.QActivation(relu())],
+        "layer": [dense(activation=relu())],
+        "wrapped": [k.layers.TimeDistributed(dense(activation=relu()))],
+        "nested": [k.Sequential([k.layers.Input((3, 6)), q.QActivation(relu())])],
+        "cell": [rnn],
+        "axis": [dense(kernel_quantizer=scaled)],
+    }
+    for name, behind in layers.items():
+        model = sequential(k, (3, 6), [q.QActivation(bits(q, 6, 2)), *behind], spread=1.0)
+        graph = read_live(model)
+        (x,) = batch(graph, 20)
+        wanted = np.asarray(model(x.reshape(-1, 3, 6).astype(np.float32)), dtype=np.float64)
+        np.testing.assert_array_equal(evaluate(graph, x)[0].reshape(wanted.shape), wanted)
+        assert name == "axis" or wanted.max() == 0.75
+        save(model, tmp_path / "model.h5")
+        if name != "axis":
+            with pytest.raises(BitsmithError, match="without is_quantized_clip"):
+                read_model(tmp_path / "model.h5")
+    other = dense(kernel_quantizer=bits(q, 4, alpha="auto", scale_axis=0))
+    off = sequential(k, (6,), [q.QActivation(bits(q, 6, 2)), other])
+    with pytest.raises(BitsmithError, match="scale_axis=0 is not supported"):
+        read_live(off)

@@ -109,10 +109,10 @@ def quantized(build: Builder, layer: Layer, x: Tensor, q: Quantizer, fused: bool
     plain = plain_type(q)
     if plain is not None and plain == (x.type, Overflow.SAT):
         return x
-    suffixes = (["quantized"] if fused else [""]) + ["scale"]
-    for op, suffix in zip(
-        activation_operators(q, x.spec, f"'{layer.name}'", build.config.bitsmith.table_bits), suffixes
-    ):
+    ops = activation_operators(q, x.spec, f"'{layer.name}'", build.config.bitsmith.table_bits)
+    last = max(i for i, op in enumerate(ops) if isinstance(op, Activation))
+    for i, op in enumerate(ops):
+        suffix = ("narrow" if i < last else "scale") if i != last else "quantized" if fused else ""
         x = build.add(layer, op, x, suffix=suffix, shape=x.shape)
     return x
 

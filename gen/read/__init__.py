@@ -8,7 +8,8 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from ..config import Config
 from ..ir import Graph
-from .container import open_container, parse_json
+from .container import open_container
+from .live import live_json
 from .network import Network, read_network
 from .weights import LiveWeights
 
@@ -52,14 +53,14 @@ def read_network_file(path: Path) -> Network:
 
 
 def read_live(model: Any, config: Config | None = None) -> Graph:
-    """The graph of a Keras model in memory, by way of its own JSON and weights."""
+    """The graph of a Keras model in memory, by way of its own JSON, quantizers and weights."""
     from .convert import convert
 
     if not hasattr(model, "to_json"):
         raise BitsmithError(f"a {type(model).__name__} is no model; give a path or a Keras model")
-    data = parse_json(model.to_json(), f"model '{model.name}'")
     _check_order(model)
-    return convert(read_network(data, LiveWeights(model), f"model '{model.name}'"), config or Config())
+    network = read_network(live_json(model), LiveWeights(model), f"model '{model.name}'")
+    return convert(network, config or Config())
 
 
 def _check_order(model: Any) -> None:
