@@ -69,8 +69,10 @@ def load_data(path: Path, shape: tuple[int, ...]) -> FloatArray:
 
 def propose(network: Network, x: FloatArray, bits: int) -> dict[str, Any]:
     """The configuration as plain data, ready for YAML."""
-    network = fold_batch_norm(network, Config())
+    model, network = network, fold_batch_norm(network, Config())
     ranges = measure(network, x)
+    for layer in model.layers:
+        layer.check_taken()
     names: dict[str, Any] = {}
     for layer in network.layers:
         if layer.class_name in (*STATES, *BIDIRECTIONAL):
@@ -152,7 +154,8 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
     if layer.class_name == "BatchNormalization":
         values = next(iter(layer.weights.values()))
         a = Attributes(layer.name, layer.config)
-        gamma, beta, mean, variance, epsilon = normalization(layer, a, values.size, 1 if a.get("axis") == 1 else 3)
+        axis = a.get("axis", -1)  # measuring has compared it with the input
+        gamma, beta, mean, variance, epsilon = normalization(layer, a, values.size, axis)
         scale = gamma / np.sqrt(variance + epsilon)
         return {"scale": _of(scale, 2 * bits), "bias": _bias(beta - mean * scale, bits, 2.0**-bits)}
     kernels = [(key, v) for key, v in layer.weights.items() if v.ndim > 1]

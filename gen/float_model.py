@@ -6,12 +6,14 @@ Quantizers of weights and the plain ones of activations are applied; every layer
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..sim.errors import BitsmithError
-from ..sim.fixed import FloatArray, quantize, to_float
+from ..sim.fixed import Fixed, FloatArray, quantize, to_float
+from ..sim.op import Spec
 from ..sim.table import FUNCTIONS
 from ..sim.window import pad, windows
 from .float_recurrent import recurrent
@@ -23,9 +25,9 @@ from .ops.dense import PER_STEP
 from .ops.flatten import target_shape
 from .ops.gdn import normalized
 from .ops.window import around, dimensions, pair, same_padding
-from .quantize_activation import plain_type
+from .quantize_activation import activation_operators, plain_type
 from .quantize_weights import quantize_weights
-from .quantizers import is_quantizer, parse_quantizer
+from .quantizers import Quantizer, is_quantizer, parse_quantizer
 from .read.attributes import Attributes
 from .read.build import value_of
 from .read.network import BIDIRECTIONAL, STATES, Layer, Network, inner_layer
@@ -65,18 +67,30 @@ def _fitting(compute: Callable[..., Any], layer: Layer, x: list[Array], *more: A
 
 
 def activate(layer: Layer, activation: Any, x: Array) -> Array:
-    """A Keras function or a plain quantizer; others of QKeras are not needed for ranges and are an error."""
+    """A Keras function, or a quantizer of QKeras."""
     if is_quantizer(activation):
-        plain = plain_type(parse_quantizer(activation, f"'{layer.name}'"))
-        if plain is None:
-            raise BitsmithError(f"'{layer.name}': no float form of {value_of(activation)}; calibrate the float model")
-        return to_float(quantize(x, plain[0], overflow=plain[1]), plain[0])
+        return _quantized(parse_quantizer(activation, f"'{layer.name}'"), f"'{layer.name}'", x)
     name = str(value_of(activation))
     if name == "hard_sigmoid" and (own := _hard_sigmoid_slope(layer)):
         return np.clip(own * x + 0.5, 0, 1)
     if name not in _FUNCTIONS:
         raise BitsmithError(f"activation={name} on '{layer.name}' is not supported; supported: {', '.join(_FUNCTIONS)}")
     return _FUNCTIONS[name](x)
+
+
+_WIDE = Fixed(True, 15, 16)
+"""What the input of a quantizer that does more than round is taken as."""
+
+
+def _quantized(q: Quantizer | None, where: str, x: Array) -> Array:
+    """A quantizer's values; those of one that does more than round, from its operators."""
+    plain = plain_type(q)
+    if q is None or plain is not None:
+        return x if plain is None else to_float(quantize(x, plain[0], overflow=plain[1]), plain[0])
+    raw, spec = quantize(x, _WIDE), Spec(x.shape[1:], _WIDE)
+    for op in activation_operators(q, spec, where, table_bits=16):
+        raw, spec = op.compute(raw), op.infer(spec)
+    return to_float(raw, spec.type)
 
 
 def _hard_sigmoid_slope(layer: Layer) -> float:
@@ -121,7 +135,7 @@ def _layer(layer: Layer, x: list[Array]) -> Array:
 
 def _weight(layer: Layer, index: int, names: tuple[str, ...]) -> Array:
     """A weight, through its quantizer where it has one."""
-    value = next(layer.weights[key] for key in (*names, str(index), f"layer/{index}") if key in layer.weights)
+    value = layer.variable(*names, str(index), f"layer/{index}")
     q = parse_quantizer(layer.config.get(f"{names[0]}_quantizer"), f"'{layer.name}' ({names[0]}_quantizer)")
     if q is None:
         return value
@@ -142,7 +156,7 @@ def _time_distributed(layer: Layer, x: Array) -> Array:
     if class_name not in PER_STEP:
         Attributes(layer.name, layer.config).refuse("layer", layer.config.get("layer"), ", ".join(PER_STEP))
     weights = {key.removeprefix("layer/"): value for key, value in layer.weights.items()}
-    inner = Layer(layer.key, layer.name, class_name, config, (), weights)
+    inner = replace(layer, class_name=class_name, config=config, inputs=(), weights=weights)
     y = _layer(inner, [x])
     activation = Attributes(layer.name, config).function("activation", None)
     return y if activation is None else activate(inner, activation, y)

@@ -86,7 +86,7 @@ def _sequences(layer: Layer, class_name: str, inputs: list[Array], activate: Act
 
 def _weight(layer: Layer, index: int, name: str) -> Array:
     """A variable, through its quantizer where it has one."""
-    value = next(layer.weights[key] for key in (name, str(index)) if key in layer.weights)
+    value = layer.variable(name, str(index))
     short = name.removesuffix("_kernel")
     q = parse_quantizer(layer.config.get(f"{short}_quantizer"), f"'{layer.name}' ({short}_quantizer)")
     if q is None:

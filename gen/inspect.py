@@ -2,43 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..sim.errors import BitsmithError
-from .config import Config, load_config, parse_config
+from ..sim.fixed import Fixed, Overflow, Rounding
+from ..sim.op import Spec
+from .config import Config, Precision, load_config
 from .ops.gdn import described
 from .passes.fold_batch_norm import fold_batch_norm
 from .quantizers import parse_quantizer
 from .read import one_line, read_network_file
 from .read.build import Builder, Tensor, value_of
-from .read.convert import check_class, convert, convert_layer
+from .read.convert import check_layer, check_settings, convert, convert_layer, decision
+from .read.inputs import check_image
 from .read.network import Layer, Network, inner_layer
 
-_PROBE = {"HLSConfig": {"Model": {"Precision": "fixed<32,16,RND_CONV,SAT>"}}, "Bitsmith": {"input": "fixed<16,8>"}}
-"""Types that let the shapes of a model without types be found; they are never shown."""
+_PROBES = tuple(Precision(Fixed(True, i, f), Rounding.RND_CONV, Overflow.SAT) for i, f in ((7, 8), (19, 12), (4, 5)))
+"""Types to go on with where some are missing, so that every other reason and all shapes are found; never shown. The
+first that a layer's weights fit into, and whose products can be computed, serves."""
+_NARROW = Fixed(True, 5, 6)
+_WIDEST = 16
+"""A tensor whose type is not known has as many bits at the most, so that what is behind it can be computed."""
+
+
+@dataclass
+class _Probe(Builder):
+    """A builder that notes what has no type, and goes on."""
+
+    reasons: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By layer and role."""
+    unknown: set[str] = field(default_factory=set)
+    """Keys of the tensors whose types are not known."""
+    probe: Precision = _PROBES[0]
+
+    def missing(self, layer: Layer, role: str, reason: str) -> Precision:
+        self.reasons.setdefault(layer.name, {}).setdefault(role, one_line(BitsmithError(reason)))
+        return self.probe
+
+    def convert(self, layer: Layer) -> None:
+        """One layer; its tensors are unknown where a type was missing in it or in front of it."""
+        known = dict(self.reasons.get(layer.name, {}))
+        self.tensors[layer.key] = self._tried(layer)
+        if self.unknown.isdisjoint(layer.inputs) and known == self.reasons.get(layer.name, {}):
+            return
+        for key in layer.outputs:
+            if key in self.tensors:
+                self.unknown.add(key)
+                self.tensors[key] = _narrow(self.tensors[key])
+
+    def _tried(self, layer: Layer) -> Tensor:
+        first = found = self._attempt(layer, _PROBES[0])
+        for probe in _PROBES[1:]:
+            if isinstance(found, BitsmithError) and layer.name in self.reasons:  # else another probe changes nothing
+                found = self._attempt(layer, probe)
+        if isinstance(found, Tensor):
+            return found
+        assert isinstance(first, BitsmithError)
+        raise first
+
+    def _attempt(self, layer: Layer, probe: Precision) -> Tensor | BitsmithError:
+        self.probe = probe
+        try:
+            return convert_layer(self, layer)
+        except BitsmithError as error:
+            return error
+
+
+def _narrow(tensor: Tensor) -> Tensor:
+    if tensor.type.width <= _WIDEST:
+        return tensor
+    return replace(tensor, spec=Spec(tensor.spec.shape, _NARROW), repeated=None)
 
 
 def inspect(model: Path | str, config: Path | str | None = None) -> dict[str, Any]:
     """A summary as plain data.
 
-    ``supported`` says whether ``build`` would accept model and configuration; ``problems`` lists every layer that
-    stands in the way with its reason. BitsmithError only where the file cannot be read at all.
+    ``supported`` says whether the layers can be built, given types; ``problems`` lists every layer that stands in the
+    way with its reason, ``missing`` everything that has no type yet, with the way to give it one. ``build`` accepts
+    model and configuration where both are empty. BitsmithError only where the file cannot be read at all.
     """
     network = read_network_file(Path(model))
     settings = load_config(Path(config)) if config is not None else Config()
-    tensors, problems = _try(network, settings)
+    build, problems = _try(network, settings)
+    missing = [(name, reason) for name, found in build.reasons.items() for reason in found.values()]
     if not problems:
-        problems = _whole(network, settings)
-    shapes = tensors if not problems else _try(network, parse_config(_PROBE))[0] | tensors
-    rows = [_row(layer, shapes.get(layer.key), tensors.get(layer.key), problems) for layer in network.layers]
+        problems = _whole(network, settings, bool(missing))
+    rows = [_row(layer, build, problems) for layer in network.layers]
     for row, layer in zip(rows, network.layers):
         row["activation"] = described(layer, settings) or row["activation"]
     return {
         "model": network.name,
         "file": str(model),
         "supported": not problems,
-        "problems": [{"layer": name, "reason": reason} for name, reason in problems.items()],
+        "problems": _listed(problems.items()),
+        "missing": _listed(missing),
         "inputs": list(network.inputs),
         "outputs": list(network.outputs),
         "parameters": sum(row["parameters"] for row in rows),
@@ -46,54 +106,67 @@ def inspect(model: Path | str, config: Path | str | None = None) -> dict[str, An
     }
 
 
-def _try(network: Network, config: Config) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Convert as many layers as possible: the tensors that could be made, and the reasons by layer name."""
-    problems: dict[str, str] = {}
-    for layer in network.layers:
-        if reason := _refusal(layer):
-            problems[layer.name] = reason
+def _listed(reasons: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"layer": name, "reason": reason} for name, reason in reasons]
+
+
+def _try(network: Network, config: Config) -> tuple[_Probe, dict[str, str]]:
+    """Convert as many layers as possible: what could be made, and the reasons by layer name."""
+    problems = {layer.name: reason for layer in network.layers if (reason := _reason(check_layer, layer))}
     try:
-        build = Builder(fold_batch_norm(network, config), config)
+        build = _Probe(fold_batch_norm(network, config), config, decision(network, config))
     except BitsmithError as error:
-        return {}, problems | {network.name: one_line(error)}
+        return _Probe(network, config), problems | {network.name: one_line(error)}
     for layer in build.network.layers:
         if layer.name in problems or any(key not in build.tensors for key in layer.inputs):
             continue
-        try:
-            build.tensors[layer.key] = convert_layer(build, layer)
-        except BitsmithError as error:
-            problems[layer.name] = one_line(error)
-    for layer in network.layers:  # a folded normalization stands for the layer it went into
+        if reason := _reason(build.convert, layer):
+            problems[layer.name] = reason
+    for layer in network.layers:
         if layer.class_name == "BatchNormalization" and layer.key not in build.tensors and layer.inputs:
-            before = build.tensors.get(layer.inputs[0])
-            build.tensors |= {} if before is None or layer.name in problems else {layer.key: before}
-    return build.tensors, problems
+            _stand_in(build, layer, problems)
+        if layer.key in build.tensors and (reason := _reason(Layer.check_taken, layer)):
+            problems.setdefault(layer.name, reason)
+    return build, problems
 
 
-def _refusal(layer: Layer) -> str:
-    """Why the layer's class is not supported; empty where it is."""
+def _stand_in(build: _Probe, norm: Layer, problems: dict[str, str]) -> None:
+    """A folded normalization has the tensor of the layer it went into."""
+    before = build.tensors.get(norm.inputs[0])
+    if before is not None and norm.name not in problems:
+        build.tensors[norm.key] = before
+        build.unknown |= {norm.key} if norm.inputs[0] in build.unknown else set()
+
+
+def _reason(step: Callable[[Layer], None], layer: Layer) -> str:
+    """Why a step refuses a layer; empty where it does not."""
     try:
-        check_class(layer)
+        step(layer)
     except BitsmithError as error:
         return one_line(error)
     return ""
 
 
-def _whole(network: Network, config: Config) -> dict[str, str]:
+def _whole(network: Network, config: Config, untyped: bool) -> dict[str, str]:
     """What only shows when all of it is converted: the configuration's layer names, outputs, argmax."""
     try:
-        convert(network, config)
+        if not untyped:
+            convert(network, config)
+        check_settings(network, config)
+        check_image(network, config.bitsmith.image)
+        network.check_tensors()
     except BitsmithError as error:
         return {network.name: one_line(error)}
     return {}
 
 
-def _row(layer: Layer, shape: Tensor | None, tensor: Tensor | None, problems: dict[str, str]) -> dict[str, Any]:
+def _row(layer: Layer, build: _Probe, problems: dict[str, str]) -> dict[str, Any]:
+    tensor = build.tensors.get(layer.key)
     return {
         "name": layer.key,
         "class": layer.class_name,
-        "shape": None if shape is None else list(shape.shape),
-        "type": None if tensor is None else str(tensor.type),
+        "shape": None if tensor is None else list(tensor.shape),
+        "type": None if tensor is None or layer.key in build.unknown else str(tensor.type),
         "quantizers": quantizers(layer),
         "activation": _activation(layer),
         "parameters": sum(w.size for name, w in layer.weights.items() if w.ndim),

@@ -125,12 +125,10 @@ def _check_saved(name: str, config: dict[str, Any], where: str) -> None:
 
 
 def bound(q: Quantizer) -> float | None:
-    """The upper bound of a quantized_relu where it cuts anything off; BitsmithError where it is no number above 0."""
+    """The upper bound of a quantized_relu where it cuts anything off."""
     upper = q["relu_upper_bound"]
     if q["is_quantized_clip"] or not upper:  # for qkeras 0 is no bound
         return None
-    if isinstance(upper, bool) or not isinstance(upper, (int, float)) or upper < 0:
-        raise BitsmithError(f"quantized_relu: relu_upper_bound={upper!r} is not supported; supported: numbers above 0")
     largest = 2.0 ** q["integer"] * (1 - 2.0 ** -(q["bits"] - bool(q["negative_slope"])))
     return float(upper) if upper < largest else None
 

@@ -6,3 +6,7 @@ class BitsmithError(Exception):
 
     The command line prints it as ``error: …`` and exits with status 2; it is never shown as a traceback.
     """
+
+
+class TooWide(BitsmithError):
+    """A value would need a type of more bits than there are; who knows the layer adds the cure."""

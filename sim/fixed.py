@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import BitsmithError
+from .errors import BitsmithError, TooWide
 from .rounding import FloatArray, IntArray, Overflow, Rounding, limits, round_float, saturate, shift_right, wrap
 
 __all__ = [
@@ -46,7 +46,7 @@ class Fixed:
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= 63:
-            raise BitsmithError(f"{self} is {self.width} bits wide; a type has 1 to 63 bits")
+            raise TooWide(f"{self} is {self.width} bits wide; a type has 1 to 63 bits")
         if abs(self.fraction) > _MAX_FRACTION:
             raise BitsmithError(f"{self} has {self.fraction} fraction bits; at most {_MAX_FRACTION} either way")
 

@@ -67,12 +67,12 @@ def convert_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
     scale = gamma / np.sqrt(variance + epsilon)
     grids = []
     for values, role in ((scale, "scale"), (beta - mean * scale, "bias")):
-        p = build.precision(layer, role, required=True)
-        if p is None:
-            raise BitsmithError(
-                f"'{layer.name}': its {role} is no integer; give HLSConfig.LayerName.{layer.name}.Precision.{role} "
-                "(bitsmith calibrate proposes a configuration)"
-            )
+        p = build.precision(layer, role, required=True) or build.missing(
+            layer,
+            role,
+            f"'{layer.name}': its {role} is no integer; give HLSConfig.LayerName.{layer.name}.Precision.{role} "
+            "(bitsmith calibrate proposes a configuration)",
+        )
         grids.append(on_type(values, p.type, p.rounding, p.overflow, f"'{layer.name}': {role}"))
     op = BatchNorm(x.type, grids[0].raw, grids[0].type, grids[1].raw, grids[1].type)
     y = build.add(layer, op, x, shape=x.shape)

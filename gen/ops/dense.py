@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ...sim.errors import BitsmithError
 from ...sim.ops import Dense
 from ..quantize_weights import WeightGrid
@@ -54,6 +52,6 @@ def convert_time_distributed(build: Builder, layer: Layer, inputs: tuple[Tensor,
     a.finish()
     if len(inputs[0].shape) < 2:
         raise BitsmithError(f"'{layer.name}': TimeDistributed needs a sequence; its input has shape {inputs[0].shape}")
-    weights = {key.removeprefix("layer/"): np.asarray(value) for key, value in layer.weights.items()}
+    weights = {key.removeprefix("layer/"): value for key, value in layer.weights.items()}
     inner = replace(layer, class_name=class_name, config=config, weights=weights)
     return CONVERTERS[class_name](build, inner, inputs)

@@ -113,9 +113,11 @@ def _check_quantizers(cell: Cell) -> None:
             "recurrent kernel; give a recurrent_quantizer and train again"
         )
     if cell.types.given("recurrent_weight") is None:
-        raise BitsmithError(
+        cell.types.build.missing(
+            cell.layer,
+            "recurrent_weight",
             f"recurrent_quantizer=None on '{name}' is not supported without a type for those weights; give a "
-            f"recurrent_quantizer and train again, or HLSConfig.LayerName.{name}.Precision.recurrent_weight"
+            f"recurrent_quantizer and train again, or HLSConfig.LayerName.{name}.Precision.recurrent_weight",
         )
 
 

@@ -82,12 +82,16 @@ class Types:
             if named is not None and named.type != plain[0]:
                 raise self.contradiction("state", str(plain[0]))
             return Cast(plain[0], Rounding.RND_CONV, plain[1])
-        found = named or self.build.result(self.layer)
-        if found is None:
-            raise BitsmithError(
+        found = (
+            named
+            or self.build.result(self.layer)
+            or self.build.missing(
+                self.layer,
+                "state",
                 f"'{self.layer.name}' has no type for its state, which would need more bits at each step; give "
-                f"HLSConfig.LayerName.{self.layer.name}.Precision.state or train with a state_quantizer"
+                f"HLSConfig.LayerName.{self.layer.name}.Precision.state or train with a state_quantizer",
             )
+        )
         return Cast(*found)
 
     def function(self, activation: Any, role: str, total: Fixed, state: Fixed) -> tuple[Activation, Cast | None]:
@@ -120,7 +124,9 @@ class Types:
         real = dict(q.parameters).get("use_real_sigmoid") or dict(q.parameters).get("use_real_tanh")
         ops = activation_operators(q, Spec((1,), _SHORT if real else total), where)
         if len(ops) != 1 or not isinstance(ops[0], Activation):
-            raise BitsmithError(f"{where}: {q} is not supported inside of a recurrent layer; use alpha=1")
+            narrower = f"give HLSConfig.LayerName.{self.layer.name}.Precision.{role}_input, e.g. fixed<16,4>"
+            cure = narrower if all(isinstance(op, Activation) for op in ops) else "use alpha=1"
+            raise BitsmithError(f"{where}: {q} is not supported inside of a recurrent layer; {cure}")
         named = self.given(role)
         if named is not None and named.type != ops[0].output_type:
             raise self.contradiction(role, str(ops[0].output_type))

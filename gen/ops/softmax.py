@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
 from ...sim.ops import Softmax
-from ..read.build import Builder, Tensor
+from ..read.build import Builder, Tensor, at_layer
 from ..read.network import Layer
 from .registry import converts
 
@@ -35,7 +35,7 @@ def softmax(build: Builder, layer: Layer, x: Tensor, suffix: str = "") -> Tensor
             Fixed(False, 1, fraction), to.type, to.rounding, to.overflow,
         )  # fmt: skip
     except BitsmithError as error:
-        raise BitsmithError(f"'{layer.name}': {error}") from None
+        raise at_layer(layer, error) from None
     return build.add(layer, op, x, suffix=suffix, shape=x.shape)
 
 

@@ -56,7 +56,7 @@ def _foldable(layer: Layer, norm: Layer, network: Network, config: Config) -> bo
 
 def _kernel(layer: Layer) -> tuple[str, FloatArray]:
     key = next((k for k in (*_KERNELS, "0") if k in layer.weights), "")
-    kernel = layer.weights[key] if key else layer.weight(0, _KERNELS, ())
+    kernel = layer.variable(*_KERNELS, "0")
     if kernel.ndim < 2:
         raise BitsmithError(f"'{layer.name}': the kernel has shape {kernel.shape}; save the model again")
     return key, kernel
@@ -88,6 +88,7 @@ def _fold_itself(layer: Layer) -> Layer:
     if layer.class_name not in _FOLDED:
         return layer
     key, kernel = _kernel(layer)
+    layer.taken.update(id(value) for value in layer.weights.values() if value.ndim == 0)  # it counts training steps
     depthwise = "Depthwise" in layer.class_name
     outputs = int(np.prod(kernel.shape[-2:])) if depthwise else kernel.shape[-1]
     a = Attributes(layer.name, layer.config)

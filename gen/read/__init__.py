@@ -9,7 +9,6 @@ from ...sim.errors import BitsmithError
 from ..config import Config
 from ..ir import Graph
 from .container import open_container
-from .live import live_json
 from .network import Network, read_network
 from .weights import LiveWeights
 
@@ -55,6 +54,7 @@ def read_network_file(path: Path) -> Network:
 def read_live(model: Any, config: Config | None = None) -> Graph:
     """The graph of a Keras model in memory, by way of its own JSON, quantizers and weights."""
     from .convert import convert
+    from .live import live_json
 
     if not hasattr(model, "to_json"):
         raise BitsmithError(f"a {type(model).__name__} is no model; give a path or a Keras model")

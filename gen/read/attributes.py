@@ -13,17 +13,17 @@ LARGEST = 1 << 24
 _LARGEST_NUMBER = 2.0**32
 
 _HARMLESS = {"name", "trainable", "build_config", "batch_input_shape", "batch_shape", "input_shape", "input_dtype",
-             "autocast", "kernel_range", "bias_range", "depthwise_range", "gamma_range", "beta_range"}  # fmt: skip
+             "autocast", "dtype", "quantization_config", "kernel_range", "bias_range", "depthwise_range", "gamma_range",
+             "beta_range"}  # fmt: skip
+"""``dtype`` and ``quantization_config`` are judged before any attribute is read (``policy.py``)."""
 _HARMLESS_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 _ONLY: dict[str, tuple[Any, ...]] = {
-    "dtype": ("float32", "float64", None),
     "data_format": ("channels_last", None),
     "groups": (1,),
     "sparse": (False,),
     "ragged": (False,),
     "lora_rank": (None,),
     "lora_alpha": (None,),
-    "quantization_config": (None,),
 }
 """Attributes of many layers that have one meaning only here."""
 
@@ -112,7 +112,6 @@ class Attributes:
         """BitsmithError for a value, of an attribute that many layers have, that no layer supports."""
         for name, supported in _ONLY.items():
             value = self._config.get(name, supported[0])
-            value = _dtype(value) if name == "dtype" else value
             if not any(_same(value, s) for s in supported):
                 self.refuse(name, value, ", ".join(str(s) for s in supported if s is not None) or "None")
 
@@ -145,11 +144,6 @@ def _is_object(value: Any) -> bool:
 
 def _is_text_or_object(value: Any) -> bool:
     return isinstance(value, str) or _is_object(value)
-
-
-def _dtype(value: Any) -> Any:
-    """A dtype policy's name."""
-    return config_of(value).get("name") if isinstance(value, dict) else value
 
 
 def _same(value: Any, supported: Any) -> bool:

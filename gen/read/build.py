@@ -6,14 +6,16 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
-from ...sim.errors import BitsmithError
-from ...sim.fixed import Fixed
+from ...sim.errors import BitsmithError, TooWide
+from ...sim.fixed import Fixed, Rounding
 from ...sim.op import Operator, Shape, Spec
 from ...sim.ops import Activation, Flatten, Kind, RepeatVector, ZeroPadding2D
 from ...sim.params import NO_PADDING, Padding
 from ..config import Config, Precision
 from ..ir import Graph, Node
 from ..names import FIFOS, TRACE, safe_name
+from ..quantize_activation import plain_type
+from ..quantizers import is_quantizer, parse_quantizer
 from .attributes import LARGEST, Attributes
 from .network import Layer, Network, inner_layer
 
@@ -91,7 +93,7 @@ class Builder:
         try:
             spec = op.infer(*(tensor.spec for tensor in inputs))
         except BitsmithError as error:
-            raise BitsmithError(f"'{layer.name}': {error}") from None
+            raise at_layer(layer, error) from None
         if prod(spec.shape) > LARGEST:
             raise BitsmithError(f"'{layer.name}': {spec.shape} are more than {LARGEST} values; use smaller sizes")
         name = self.name(f"{layer.key}_{suffix}" if suffix else layer.key)
@@ -134,18 +136,32 @@ class Builder:
 
     def result(self, layer: Layer, required: bool = False, inner: str = "") -> Precision | None:
         """What the layer's result is rounded to: its own entry (or that of ``<layer>_<inner>``, hls4ml's name for the
-        activation inside it), else the type's, else the model's; None leaves it exact. BitsmithError where required."""
+        activation inside it), else the type's, else the model's; None leaves it exact.
+
+        Where one is required: else the type of the quantizer behind it, else ``missing``.
+        """
         own = [f"{layer.name}_{inner}"] if inner else []
         own += [layer.folded] if layer.folded else []
         sections = [self.config.hls.layer_name.get(name) for name in own]
         found = next((p for s in sections if s is not None and (p := s.lookup("result")) is not None), None)
         found = found or self.precision(layer, "result", required)
         if found is None and required:
-            raise BitsmithError(
-                f"'{layer.name}' needs a type for its result; put a quantizer behind it or give "
-                f"HLSConfig.LayerName.{layer.name}.Precision.result"
+            found = self._behind(layer) or self.missing(
+                layer,
+                "result",
+                f"'{layer.name}' needs a type for its result; give HLSConfig.LayerName.{layer.name}.Precision.result "
+                "or put quantized_bits(…, alpha=1) or quantized_relu behind it, and nothing else",
             )
         return found
+
+    def _behind(self, layer: Layer) -> Precision | None:
+        """The type of the quantizer behind a layer, where nothing sees the layer's result but through it."""
+        found = quantizers_behind(self.network, layer)
+        return found.pop() if len(found) == 1 and layer.key not in self.network.outputs else None
+
+    def missing(self, layer: Layer, role: str, reason: str) -> Precision:
+        """The type to go on with where model and configuration give none: BitsmithError here, as nothing is guessed."""
+        raise BitsmithError(reason)
 
     def graph(self, outputs: tuple[str, ...]) -> Graph:
         """The finished graph with these nodes as outputs, its inputs in the model's order, not that of its layers.
@@ -161,6 +177,29 @@ class Builder:
         tensors = [name for name, _ in inputs] + [node.name for node in nodes]
         name = safe_name(self.network.name, {t.removesuffix(s) for t in tensors for s in ("", TRACE, FIFOS)})
         return Graph(name, inputs, nodes, outputs, used)
+
+
+def at_layer(layer: Layer, error: BitsmithError) -> BitsmithError:
+    """The error with the layer's name, and the cure where exact values take more bits than there are."""
+    text = str(error) if f"'{layer.name}'" in str(error) else f"'{layer.name}': {error}"
+    if isinstance(error, TooWide):
+        text += (
+            "; make what it takes narrower: fewer bits for its weights, a quantizer in front of it, or "
+            "HLSConfig.LayerName.….Precision.result for the layer in front"
+        )
+    return BitsmithError(text)
+
+
+def quantizers_behind(network: Network, layer: Layer) -> set[Precision | None]:
+    """The types of the plain quantizers behind a layer; None stands for every other layer there."""
+    return {_quantizer_type(reader) for reader in network.consumers(layer.key)}
+
+
+def _quantizer_type(layer: Layer) -> Precision | None:
+    activation = layer.config.get("activation") if layer.class_name == "QActivation" else None
+    q = parse_quantizer(activation, f"'{layer.name}' (activation)") if is_quantizer(activation) else None
+    plain = plain_type(q)
+    return None if plain is None else Precision(plain[0], Rounding.RND_CONV, plain[1])
 
 
 def _has_quantizer(layer: Layer) -> bool:

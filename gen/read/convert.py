@@ -17,10 +17,11 @@ from ..passes.fuse_crops import fuse_crops
 from ..spec import check_graph
 from ..suggest import suggest
 from .attributes import Attributes
-from .build import Builder, Tensor
+from .build import Builder, Tensor, at_layer
 from .classes import whose
 from .inputs import check_image, convert_input
 from .network import BIDIRECTIONAL, STATES, Layer, Network
+from .policy import check_policies
 
 _SEVERAL = ("Add", "Concatenate", *STATES, *BIDIRECTIONAL)
 """Layers that take more than one tensor: recurrent ones an initial state."""
@@ -28,9 +29,7 @@ _SEVERAL = ("Add", "Concatenate", *STATES, *BIDIRECTIONAL)
 
 def convert(network: Network, config: Config) -> Graph:
     """The checked graph of a network; BitsmithError for what is not supported, which names the model and the layer."""
-    inputs = [layer.name for layer in network.layers if layer.class_name == "InputLayer"]
-    names = [layer.name for layer in network.layers]
-    check_layers(config, names, [layer.class_name for layer in network.layers], inputs)
+    check_settings(network, config)
     with naming(network):
         check_image(network, config.bitsmith.image)
         return _convert(network, config)
@@ -48,27 +47,36 @@ def naming(network: Network) -> Iterator[None]:
 
 def _convert(network: Network, config: Config) -> Graph:
     check_network(network)
-    build = Builder(fold_batch_norm(network, config), config)
-    if config.bitsmith.output == "argmax":
-        if len(network.outputs) != 1:
-            raise BitsmithError(f"Bitsmith.output: argmax needs one output; the model has {len(network.outputs)}")
-        build.decision = _decision(network)
-    elif config.bitsmith.threshold is not None:
-        raise BitsmithError(
-            "Bitsmith.threshold has no meaning without 'output: argmax'; add it or remove the threshold"
-        )
+    build = Builder(fold_batch_norm(network, config), config, decision(network, config))
     for layer in build.network.layers:
         build.tensors[layer.key] = convert_layer(build, layer)
+    for layer in network.layers:
+        layer.check_taken()
     return finish(build)
 
 
-def _decision(network: Network) -> str:
-    """The layer whose softmax is left out: the last that computes anything."""
+def check_settings(network: Network, config: Config) -> None:
+    """BitsmithError for a configuration that names layers or asks for a decision that the model does not have."""
+    inputs = [layer.name for layer in network.layers if layer.class_name == "InputLayer"]
+    names = [layer.name for layer in network.layers]
+    check_layers(config, names, [layer.class_name for layer in network.layers], inputs)
+    if config.bitsmith.output == "argmax" and len(network.outputs) != 1:
+        raise BitsmithError(f"Bitsmith.output: argmax needs one output; the model has {len(network.outputs)}")
+    if config.bitsmith.output != "argmax" and config.bitsmith.threshold is not None:
+        raise BitsmithError(
+            "Bitsmith.threshold has no meaning without 'output: argmax'; add it or remove the threshold"
+        )
+
+
+def decision(network: Network, config: Config) -> str | None:
+    """The layer whose softmax is left out before an argmax: the last that computes anything."""
+    if config.bitsmith.output != "argmax":
+        return None
     layers = {key: layer for layer in network.layers for key in layer.outputs}
-    last = layers[network.outputs[0]]
-    while last.class_name == "Dropout" and last.inputs:
-        last = layers[last.inputs[0]]
-    return last.key
+    last = layers.get(network.outputs[0])
+    while last is not None and last.class_name == "Dropout" and last.inputs:
+        last = layers.get(last.inputs[0])
+    return None if last is None else last.key
 
 
 def convert_layer(build: Builder, layer: Layer) -> Tensor:
@@ -82,8 +90,7 @@ def convert_layer(build: Builder, layer: Layer) -> Tensor:
     try:
         return CONVERTERS[layer.class_name](build, layer, inputs)
     except BitsmithError as error:
-        text = str(error)
-        raise BitsmithError(text if f"'{layer.name}'" in text else f"'{layer.name}': {text}") from None
+        raise at_layer(layer, error) from None
 
 
 def finish(build: Builder) -> Graph:
@@ -113,15 +120,22 @@ def check_network(network: Network) -> None:
     """BitsmithError for a layer class that has no converter, for what no layer supports, and for a tensor that no layer
     gives."""
     for layer in network.layers:
-        check_class(layer)
-        Attributes(layer.name, layer.config).check_general()
+        check_layer(layer)
     network.check_tensors()
 
 
+def check_layer(layer: Layer) -> None:
+    """The same for one layer, whatever its tensors are."""
+    check_class(layer)
+    Attributes(layer.name, layer.config).check_general()
+
+
 def check_class(layer: Layer) -> None:
-    """BitsmithError for a layer class that has no converter, with the reason where there is a special one."""
+    """BitsmithError for a layer class that has no converter, with the reason where there is a special one, and for a
+    dtype policy whose weights are none of float32."""
     name, where = layer.class_name, f"'{layer.name}'"
     if name in CONVERTERS or name == "InputLayer":
+        check_policies(layer.name, layer.config)
         return
     if name == "Lambda":
         raise BitsmithError(f"{where} is a Lambda layer: it holds code, which is never run; replace it by Keras layers")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
 from ...sim.op import Shape
-from ..quantize_activation import plain_type
-from ..quantizers import is_quantizer, parse_quantizer
 from .attributes import LARGEST
-from .build import Builder, Tensor
+from .build import Builder, Tensor, quantizers_behind
 from .network import Layer, Network
 
 
@@ -64,24 +62,14 @@ def input_type(build: Builder, layer: Layer) -> Fixed:
     given = given or (section.lookup("result") if section is not None else None)
     if given is not None:
         return given.type
-    quantized = _first_quantizer(build, layer)
-    if quantized is not None:
+    types = {given and given.type for given in quantizers_behind(build.network, layer)}
+    if len(types) == 1 and (quantized := types.pop()) is not None:
         return quantized
     given = config.precision(layer.name, layer.class_name, "result", required=True)
-    if given is not None:
-        return given.type
-    raise BitsmithError(
+    given = given or build.missing(
+        layer,
+        "result",
         f"input '{layer.name}' has no type; give e.g. 'Bitsmith: {{input: \"ufixed<8,0>\"}}' in the configuration "
-        "or begin the model with QActivation(quantized_bits(8,0,alpha=1))"
+        "or begin the model with QActivation(quantized_bits(8,0,alpha=1))",
     )
-
-
-def _first_quantizer(build: Builder, layer: Layer) -> Fixed | None:
-    """The type of the quantizer that every layer behind the input begins with."""
-    types = set()
-    for consumer in build.network.consumers(layer.key):
-        activation = consumer.config.get("activation") if consumer.class_name == "QActivation" else None
-        q = parse_quantizer(activation, f"'{consumer.name}' (activation)") if is_quantizer(activation) else None
-        plain = plain_type(q)
-        types.add(plain[0] if plain else None)
-    return types.pop() if len(types) == 1 else None
+    return given.type

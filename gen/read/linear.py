@@ -15,7 +15,7 @@ from ..config import Precision
 from ..quantize_weights import WeightGrid, on_type, quantize_weights
 from ..quantizers import Quantizer, parse_quantizer
 from .attributes import Attributes
-from .build import Builder, Tensor
+from .build import Builder, Tensor, at_layer
 from .network import Layer
 
 Make = Callable[[IntArray, Fixed, IntArray, Fixed], Operator]
@@ -35,9 +35,11 @@ def weight_grid(
         precision = build.precision(layer, role, required=True)
         if precision is None:
             named = "weight" if role.endswith("wise") else role
-            raise BitsmithError(
+            precision = build.missing(
+                layer,
+                named,
                 f"{where} has no quantizer; give HLSConfig.LayerName.{layer.name}.Precision.{named} "
-                "(bitsmith calibrate proposes a configuration)"
+                "(bitsmith calibrate proposes a configuration)",
             )
         return on_type(values, precision.type, precision.rounding, precision.overflow, where)
     grid = quantize_weights(_as_trained(q) if trainable else q, values, where)
@@ -87,8 +89,7 @@ def linear(
             offset = (none[0], Fixed(False, 1, 0))
         return build.add(layer, BatchNorm(y.type, raw, type, *offset), y, suffix="scale", shape=y.shape)
     except BitsmithError as error:
-        text = str(error)
-        raise BitsmithError(text if text.startswith("'") else f"'{layer.name}': {text}") from None
+        raise at_layer(layer, error) from None
 
 
 def _exact(grid: WeightGrid, outputs: int, where: str) -> tuple[IntArray, Fixed]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..quantizers import NOT_SAVED
+from .classes import MODELS, class_name
 from .container import parse_json
-from .network import MODELS
 
 _INSIDE = {"layer": ("forward_layer", "layer"), "backward_layer": ("backward_layer",), "cell": ("cell",)}
 """Where the layer object is that an entry of a wrapper's configuration describes."""
@@ -25,7 +25,7 @@ def _complete_model(data: dict[str, Any], model: Any) -> None:
         if item["class_name"] == "InputLayer":  # a Sequential does not list its own
             continue
         layer = model.get_layer(item["config"].get("name") or item.get("name"))
-        if item["class_name"] in MODELS:
+        if class_name(item) in MODELS:
             _complete_model(item, layer)
         else:
             _complete_layer(item["config"], layer)
@@ -43,11 +43,11 @@ def _complete_layer(config: dict[str, Any], layer: Any) -> None:
                 value["config"].setdefault(name, getattr(quantizer, name))
 
 
-def _quantizers(layer: Any, attribute: str, class_name: str) -> Iterator[Any]:
+def _quantizers(layer: Any, attribute: str, kind: str) -> Iterator[Any]:
     """The objects behind an attribute: qkeras keeps those that compute as ``…_internal``, a recurrent layer's in its
     cell, a QActivation's as ``quantizer``."""
     names = (f"{attribute}_internal", attribute, *(("quantizer",) if attribute == "activation" else ()))
     for owner in (layer, getattr(layer, "cell", None)):
         for found in (getattr(owner, name, None) for name in names):
-            if type(found).__name__ == class_name:
+            if type(found).__name__ == kind:
                 yield found

@@ -9,6 +9,7 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from .classes import MODELS, class_name, is_layer, short, whose
 from .hdf5 import FloatArray
+from .policy import leaves_weights
 from .references import Made, node_ranks, read_calls, references, resolve, tensor
 from .weights import DIRECTIONS, Place, Weights, WeightSource
 
@@ -30,6 +31,8 @@ class Layer:
     weights: Weights = field(default_factory=dict)
     folded: str = ""
     """The name of a batch normalization that was folded into this layer."""
+    taken: set[int] = field(default_factory=set, compare=False, repr=False)
+    """Identities of the variables that somebody took, shared with the layers made of this one (``replace``)."""
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -38,14 +41,29 @@ class Layer:
 
     def weight(self, index: int, names: tuple[str, ...], shape: tuple[int, ...]) -> FloatArray:
         """A variable by name, or by number in ``.keras`` files; BitsmithError where it is missing or misshapen."""
-        found = next((self.weights[key] for key in (*names, str(index)) if key in self.weights), None)
-        if found is None:
-            raise BitsmithError(f"'{self.name}': the file holds no {names[0]}; save the whole model again")
+        found = self.variable(*names, str(index))
         if found.shape != shape:
             raise BitsmithError(
                 f"'{self.name}': {names[0]} has shape {found.shape}, expected {shape}; save the model again"
             )
         return found
+
+    def variable(self, *names: str) -> FloatArray:
+        """The variable of the first name that is there, whatever its shape; BitsmithError where none is."""
+        found = next((self.weights[name] for name in names if name in self.weights), None)
+        if found is None:
+            raise BitsmithError(f"'{self.name}': the file holds no {names[0]}; save the whole model again")
+        self.taken.add(id(found))
+        return found
+
+    def check_taken(self) -> None:
+        """BitsmithError where the layer has variables that nobody took: what they do to it is not known."""
+        left = [name for name, value in self.weights.items() if id(value) not in self.taken]
+        if left:
+            raise BitsmithError(
+                f"'{self.name}' ({self.class_name}) has variables that are not understood: {', '.join(left[:4])}; "
+                "save the model without what brings them (model.quantize, enable_lora, …)"
+            )
 
 
 @dataclass(frozen=True)
@@ -190,7 +208,7 @@ class _Walk:
         if key in self.keys:
             raise BitsmithError(f"{self.path}: two layers are called '{key}'; give each its own name")
         self.keys.add(key)
-        weights = self._weights(name, place) if tensors else {}
+        weights = self._weights(name, place) if tensors and leaves_weights(item["config"]) else {}
         layer = Layer(key, place.names[-1], name, item["config"], tensors, weights)
         self.layers.append(layer)
         return layer.outputs

@@ -86,19 +86,24 @@ class NumberedWeights:
             path = path.replace("layers/", "_layer_checkpoint_dependencies/")  # tf_keras 2.12 and 2.13
             group = child(self.root, path, str(place))
         group = child(group, part, str(place)) if part else group
-        return {} if group is None else _numbered(group, "", place)
+        return {} if group is None else _numbered(group, "", place, MAX_DEPTH)
 
 
-def _numbered(group: Any, prefix: str, place: Place) -> Weights:
+_RANDOM = ("seed_generator",)
+"""Groups that hold the state of a random generator, which only training draws from."""
+
+
+def _numbered(group: Any, prefix: str, place: Place, depth: int) -> Weights:
+    """Variables of a group, and of the groups inside: ``batchnorm/0`` and ``layer/0``; a cell's are its layer's own."""
     result: Weights = {}
     variables = child(group, "vars", str(place))
     for name in sorted(variables or (), key=lambda n: (len(n), n)):
         where = f"'{place}': {prefix}{name}"
         result[prefix + name] = read_array(child(variables, name, where), where)
-    for name, before in (("batchnorm", "batchnorm/"), ("layer", "layer/"), ("cell", "")):
-        inner = child(group, name, str(place))  # parts of QConv2DBatchnorm, TimeDistributed and recurrent layers
-        if inner is not None:
-            result |= _numbered(inner, before, place)
+    for name in group if depth else ():
+        inner = None if name in ("vars", *_RANDOM) else child(group, name, f"'{place}': {name}")
+        if hasattr(inner, "keys"):
+            result |= _numbered(inner, prefix if name == "cell" else f"{prefix}{name}/", place, depth - 1)
     return result
 
 

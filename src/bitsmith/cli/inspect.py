@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from .options import Config, Json, Model
@@ -9,9 +10,9 @@ from .outcome import BAD_INPUT, DONE, Outcome, printable, table
 
 
 def inspect(model: Model, config: Config = None, json: Json = False) -> Outcome:
-    """Layers, shapes, quantizers; what is not supported.
+    """Layers, shapes, quantizers; what is not supported, and what has no type yet.
 
-    Exit status 2 where 'build' would refuse the model, with the reasons.
+    Exit status 2, with the reasons, where something is not supported; types can be added.
     """
     from ..gen.inspect import inspect as look
 
@@ -25,6 +26,10 @@ def text(data: dict[str, Any]) -> str:
     lines = [table(head, [_row(layer) for layer in data["layers"]])]
     lines += [f"{printable(data['model'])}: {data['parameters']:,} parameters"]
     lines += [f"not supported: {printable(problem['reason'])}" for problem in data["problems"]]
+    lines += [f"no type: {printable(missing['reason'])}" for missing in data["missing"]]
+    if data["missing"] and data["supported"] and len(data["inputs"]) == 1:
+        command = f"bitsmith calibrate {shlex.quote(data['file'])} --data x.npy -o c.yaml"
+        lines += [f"types for all of it, from inputs in x.npy: {printable(command)}"]
     return "\n".join(lines)
 
 
