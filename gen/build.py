@@ -17,6 +17,7 @@ from .config import Config
 from .folder import MARK, check_target, replacing, write_json
 from .hashes import sealed
 from .ir import Graph
+from .progress import Say, silent
 
 if TYPE_CHECKING:
     from ..sim.predict import Reference
@@ -102,17 +103,21 @@ def build_project(
     folder: str | Path,
     seed: int = 1,
     vectors: int = DEFAULT_VECTORS,
+    say: Say = silent,
 ) -> dict[str, Any]:
-    """``load`` and ``build`` in one, for the command line; returns what bitsmith.json says."""
+    """``load`` and ``build`` in one, for the command line; returns what bitsmith.json says. ``say`` gets each phase."""
     sources = [Path(path) for path in (model, config) if path is not None]
     check_target(folder, sources)  # before minutes of work, not after
     settings = read_config(config)
+    say(f"reading {model}")
     graph = load(model, settings)
     origin = {"file": Path(model).name, "sha256": hashlib.sha256(Path(model).read_bytes()).hexdigest()}
-    return _write(graph, settings, Path(folder), {**origin, "seed": seed, "vectors": vectors}, sources)
+    return _write(graph, settings, Path(folder), {**origin, "seed": seed, "vectors": vectors}, sources, say)
 
 
-def _write(graph: Graph, config: Config, folder: Path, origin: dict[str, Any], sources: Any) -> dict[str, Any]:
+def _write(
+    graph: Graph, config: Config, folder: Path, origin: dict[str, Any], sources: Any, say: Say = silent
+) -> dict[str, Any]:
     from .. import __version__
 
     if origin["vectors"] < 1:
@@ -121,10 +126,12 @@ def _write(graph: Graph, config: Config, folder: Path, origin: dict[str, Any], s
     mark |= {"config": config.model_dump(mode="json", by_alias=True, exclude_unset=True), "layers": layers(graph)}
     with replacing(folder, sources) as fresh:
         graph.save(fresh / "graph.json")
+        say(f"vectors: the reference of {origin['vectors']}")
         _write_vectors(graph, fresh / "vectors", origin["seed"], origin["vectors"])
-        _emit(graph, config, fresh)
+        _emit(graph, config, fresh, say)
         mark = sealed(fresh, mark)
         write_json(fresh / MARK, mark)
+        say("estimate: cycles and resources")
         _write_estimate(fresh)
     return mark
 
@@ -138,14 +145,16 @@ def _write_vectors(graph: Graph, folder: Path, seed: int, count: int) -> None:
     vectors.save(folder, inputs, dict(zip(graph.outputs, outputs)))
 
 
-def _emit(graph: Graph, config: Config, folder: Path) -> None:
+def _emit(graph: Graph, config: Config, folder: Path, say: Say) -> None:
     from .hls import emit as emit_hls
     from .rtl.choices import plan_for
     from .rtl.emit import emit_plan
 
+    say("plan: reuse factors and buffers")
     plan = plan_for(graph, config)
+    say(f"HLS: {len(graph.nodes)} layers")
     emit_hls(graph, config, folder, folder / "vectors", plan)
-    emit_plan(plan, folder / "rtl")
+    emit_plan(plan, folder / "rtl", say)
 
 
 def _write_estimate(folder: Path) -> None:

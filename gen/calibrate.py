@@ -16,6 +16,7 @@ from .layer_config import GDN_CLASSES
 from .ops.batch_norm import normalization
 from .ops.reverse import directions
 from .passes.fold_batch_norm import fold_batch_norm
+from .progress import Say, silent
 from .read import read_network_file
 from .read.attributes import Attributes
 from .read.convert import check_network, naming
@@ -29,12 +30,13 @@ _PASSES = ("Flatten", "Reshape", "Dropout", "MaxPool", "GlobalMax", "ZeroPadding
 """Layers that hand on values as they are; they keep their input's type."""
 
 
-def calibrate(model: Path, data: Path, bits: int = 8) -> dict[str, Any]:
+def calibrate(model: Path, data: Path, bits: int = 8, say: Say = silent) -> dict[str, Any]:
     """A configuration with ``bits`` bits for every weight and result of ``model``, from the ranges on ``data`` (.npy).
 
     Ranges are powers of two that hold every value seen; biases have twice the bits. BitsmithError where the data is no
     array of the model's input shape.
     """
+    say(f"reading {model}")
     network = read_network_file(Path(model))
     with naming(network):
         check_network(network)
@@ -44,7 +46,7 @@ def calibrate(model: Path, data: Path, bits: int = 8) -> dict[str, Any]:
     shape = input_shape(first, None)
     samples = load_data(Path(data), shape)
     with naming(network):
-        return propose(network, samples, bits)
+        return propose(network, samples, bits, say)
 
 
 def load_data(path: Path, shape: tuple[int, ...]) -> FloatArray:
@@ -67,10 +69,10 @@ def load_data(path: Path, shape: tuple[int, ...]) -> FloatArray:
     return array.astype(np.float64)
 
 
-def propose(network: Network, x: FloatArray, bits: int) -> dict[str, Any]:
+def propose(network: Network, x: FloatArray, bits: int, say: Say = silent) -> dict[str, Any]:
     """The configuration as plain data, ready for YAML."""
     model, network = network, fold_batch_norm(network, Config())
-    ranges = measure(network, x)
+    ranges = measure(network, x, say)
     for layer in model.layers:
         layer.check_taken()
     names: dict[str, Any] = {}
@@ -92,10 +94,11 @@ def propose(network: Network, x: FloatArray, bits: int) -> dict[str, Any]:
     }
 
 
-def measure(network: Network, x: FloatArray) -> dict[str, tuple[float, float]]:
+def measure(network: Network, x: FloatArray, say: Say = silent) -> dict[str, tuple[float, float]]:
     """Smallest and largest value of every layer's output over the samples, in batches."""
     ranges: dict[str, tuple[float, float]] = {}
     for start in range(0, len(x), BATCH):
+        say(f"measuring {len(network.layers)} layers, {start} of {len(x)} samples done")
         for key, value in run(network, [x[start : start + BATCH]]).items():
             low, high = ranges.get(key, (np.inf, -np.inf))
             ranges[key] = (min(low, float(value.min())), max(high, float(value.max())))

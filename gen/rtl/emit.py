@@ -14,6 +14,7 @@ from ...sim.errors import BitsmithError
 from ...sim.op import Shape
 from ..ir import Graph
 from ..names import FIFOS, TRACE
+from ..progress import Say, silent
 from ..schedule import Schedule
 from .choices import plan_for
 from .plan import Plan
@@ -26,7 +27,7 @@ def emit(graph: Graph, config: Any, out_dir: Path) -> Schedule:
     return emit_plan(plan_for(graph, config), out_dir / "rtl")
 
 
-def emit_plan(plan: Plan, rtl: Path) -> Schedule:
+def emit_plan(plan: Plan, rtl: Path, say: Say = silent) -> Schedule:
     """The plan's Verilog in the folder ``rtl``."""
     network = plan.network()
     depths = network.depths()
@@ -35,7 +36,7 @@ def emit_plan(plan: Plan, rtl: Path) -> Schedule:
     top, trace = Top(plan, depths), Top(plan, depths, trace=True)
     files = _files(plan, top)
     files[f"{name}{TRACE}.v"] = {f"{name}{TRACE}": trace}
-    texts = to_verilog({n: module for file in files.values() for n, module in file.items()}, _shared(plan))
+    texts = to_verilog({n: module for file in files.values() for n, module in file.items()}, _shared(plan), say)
     texts |= {n: checked(texts[n], n, fifo) for n, fifo in top.fifos().items()}
     rtl.mkdir(parents=True, exist_ok=True)
     for file, modules in files.items():

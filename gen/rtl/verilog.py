@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from ..progress import Say, silent
+
 HEADER = "// Made by Bitsmith. Do not edit: change the model or its configuration and build again.\n"
 # A kernel that stands in several lanes is compiled once by Verilator; other tools read a comment.
 SHARED = "/* verilator no_inline_module */"
@@ -15,7 +17,7 @@ OBJECTS = 200_000  # made between two searches for garbage; Python's own number 
 PASSES = "proc -nomux -norom; opt_expr; opt_clean; memory_collect; delete t:$scopeinfo; write_verilog -norename -noattr"
 
 
-def to_verilog(modules: Mapping[str, Any], shared: frozenset[str] = frozenset()) -> dict[str, str]:
+def to_verilog(modules: Mapping[str, Any], shared: frozenset[str] = frozenset(), say: Say = silent) -> dict[str, str]:
     """The Verilog of each module under its name, in one run of Amaranth's Yosys; ordinary identifiers only;
     deterministic.
 
@@ -24,10 +26,12 @@ def to_verilog(modules: Mapping[str, Any], shared: frozenset[str] = frozenset())
     from amaranth._toolchain.yosys import find_yosys  # Amaranth's own, so that its version fits; pinned in pyproject
     from amaranth.back import rtlil
 
+    texts = []
     with rarely_searched():
-        texts = [
-            rtlil.convert(module, name=name, ports=module.ports(), emit_src=False) for name, module in modules.items()
-        ]
+        for i, (name, module) in enumerate(modules.items()):
+            say(f"Verilog: {name}, module {i + 1} of {len(modules)}")
+            texts.append(rtlil.convert(module, name=name, ports=module.ports(), emit_src=False))
+    say(f"Verilog: {len(modules)} modules through Yosys")
     yosys = find_yosys(lambda version: version >= (0, 40))
     source = "\n".join(texts)
     verilog = yosys.run(["-q", "-"], f"read_rtlil <<rtlil\n{source}\nrtlil\n{PASSES}", ignore_warnings=True)

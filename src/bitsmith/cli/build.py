@@ -10,6 +10,7 @@ import typer
 
 from .options import Config, Json, Model, Seed
 from .outcome import Outcome, printable, table
+from .progress import progress, watched
 
 
 def build(
@@ -23,7 +24,8 @@ def build(
     """Make the HLS project, the Verilog and the vectors."""
     from ..gen.build import build_project
 
-    data = build_project(model, config, output, seed=seed, vectors=vectors)
+    with progress(watched(json)) as say:
+        data = build_project(model, config, output, seed=seed, vectors=vectors, say=say)
     rows = [(row["label"], row["operator"], "×".join(map(str, row["shape"])), row["type"]) for row in data["layers"]]
     lines = [table(["layer", "operator", "shape", "type"], rows)]
     name = f"./{output}" if str(output).startswith("-") else str(output)  # not to be taken for an option

@@ -9,6 +9,7 @@ import typer
 
 from .options import Json, Model
 from .outcome import Outcome
+from .progress import progress, watched
 
 
 def calibrate(
@@ -27,7 +28,8 @@ def calibrate(
     from ..gen.calibrate import calibrate as measure
     from ..gen.folder import write_text
 
-    config = measure(model, data, bits)
+    with progress(watched(json)) as say:
+        config = measure(model, data, bits, say)
     text = yaml.safe_dump(config, sort_keys=False)
     if output is not None:
         write_text(output, text)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .outcome import printable
 
 
+def watched(json: bool) -> bool:
+    """Whether somebody looks at stderr: it is a terminal, and no machine reads the result."""
+    return not json and sys.stderr.isatty()
+
+
 @contextmanager
-def progress(shown: bool) -> Iterator[Callable[[str], None] | None]:
-    """A line on stderr that says what is being done and vanishes; None where nobody is watching."""
+def progress(shown: bool) -> Iterator[Callable[[str], None]]:
+    """A line on stderr that says what is being done and vanishes; silent where nobody is watching."""
     if not shown:
-        yield None
+        yield lambda line: None
         return
     from rich.console import Console
     from rich.text import Text

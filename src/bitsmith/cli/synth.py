@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ import typer
 from ..sim.errors import BitsmithError
 from .options import Build, Json
 from .outcome import DONE, FAILED, Outcome, printable, table
-from .progress import progress
+from .progress import progress, watched
 
 TOOLS = ("vitis", "vivado_hls", "yosys", "ecp5")
 
@@ -25,7 +24,7 @@ def synth(
     """Synthesize with the vendor's tool or with Yosys."""
     if tool not in TOOLS:
         raise BitsmithError(f"unknown tool '{tool}'; one of {', '.join(TOOLS)}")
-    with progress(not json and sys.stderr.isatty()) as say:
+    with progress(watched(json)) as say:
         data = {**_start(folder, tool, say), **_changed(folder)}
     return Outcome(data, text(data, tool), json, DONE if data.get("timing_met", True) else FAILED)
 

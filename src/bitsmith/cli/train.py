@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from ..sim.errors import BitsmithError
 from .options import Json
 from .outcome import Outcome, printable, table
+from .progress import watched
 
 APPLICATIONS = ("cells", "fli", "lic")
 
@@ -37,8 +37,7 @@ def train(
     if find_spec("tensorflow") is None:
         raise BitsmithError("training needs TensorFlow; pip install 'bitsmith[train]'")
     start = import_module(f"bitsmith.models.{application}.train").train
-    shown = not json and sys.stderr.isatty()
-    result = start(data=data, path=path, out=output, seed=seed, quick=quick, progress=shown)
+    result = start(data=data, path=path, out=output, seed=seed, quick=quick, progress=watched(json))
     return Outcome(result, table(["", application], _flat(result)), json)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -10,7 +9,7 @@ import typer
 
 from .options import Build, Json
 from .outcome import DONE, FAILED, Outcome, printable, table
-from .progress import progress
+from .progress import progress, watched
 
 
 def verify(
@@ -33,7 +32,7 @@ def verify(
     """Compare every integer with the reference's."""
     from ..gen.verify import verify as compare
 
-    with progress(not json and sys.stderr.isatty()) as say:
+    with progress(watched(json)) as say:
         data = compare(folder, level or ["hls", "rtl"], vectors, inputs, seed, say)
     return Outcome(data, text(data), json, DONE if data["passed"] else FAILED)
 
