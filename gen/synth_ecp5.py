@@ -19,7 +19,7 @@ from .tools import Tool, yosys
 from .workplace import remaking
 
 DEVICE, PACKAGE, SEED = "85k", "CABGA756", 1
-SYNTHESIS = "read_verilog -sv {files}; synth_ecp5 -top {top} -json netlist.json"
+SYNTHESIS = "read_verilog {files}; synth_ecp5 -top {top} -json netlist.json"
 # nextpnr's names for what an ECP5 is made of.
 CELLS = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}
 

@@ -26,9 +26,7 @@ from .workplace import remaking
 
 SOURCE = "Yosys synth_xilinx -family xcu (an estimate)"
 PROCESSES = 2
-SYNTHESIS = (
-    "read_verilog -lib -sv {others}; read_verilog -sv {own}; synth_xilinx -family xcu -noiopad -noclkbuf -top {top}"
-)
+SYNTHESIS = "read_verilog -lib {others}; read_verilog {own}; synth_xilinx -family xcu -noiopad -noclkbuf -top {top}"
 STATISTICS = "tee -q -o cells.json stat -json -top {top}"
 # LUTs taken by one cell that is a memory (AMD UG974).
 MEMORY_LUTS = {
@@ -132,7 +130,7 @@ def _synthesize(tool: Tool, top: Top, sources: list[Path], part: list[Path], wor
     own = [f"{top.name}.v", *(source.name for source in part)]
     others = [source.name for source in sources if source.name not in own]
     script = SYNTHESIS.format(others=" ".join(others), own=" ".join(own), top=top.name)
-    script = script.removeprefix("read_verilog -lib -sv ; ")
+    script = script.removeprefix("read_verilog -lib ; ")
     (work / "synth.ys").write_text(f"{script}\n{STATISTICS.format(top=top.name)}\n".replace("; ", "\n"))
     tool.run(["-q", "-s", "synth.ys"], work, "Yosys")
     statistics = json.loads((work / "cells.json").read_text())

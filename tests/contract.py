@@ -19,11 +19,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hardware import SEED, Case, Hardware
+from hardware import SEED, Case, Hardware, icarus_says
 
 from bitsmith.gen.ir import Graph
 from bitsmith.gen.schedule import FRAMES as PREDICTED_FRAMES
 from bitsmith.gen.verify import vectors
+from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import IntArray, to_float
 from bitsmith.sim.predict import Reference
@@ -101,6 +102,14 @@ class OperatorContract:
         compared = min(len(got), len(predicted))
         assert compared >= PREDICTED_FRAMES
         assert got[:compared] == predicted[:compared]
+
+    def test_the_verilog_is_verilog_2005(self, hardware: Hardware, need: Need) -> None:
+        """Icarus reads both tops as that, with all warnings, and says nothing."""
+        need("iverilog")
+        for group in hardware.groups:
+            top = Top.load(hardware.emitted(group)[0])
+            for twin in (top.without_traces(), top.traced()):
+                assert icarus_says(twin) == ""
 
     def test_saved_and_read_back(self, name: str, hardware: Hardware) -> None:
         graph = hardware.graphs[name]

@@ -5,6 +5,7 @@ They share nothing: each has inputs, layers and an output of its own, named afte
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +21,7 @@ from bitsmith.gen.names import safe_name
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.gen.rtl.plan import Plan
+from bitsmith.gen.tools import iverilog
 from bitsmith.gen.verify import vectors, verilator
 from bitsmith.gen.verify.simulation import Drive, Run, Simulation
 from bitsmith.hw.sim.ports import Top
@@ -93,6 +95,13 @@ def draw(type_: Fixed, *shape: int) -> IntArray:
     return raw
 
 
+def icarus_says(top: Top) -> str:
+    """All that Icarus has to say of a top when it reads it as Verilog-2005."""
+    command = [*iverilog().command, "-g2005", "-Wall", "-t", "null", "-s", top.name, *map(str, top.sources())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    return done.stdout + done.stderr + (f"status {done.returncode}" if done.returncode else "")
+
+
 def side_by_side(graphs: Mapping[str, Graph]) -> Graph:
     """One graph of several that have no name in common."""
     every = graphs.values()
@@ -113,6 +122,7 @@ class Hardware:
         self.whole = side_by_side(self.graphs)
         self.batch = vectors.make(self.whole.inputs, FRAMES, SEED)
         self._runs: dict[tuple[Group, Drive], Run] = {}
+        self._emitted: dict[Group, tuple[Path, dict[str, tuple[int, ...]]]] = {}
         self._tops: dict[Group, tuple[Simulation, dict[str, tuple[int, ...]]]] = {}
 
     def output(self, name: str) -> str:
@@ -168,13 +178,24 @@ class Hardware:
 
     def _top(self, group: Group) -> tuple[Simulation, dict[str, tuple[int, ...]]]:
         if group not in self._tops:
-            folder = self.folder / f"top_{len(self._tops)}"
-            plan = self._plan(group)
-            schedule = emit_plan(plan, folder / "rtl")
-            simulation = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim", "-O0")
-            ends = {output: schedule.ends_by_output[stage] for output, stage in plan.outputs.items()}
+            rtl, ends = self.emitted(group)
+            simulation = verilator.build(Top.load(rtl).without_traces(), rtl.parent / "sim", "-O0")
             self._tops[group] = simulation, ends
         return self._tops[group]
+
+    @property
+    def groups(self) -> list[Group]:
+        return list(dict.fromkeys(case.group for case in self.cases.values()))
+
+    def emitted(self, group: Group) -> tuple[Path, dict[str, tuple[int, ...]]]:
+        """The group's Verilog, written once, and when each output's frames end."""
+        if group not in self._emitted:
+            rtl = self.folder / f"top_{len(self._emitted)}" / "rtl"
+            plan = self._plan(group)
+            schedule = emit_plan(plan, rtl)
+            ends = {output: schedule.ends_by_output[stage] for output, stage in plan.outputs.items()}
+            self._emitted[group] = rtl, ends
+        return self._emitted[group]
 
     def _plan(self, group: Group) -> Plan:
         layers = {self.graphs[name].name: dict(case.layer) for name, case in self.cases.items()}

@@ -16,7 +16,6 @@ from bitsmith.gen import tools
 from bitsmith.gen.build import build
 from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.verify import vectors
-from bitsmith.gen.verify.icarus import evaluated_at_start
 from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Spec
@@ -42,8 +41,6 @@ def bench(simulator: str, graph: Graph, rtl: Path, cycles: Mapping[str, int], fr
     """Every test of tb/top.py on the Verilog in ``rtl``; works on a copy beside it."""
     folder = rtl.parent / f"cocotb_{simulator}"
     shutil.copytree(rtl, folder / "rtl")
-    for path in (folder / "rtl").glob("*.v"):
-        path.write_text(evaluated_at_start(path.read_text()))
     top = Top.load(folder / "rtl")
     batch = vectors.make(graph.inputs, frames * top.sequences, seed=11)
     outputs = Reference(graph).predict_raw(*(batch[name] for name, _ in graph.inputs))

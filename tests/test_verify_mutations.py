@@ -113,9 +113,9 @@ def weight(verilog: str, strategy: str) -> str:
         return r"\* \d+'h([0-9a-f]+)"
     if strategy == "distributed_arithmetic":
         return r"[+-] (?:\$signed\()?\d+'h([0-9a-f]+)"
-    table = re.search(r"weight_\w+ <= (n\d+);", verilog)
+    table = re.search(r":\n +(weight_\w+) <= ", verilog)
     assert table is not None
-    return rf":\n +{table[1]} = \d+'h([0-9a-f]+);"
+    return rf":\n +{table[1]} <= \d+'h([0-9a-f]+);"
 
 
 @pytest.mark.parametrize("strategy", ["latency", "resource", "distributed_arithmetic"])

@@ -21,7 +21,7 @@ def synthesize(unit: Hardware, name: str, folder: Path) -> dict[str, int | float
     work = folder / name
     work.mkdir(parents=True, exist_ok=True)
     write_text(work / f"{name}.v", to_verilog({name: unit})[name])
-    script = SYNTHESIS.format(others="", own=f"{name}.v", top=name).removeprefix("read_verilog -lib -sv ; ")
+    script = SYNTHESIS.format(others="", own=f"{name}.v", top=name).removeprefix("read_verilog -lib ; ")
     write_text(work / "synth.ys", f"{script}\n{STATISTICS.format(top=name)}\n".replace("; ", "\n"))
     yosys().run(["-q", "-s", "synth.ys"], work, "Yosys")
     modules = json.loads((work / "cells.json").read_text(encoding="utf-8"))["modules"]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..progress import Say, silent
+from .processes import without_always_comb
 
 HEADER = "// Made by Bitsmith. Do not edit: change the model or its configuration and build again.\n"
 # A kernel that stands in several lanes is compiled once by Verilator; other tools read a comment.
@@ -63,7 +64,6 @@ def readable(module: str, shared: bool = False) -> str:
     """Escaped identifiers become plain ones; what only simulators of Yosys's dialect need is dropped."""
     module = re.sub(r"^  reg \\\$auto\$\S+ +(= 0)?;\n", "", module, flags=re.M)
     module = re.sub(r"^ *if \(\\\$auto\$\S+ \) begin end\n", "", module, flags=re.M)
-    module = module.replace("always @*", "always_comb")  # an event-driven simulator runs it at time 0, too
     module = re.sub(r"\\\$(\d+) ", r"n\1", module)
-    module = re.sub(r"\\(\S+) ", lambda match: re.sub(r"\W", "_", match[1]), module)
+    module = without_always_comb(re.sub(r"\\(\S+) ", lambda match: re.sub(r"\W", "_", match[1]), module))
     return re.sub(r"^(module [^;]*;)", rf"\1 {SHARED}", module, count=1) if shared else module

@@ -12,9 +12,7 @@ from ..tools import yosys
 from .simulation import Simulation, cached, compile_all, harness, render
 
 FLAGS = ["-std=gnu++17", "-w"]
-READ = (
-    f"read_verilog -sv -D {CHECK} {{files}}; hierarchy -check -top {{top}}; proc; opt_clean; write_cxxrtl -g0 dut.cpp"
-)
+READ = f"read_verilog -D {CHECK} {{files}}; hierarchy -check -top {{top}}; proc; opt_clean; write_cxxrtl -g0 dut.cpp"
 
 
 def build(top: Top, folder: Path) -> Simulation:

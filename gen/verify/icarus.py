@@ -71,24 +71,15 @@ def build(top: Top, folder: Path) -> IcarusSimulation:
         traces=list(top.traces),
         threshold=top.threshold,
     )
-    sources = {path.name: evaluated_at_start(path.read_text()) for path in top.sources()}
+    sources = {path.name: path.read_text() for path in top.sources()}
 
     def compile_in(work: Path) -> None:
         for file, source in {"bench.v": text, **sources}.items():
             (work / file).write_text(source)
-        tool.run(["-g2012", f"-D{CHECK}", "-s", "bench", "-o", "harness", "bench.v", *sources], work, "Icarus Verilog")
+        tool.run(["-g2005", f"-D{CHECK}", "-s", "bench", "-o", "harness", "bench.v", *sources], work, "Icarus Verilog")
 
     texts = [text, *sources.values()]
     return IcarusSimulation(cached(folder.resolve(), f"{top.name}-icarus", texts, compile_in) / "harness", top)
-
-
-def evaluated_at_start(verilog: str) -> str:
-    """The same Verilog for a simulator that goes by events.
-
-    It evaluates ``always @*`` only when an input changes, so what depends on initial values alone stays unknown;
-    ``always_comb`` (IEEE 1800-2017, 9.2.2.2) is evaluated at time 0 too, as the hardware would.
-    """
-    return verilog.replace("always @*", "always_comb")
 
 
 def _check_written(path: Path, beats: int) -> None:

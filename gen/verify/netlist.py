@@ -16,7 +16,7 @@ from . import verilator
 from .simulation import Simulation, cached
 
 SYNTHESIS = (
-    "read_verilog -sv {files}; synth_xilinx -family xcu -flatten -nodsp -nobram -noiopad -top {top}; "
+    "read_verilog {files}; synth_xilinx -family xcu -flatten -nodsp -nobram -noiopad -top {top}; "
     "write_verilog -noattr -noexpr netlist.v"
 )
 
