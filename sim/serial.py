@@ -63,7 +63,7 @@ def decode(hint: Any, data: Any, where: str = "value") -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _decode_optional(arguments, data, where)
-    if origin is np.ndarray:
+    if hint == IntArray:  # by name: what numpy's alias is made of changes from version to version
         return _decode_array(data, where)
     if origin is tuple:
         return _decode_tuple(arguments, data, where)

@@ -14,6 +14,7 @@ from test_gru import gru
 from test_lstm import lstm
 from test_simple_rnn import simple_rnn
 
+from bitsmith.sim import serial
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
@@ -115,6 +116,13 @@ def test_arrays_round_trip_with_their_shape(values: list[int]) -> None:
     assert again.dtype == np.int64
     assert_array_equal(again, array)
     assert again.shape == array.shape
+
+
+@pytest.mark.parametrize("alias", [list[np.int64], "an array", IntArray], ids=["generic", "opaque", "today's"])
+def test_arrays_are_read_whatever_numpy_makes_of_its_alias(alias: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``NDArray[...]`` is an ``ndarray[...]`` up to numpy 2.4 and an alias of its own from 2.5 on."""
+    monkeypatch.setattr(serial, "IntArray", alias)
+    assert_array_equal(decode(alias, encode(KERNEL)), KERNEL)
 
 
 def test_specs_and_tuples_round_trip() -> None:
