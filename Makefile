@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/*)
 
-.PHONY: help demo test golden sim second netlist synth row proofs images schedule full gdn soak lint bench train lock wheel clean
+.PHONY: help demo test golden sim second netlist synth row proofs images schedule full gdn soak lint bench train lock wheel install-check clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second netlist synth train,$(MAKECMDGOALS)),)
@@ -33,7 +33,7 @@ ifneq ($(filter demo golden sim second netlist synth train,$(MAKECMDGOALS)),)
 endif
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
 	@echo "MODEL=$(MODEL) (cells, fli, lic), TOOL=$(TOOL) (vitis, vivado_hls, yosys, ecp5)"
 
 demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, compare it at the levels hls and rtl on its test images, report
@@ -113,8 +113,11 @@ lock: ## resolve the pinned requirements again (needs uv)
 	uv pip compile $(LOCK) --extra train --extra fli --extra lic --extra dev --extra build pyproject.toml -o requirements-test.txt
 	uv pip compile $(LOCK) --extra build -c requirements-test.txt pyproject.toml -o requirements.txt
 
-wheel: .venv/.test ## build/dist/*.whl
+wheel: .venv/.demo ## build/dist/*.whl
 	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/dist .
+
+install-check: ## install the wheel on the newest and the oldest Python here, without the lock files, and use it
+	PYTHON=$(PYTHON) .ci/install-check
 
 clean: ## remove what was made, the environment too
 	rm -rf build .venv

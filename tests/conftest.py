@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from bitsmith.gen import tools
-from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.errors import BitsmithError, install_extra
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # QKeras is written for Keras 2
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -64,4 +64,4 @@ def need() -> Callable[..., None]:
 @pytest.fixture(autouse=True)
 def _training_needs_tensorflow(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("train") and find_spec("tensorflow") is None:
-        skip_or_fail("TensorFlow is not installed; pip install 'bitsmith[train]'")
+        skip_or_fail(f"TensorFlow is not installed; {install_extra('train')}")

@@ -142,10 +142,10 @@ def test_without_tensorflow_the_reference_is_still_measured(tmp_path: Path, monk
     monkeypatch.setattr(rivals, "find_spec", lambda name: None)
     found = rivals.main(bench.CELLS / "student2.h5", tmp_path / "images.npy", tmp_path)
     assert 0 < found["reference"]["wall_seconds"] < 1
-    assert "pip install 'bitsmith[train]'" in found["skipped"]
+    assert "pip install '.[train]'" in found["skipped"]
     assert "hls4ml" not in found
     monkeypatch.setattr(recurrent, "find_spec", lambda name: None)
-    assert "pip install 'bitsmith[train]'" in recurrent.main(tmp_path)["skipped"]
+    assert "pip install '.[train]'" in recurrent.main(tmp_path)["skipped"]
 
 
 def test_the_run_writes_its_table_and_fails_where_a_figure_is_missed(

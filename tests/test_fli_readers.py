@@ -281,7 +281,7 @@ def test_a_missing_package_is_one_line(
     path = tmp_path / f"a{suffix}"
     path.write_bytes(b"x")
     monkeypatch.setitem(sys.modules, package, None)
-    one_line(rf"needs the package {package}; pip install 'bitsmith\[fli\]'", path)
+    one_line(rf"needs the package {package}; in Bitsmith's own folder: pip install '\.\[fli\]'", path)
 
 
 def recorded(fine: int, before: int = 0, after: int = 0) -> Stack:

@@ -201,7 +201,7 @@ def test_wrong_requests_are_one_line() -> None:
 
 def test_masks_without_scikit_learn_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(BitsmithError, match=r"scikit-learn; pip install 'bitsmith\[fli\]'"):
+    with pytest.raises(BitsmithError, match=r"scikit-learn; in Bitsmith's own folder: pip install '\.\[fli\]'"):
         synthetic.make_images(1, 1)
 
 

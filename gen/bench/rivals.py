@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ...sim.errors import install_extra
 from .timing import Time, of_call
 
 BATCH, RUNS = 256, 40
@@ -32,7 +33,7 @@ def main(model: Path, images_file: Path, folder: Path) -> dict[str, Any]:
     reference = Reference(graph)
     found: dict[str, Any] = {"reference": _per_image(of_call(lambda: reference.predict(batch), RUNS))}
     if find_spec("tensorflow") is None or find_spec("qkeras") is None:
-        return {**found, "skipped": "TensorFlow and QKeras are not installed; pip install 'bitsmith[train]'"}
+        return {**found, "skipped": f"TensorFlow and QKeras are not installed; {install_extra('train')}"}
     network = _keras(model)
     (raw,) = reference.predict(images)
     fraction = graph.specs()[graph.outputs[0]].type.fraction

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sim.errors import BitsmithError
+from ...sim.errors import BitsmithError, install_extra
 from . import idx, synthetic
 
 Images = NDArray[np.uint8]
@@ -127,9 +127,7 @@ def _digits(classes: tuple[int, ...]) -> Dataset:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise BitsmithError(
-            'the digits come with scikit-learn; install the extra: pip install "bitsmith[train]"'
-        ) from None
+        raise BitsmithError(f"the digits come with scikit-learn; {install_extra('train')}") from None
     source = load_digits()
     images, labels = _chosen(_enlarge(source.images)[..., None], source.target, classes)
     half, held_out = len(labels) // 2, len(labels) // 12

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ...sim.errors import BitsmithError
+from ...sim.errors import BitsmithError, install_extra
 from .quantization import Bits, StudentBits, Weights, fold
 from .synthetic import SIZE
 
@@ -20,7 +20,7 @@ def require_training_extra() -> None:
     """BitsmithError where TensorFlow, tf_keras or QKeras is missing; found without importing them."""
     for package in ("tensorflow", "tf_keras", "qkeras"):
         if find_spec(package) is None:
-            raise BitsmithError(f"training needs {package}, which is missing; pip install 'bitsmith[train]'")
+            raise BitsmithError(f"training needs {package}, which is missing; {install_extra('train')}")
 
 
 def keras() -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sim.errors import BitsmithError
+from ...sim.errors import BitsmithError, install_extra
 from .irf import mean_response
 from .least_squares import Model, least_squares
 from .synthetic import STEP_NS, TAU1_NS, TAU2_NS, TIMES, Decays
@@ -197,7 +197,7 @@ def _phasorpy() -> Any:
         import phasorpy.lifetime
         import phasorpy.phasor
     except ImportError:
-        raise BitsmithError("phasors need PhasorPy; pip install 'bitsmith[fli]'") from None
+        raise BitsmithError(f"phasors need PhasorPy, and that Python 3.11 or later; {install_extra('fli')}") from None
     return phasorpy
 
 

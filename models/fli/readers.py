@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gen.input_file import check_file
-from ...sim.errors import BitsmithError
+from ...sim.errors import BitsmithError, install_extra
 
 Counts = NDArray[Any]
 
@@ -67,7 +67,7 @@ def read_stack(
     except BitsmithError as error:
         raise BitsmithError(f"{path}: {error}") from None
     except ImportError as error:
-        raise BitsmithError(f"{path} needs the package {error.name}; pip install 'bitsmith[fli]'") from None
+        raise BitsmithError(f"{path} needs the package {error.name}; {install_extra('fli')}") from None
     except Exception as error:  # the three libraries raise anything at all on damaged bytes
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise BitsmithError(f"cannot read {path} as {kind}: {reason}; it is damaged or of another kind") from None

@@ -23,7 +23,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sim.errors import BitsmithError
+from ...sim.errors import BitsmithError, install_extra
 from .irf import convolved, draw_responses
 
 SAMPLES = 70
@@ -185,7 +185,7 @@ def _digits() -> Curve:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise BitsmithError("the masks need scikit-learn; pip install 'bitsmith[fli]'") from None
+        raise BitsmithError(f"the masks need scikit-learn; {install_extra('fli')}") from None
     digits: Curve = load_digits().images / 16
     return digits
 

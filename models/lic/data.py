@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sim.errors import BitsmithError
+from ...sim.errors import BitsmithError, install_extra
 from .dead_leaves import KINDS, dead_leaves
 from .images import read_image
 
@@ -96,7 +96,7 @@ def _inside(package: str, folder: str) -> Path:
     """A folder of an installed package, which is not imported."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise BitsmithError(f"the test images come inside {package}, which is missing; pip install 'bitsmith[lic]'")
+        raise BitsmithError(f"the test images come inside {package}, which is missing; {install_extra('lic')}")
     return Path(next(iter(spec.submodule_search_locations))) / folder
 
 

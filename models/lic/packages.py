@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from ...sim.errors import BitsmithError
+from ...sim.errors import BitsmithError, install_extra
 
 
 def package(name: str) -> Any:
@@ -14,4 +14,4 @@ def package(name: str) -> Any:
         return import_module(name)
     except ImportError:
         top = name.partition(".")[0]
-        raise BitsmithError(f"the package {top} is not installed; pip install 'bitsmith[lic]'") from None
+        raise BitsmithError(f"the package {top} is not installed; {install_extra('lic')}") from None

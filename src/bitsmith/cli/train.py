@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from ..sim.errors import BitsmithError
+from ..sim.errors import BitsmithError, install_extra
 from .options import Json
 from .outcome import Outcome, printable, table
 from .progress import watched
@@ -35,7 +35,7 @@ def train(
     """Train an application's network again."""
     check_application(application)
     if find_spec("tensorflow") is None:
-        raise BitsmithError("training needs TensorFlow; pip install 'bitsmith[train]'")
+        raise BitsmithError(f"training needs TensorFlow; {install_extra('train')}")
     start = import_module(f"bitsmith.models.{application}.train").train
     result = start(data=data, path=path, out=output, seed=seed, quick=quick, progress=watched(json))
     return Outcome(result, table(["", application], _flat(result)), json)
