@@ -114,6 +114,14 @@ def test_the_wheel_has_code_and_data_and_leaves_nothing_behind(checkout: Path, t
     assert (tmp_path / "again" / wheel.name).read_bytes() == wheel.read_bytes()
 
 
+def test_an_editable_installation_leads_to_the_checkout(checkout: Path, tmp_path: Path) -> None:
+    pack(checkout, tmp_path, "wheel:editable")
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as file:
+        (path,) = (name for name in file.namelist() if name.endswith(".pth"))
+        assert file.read(path).decode().split("\n")[0] == str(checkout / "src")
+
+
 def test_what_was_deleted_is_in_no_later_wheel(checkout: Path, tmp_path: Path) -> None:
     gone = checkout / "sim" / "gone.py"
     gone.touch()
