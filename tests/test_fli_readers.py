@@ -181,7 +181,7 @@ def test_what_is_no_such_file_is_one_line(tmp_path: Path, suffix: str) -> None:
     for package in ("ptufile", "sdtfile", "tifffile"):
         pytest.importorskip(package)
     step = {"step_ns": 0.1} if suffix == ".tif" else {}
-    one_line("no file", tmp_path / f"absent{suffix}", **step)
+    one_line("no such file", tmp_path / f"absent{suffix}", **step)
     path = tmp_path / f"a{suffix}"
     for content in (b"", b"PQ", b"hello, world" * 40, bytes(range(256)) * 8):
         path.write_bytes(content)
