@@ -15,7 +15,7 @@ from .vectors import Batch
 
 STALLED_FRAMES = 16
 RESETS, FEW_RESETS = 512, 4
-TLASTS, FEW_TLASTS = 16, 2
+TLASTS, FEW_TLASTS = 16, 1
 RESET_CYCLES, TLAST_CYCLES = 500_000, 100_000
 """A large network gets fewer resets and wrong tlasts, that they may take about so many cycles."""
 
