@@ -9,9 +9,8 @@ from pathlib import Path
 
 FILE = "mutant.hex"
 SELECTOR = f'  reg [31:0] mutant [0:0];\n  initial $readmemh("{FILE}", mutant);\n'
-Change = Callable[[re.Match[str], str, str], "str | None"]
-"""The mutant's text, or None for no mutant here: from the match, a condition that is 1 while it lives, and the register
-that takes the value in the match's first group."""
+Change = Callable[[re.Match[str], str], "str | None"]
+"""The mutant's text, or None for no mutant here: from the match and a condition that is 1 while it lives."""
 
 
 @dataclass
@@ -22,7 +21,7 @@ class Mutants:
     names: list[str] = field(default_factory=list)
 
     def put(self, kind: str, pattern: str, change: Change) -> None:
-        """A mutant wherever ``pattern`` stands in a module of the top that is no tracing twin."""
+        """A mutant wherever ``pattern`` stands, the tracing twin left out; its first group is in the mutant's name."""
         for path in sorted(self.rtl.glob("*.v")):
             if not path.stem.endswith("_trace"):
                 parts = re.split(r"(?=^module )", path.read_text(), flags=re.M)
@@ -32,11 +31,10 @@ class Mutants:
         head = re.match(r"module (\w+)[^;]*;.*\n", module)
 
         def one(match: re.Match[str]) -> str:
-            register = re.search(rf"(\w+) <= {match[1]};", module)
-            text = change(match, f"(mutant[0] == {len(self.names) + 1})", register[1] if register else "")
+            text = change(match, f"(mutant[0] == {len(self.names) + 1})")
             if text is None or head is None:
                 return match[0]
-            self.names.append(f"{head[1]}: {kind} {register[1] if register else match[1]}")
+            self.names.append(f"{head[1]}: {kind} {match[1]}")
             return text
 
         changed = re.sub(pattern, one, module)

@@ -53,35 +53,30 @@ def network() -> Graph:
 def mutate(rtl: Path) -> Mutants:
     """The Verilog with every mutant in it."""
     found = Mutants(rtl)
-    found.put(
-        "no reset of", r"if \(rst\) begin\n +(n\d+)(?= = )", lambda m, lives, _: _with(m, "rst", f"rst & ~{lives}")
-    )
-    found.put("a credit too many in", r"(n\d+) = (\d)'h(\w);", _one_credit_more)
-    found.put("never set:", r"(n\d+) = 1'h1;", _of("tlast_error", "{0} = ~{lives};"))
-    found.put("not kept:", r"(n\d+) = tlast_error;", _of("tlast_error", "{0} = tlast_error & ~{lives};"))
+    found.put("no reset of", r"if \(rst\) begin\n +(\w+) <=", _as("if (rst & ~{lives}) begin {0} <="))
+    found.put("a credit too many in", r"(credits) <= (\d)'h(\w);", _one_credit_more)
+    found.put("never set:", r"(tlast_error) <= 1'h1;", _as("{0} <= ~{lives};"))
+    kept = r"begin\n(?= +if \(n\d+\) begin\n +(tlast_error) <=)"
+    found.put("not kept:", kept, _as("begin if ({lives}) {0} <= 0;\n"))
     check = r"assign (n\d+) = (\w+_tlast) != (n\d+);"
-    found.put("a missing one passes", check, _of("", "assign {0} = {lives} ? {1} & ~{2} : {1} != {2};"))
+    found.put("a missing one passes", check, _as("assign {0} = {lives} ? {1} & ~{2} : {1} != {2};"))
     again = r": (\w+_tlast) != (n\d+);"
-    found.put("an early one passes", again, _of("", ": {lives} ? ~{0} & {1} : {0} != {1};"))
+    found.put("an early one passes", again, _as(": {lives} ? ~{0} & {1} : {0} != {1};"))
     taken = r"assign (n\d+) = (s_axis\w*_tvalid) & (s_axis\w*_tready);"
-    found.put("counted before it is taken", taken, _of("", "assign {0} = {1} & ({2} | {lives});"))
+    found.put("counted before it is taken", taken, _as("assign {0} = {1} & ({2} | {lives});"))
     return found
 
 
-def _with(match: re.Match[str], old: str, new: str) -> str:
-    return match[0].replace(old, new, 1)
+def _as(text: str) -> Change:
+    """``text`` with the match's groups and ``lives`` in it."""
+    return lambda match, lives: text.format(*match.groups(), lives=lives)
 
 
-def _of(register: str, text: str) -> Change:
-    """``text`` with the match's groups and ``lives`` in it, for values that this register takes."""
-    return lambda m, lives, own: text.format(*m.groups(), lives=lives) if own == register else None
-
-
-def _one_credit_more(match: re.Match[str], lives: str, register: str) -> str | None:
+def _one_credit_more(match: re.Match[str], lives: str) -> str | None:
     """The value of a reset, where one more fits."""
     value, width = int(match[3], 16), int(match[2])
-    fits = register == "credits" and value + 1 < 1 << width
-    return f"{match[1]} = {lives} ? {width}'d{value + 1} : {width}'d{value};" if fits else None
+    more = f"{match[1]} <= {lives} ? {width}'d{value + 1} : {width}'d{value};"
+    return more if value + 1 < 1 << width else None
 
 
 @pytest.fixture(scope="module")
