@@ -13,7 +13,7 @@ from ..folder import writes_to, writing
 from ..tools import Tool, gxx, verilator
 from .simulation import Simulation, cached, compile_all, harness, render
 
-VERILATE = ["--cc", "--Mdir", ".", "--prefix", "Vdut", "-O3", "--no-timing", "--output-split", "20000"]
+VERILATE = ["--cc", "--Mdir", ".", "--prefix", "Vdut", "--no-timing", "--output-split", "20000"]
 VERILATE += ["-Wno-fatal", "-Wno-lint", "-Wno-style", f"-D{CHECK}"]
 FLAGS = ["-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE=0"]
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
@@ -22,7 +22,8 @@ RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 def build(top: Top, folder: Path, optimize: str = "-O1") -> Simulation:
     """Compile ``top`` under ``folder``, once for the same sources; BitsmithError where a tool is missing or fails.
 
-    ``optimize`` is the compiler's option: -O0 compiles in a third of the time, for a few frames.
+    ``optimize`` is the compiler's option: -O0 compiles in a third of the time, for a few frames; then Verilator leaves
+    out, too, what only pays in long runs.
     """
     tool = verilator()
     bench = harness(top, "device.hpp", mangle)
@@ -34,7 +35,9 @@ def build(top: Top, folder: Path, optimize: str = "-O1") -> Simulation:
         (work / "device.hpp").write_text(render("verilator.hpp.j2"))
         for path in sources:  # Verilator expands $NAME in a path: it sees none but the files' names
             shutil.copyfile(path, work / path.name)
-        tool.run([*VERILATE, "--top-module", top.name, *(path.name for path in sources)], work, "Verilator")
+        effort = "-O1" if optimize == "-O0" else "-O3"
+        names = [path.name for path in sources]
+        tool.run([*VERILATE, effort, "--top-module", top.name, *names], work, "Verilator")
         flags = [*FLAGS, f"-I{tool.include}", f"-I{tool.include}/vltstd"]
         compile_all(work, sorted(work.glob("*.cpp")), flags, _runtime(tool, flags), optimize)
 
