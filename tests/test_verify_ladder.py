@@ -199,7 +199,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "empty": ({"inputs": np.zeros((0, 2, 5, 1))}, "has shape"),
     "text": ({"inputs": np.array(["a"] * 10).reshape(1, 2, 5, 1)}, "give integers"),
     "name": ({"inputs": {"picture": np.zeros((1, 2, 5, 1))}}, "the model has"),
-    "file": ({"inputs": "nowhere.npy"}, "is no .npy file"),
+    "file": ({"inputs": "nowhere.npy"}, "no such file; give a .npy file"),
 }
 
 
