@@ -153,6 +153,7 @@ def test_a_decision_hides_no_flipped_bit(tmp_path: Path, need: Need) -> None:
     decision = Node("decision", Argmax(wide.type, wide.type.raw_max), ("flat",), "decision")
     hidden = Graph("hidden", graph.inputs, (*graph.nodes, flat, decision), ("decision",))
     build(hidden, configuration("latency"), tmp_path / "build", seed=3, vectors=4)
+    assert verify(tmp_path / "build", ["rtl"])["passed"]
     flip(tmp_path / "build" / "rtl" / "conv1.v", weight("", "latency"), -1)
     assert named(verify(tmp_path / "build", ["rtl"]), "rtl")[0] == "conv1"
 

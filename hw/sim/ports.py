@@ -65,7 +65,7 @@ class Port:
         return -(-self.bits // 8)
 
     def pack(self, raw: IntArray, garbage: np.random.Generator | None = None) -> ByteArray:
-        """(count, *shape) integers to (frames, beats, beat_bytes); ``container`` is a whole number of bytes.
+        """(count, *shape) integers to (frames, beats, beat_bytes), every element ``container`` bits wide.
 
         There are ``frames(count)``: a last one that is not full is filled up with the last sequence.
         With ``garbage``, void lanes and the bits above an element's own width, which a top must ignore, are random;
@@ -79,7 +79,10 @@ class Port:
             own = (1 << self.type.width) - 1
             beats = np.where(self.layout.index() < 0, noise, (noise & ~own) | (beats & own))
         octets = np.ascontiguousarray(beats.astype("<i8")).view(np.uint8).reshape(*beats.shape, 8)
-        return octets[..., : self.container // 8].reshape(len(images), self.beats, self.beat_bytes)
+        if self.container % 8 == 0:
+            return octets[..., : self.container // 8].reshape(len(images), self.beats, self.beat_bytes)
+        bits = np.unpackbits(octets, axis=-1, bitorder="little")[..., : self.container]  # a layer's own stream
+        return np.packbits(bits.reshape(len(images), self.beats, self.bits), axis=-1, bitorder="little")
 
     def unpack(self, octets: ByteArray) -> IntArray:
         """(frames, beats, beat_bytes) back to (count, *shape): every element read ``container`` bits wide."""
