@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from ..sim.fixed import IntArray
 from . import config as configuration
 from .config import Config
 from .folder import MARK, check_target, replacing, write_json
-from .hashes import sealed
+from .hashes import of_file, sealed
 from .ir import Graph
 from .progress import Say, silent
 
@@ -111,7 +110,7 @@ def build_project(
     settings = read_config(config)
     say(f"reading {model}")
     graph = load(model, settings)
-    origin = {"file": Path(model).name, "sha256": hashlib.sha256(Path(model).read_bytes()).hexdigest()}
+    origin = {"file": Path(model).name, "sha256": of_file(Path(model))}
     return _write(graph, settings, Path(folder), {**origin, "seed": seed, "vectors": vectors}, sources, say)
 
 

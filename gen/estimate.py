@@ -81,7 +81,7 @@ def estimate_plan(plan: Plan, config: Config, image: tuple[int, int] | None = No
         "latency_cycles": schedule.latency,
         "interval_cycles": schedule.interval,
         "steady_frames": list(schedule.steady),
-        "frame_ends": {name: list(schedule.ends_by_output[end]) for name, end in plan.outputs.items()},
+        "frame_ends": plan.frame_ends(schedule),
         **_rates(plan, config, schedule, image),
         "layers": rows,
         "resources": {**sum_rows(rows), "source": SOURCE},

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..sim.errors import BitsmithError
-from .workplace import flush, remaking, sweep, work_folder
+from .workplace import WORK, flush, remaking, sweep, work_folder
 
 MARK = "bitsmith.json"
 OURS = frozenset(
@@ -31,7 +31,8 @@ OURS = frozenset(
     }
 )
 """What a build folder may hold; anything else in it was put there by somebody else and is not deleted."""
-_HALF_MADE = re.compile(r"\.(?P<name>.+?)\.(new-[0-9a-f]{8}|part)|(?P<earlier>verify\.json)\.new")
+_EARLIER = "verify.json.new"
+"""What a version before work folders left of a verify.json on a full disk."""
 _SHORT = re.compile(r"\d+ requested and \d+ written")  # all that numpy says of a full disk
 
 
@@ -103,8 +104,8 @@ def _not_ours(place: Path, shown: str | Path) -> str:
 
 def _litter(name: str) -> bool:
     """Whether it is one of our files or folders, half made by a process that was killed."""
-    found = _HALF_MADE.fullmatch(name)
-    return found is not None and (found["name"] or found["earlier"]) in OURS
+    found = WORK.fullmatch(name)
+    return name == _EARLIER or (found is not None and found[1] in OURS)
 
 
 def is_ours(folder: Path) -> bool:

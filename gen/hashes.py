@@ -24,7 +24,7 @@ def sealed(folder: Path, mark: dict[str, Any]) -> dict[str, Any]:
     """``mark`` with the hashes of graph.json, of every file in hls/, rtl/ and vectors/, and of itself."""
     below = (path for part in PARTS for path in (folder / part).rglob("*") if path.is_file())
     names = ["graph.json", *(path.relative_to(folder).as_posix() for path in below)]
-    whole = {**mark, FILES: {name: _of_file(folder / name) for name in sorted(names) if name not in REWRITTEN}}
+    whole = {**mark, FILES: {name: of_file(folder / name) for name in sorted(names) if name not in REWRITTEN}}
     return {**whole, OWN: _of_mark(whole)}
 
 
@@ -41,7 +41,7 @@ def changed(folder: str | Path, mark: dict[str, Any], names: Iterable[str] | Non
         path = home / name
         if not path.is_file():
             raise BitsmithError(f"'{path}' is missing: run 'bitsmith build' again")
-        if _of_file(path) != known.get(name):
+        if of_file(path) != known.get(name):
             found.append(name)
     return found
 
@@ -57,7 +57,8 @@ def lines(folder: str | Path, names: Iterable[str]) -> list[str]:
     return [f"'{Path(folder) / name}' {CHANGED}" for name in names]
 
 
-def _of_file(path: Path) -> str:
+def of_file(path: Path) -> str:
+    """The SHA-256 of a file, read piece by piece."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:

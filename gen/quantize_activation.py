@@ -6,14 +6,12 @@ from math import ceil, ldexp
 
 import numpy as np
 
-from ..sim.errors import BitsmithError
+from ..sim.errors import BitsmithError, TooWide
 from ..sim.fixed import Constant, Fixed, Overflow, Rounding
 from ..sim.op import Operator, Spec
 from ..sim.ops import Activation, BatchNorm, Kind
 from .quantizers import Quantizer, bound
 
-MAX_PRODUCT_BITS = 62
-"""Of a value times a constant, and of the limits beside it."""
 ONE, ZERO, HALF = Constant(1), Constant(0), Constant(1, 1)
 
 
@@ -173,9 +171,10 @@ def _ternary(q: Quantizer, spec: Spec, where: str) -> list[Operator]:
     if threshold <= 0:
         raise BitsmithError(f"{where}: threshold={threshold} is not supported; supported: numbers above 0")
     type, slope, scaled = spec.type, _reciprocal(threshold, spec.type), _scaled(q, spec, Fixed(True, 1, 0), where)
-    if max(type.width + slope.raw.bit_length(), type.fraction + slope.fraction + 2) <= MAX_PRODUCT_BITS:
+    try:
         return [_cut(type, slope), *scaled]
-    short = _around(threshold, type)
+    except TooWide:
+        short = _around(threshold, type)
     narrow = Activation(type, Kind.LINEAR, short, Rounding.TRN_ZERO)
     return [narrow, _cut(short, _reciprocal(threshold, short)), *scaled]
 

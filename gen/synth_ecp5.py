@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ..hw.sim.ports import Top
 from ..sim.errors import BitsmithError
 from .config import parse_config
 from .folder import open_build, writes_to
+from .progress import Say
 from .tools import Tool, yosys
 from .workplace import remaking
 
@@ -24,7 +24,7 @@ SYNTHESIS = "read_verilog {files}; synth_ecp5 -top {top} -json netlist.json"
 CELLS = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}
 
 
-def route(path: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def route(path: Path, say: Say) -> dict[str, Any]:
     """Resources (LUTs have 4 inputs, block RAMs 18 kbit), ``clock_mhz`` reached and wanted, and ``timing_met``.
 
     BitsmithError where a tool is missing or the design does not fit.

@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ..hw.sim.ports import Top
 from ..sim.errors import BitsmithError
 from .estimate import open_plan, sum_rows
 from .folder import open_build, write_json, writes_to
+from .progress import Say, silent
 from .tools import Tool, yosys
 from .workplace import remaking
 
@@ -48,18 +49,17 @@ MEMORY_LUTS = {
     "SRLC16E": 1,
     "SRLC32E": 1,
 }
-Progress = Callable[[str], None]
 Cells = dict[str, int]
 
 
-def synth(folder: str | Path, tool: str = "yosys", progress: Progress | None = None) -> dict[str, Any]:
+def synth(folder: str | Path, tool: str = "yosys", say: Say = silent) -> dict[str, Any]:
     """Synthesize ``folder``/rtl; the result is what is written to DIR/synth.json.
 
     ``yosys``: LUTs, flip-flops, DSP blocks and block RAMs of UltraScale, for each layer and for the whole.
     ``ecp5``: what nextpnr places and routes on the largest ECP5, the clock that it reaches, and ``timing_met``.
     BitsmithError where a tool is missing or the design does not fit.
     """
-    path, say = Path(folder), progress or (lambda line: None)
+    path = Path(folder)
     open_build(path)
     if tool == "ecp5":
         from .synth_ecp5 import route
@@ -71,7 +71,7 @@ def synth(folder: str | Path, tool: str = "yosys", progress: Progress | None = N
     return data
 
 
-def synth_xcu(path: Path, say: Progress) -> dict[str, Any]:
+def synth_xcu(path: Path, say: Say) -> dict[str, Any]:
     """Resources on xcu, for each stage of the plan and the whole."""
     start = time.monotonic()
     modules = module_cells(Top.load(path / "rtl"), path / "synth" / "yosys", say)
@@ -99,7 +99,7 @@ def into_estimate(data: dict[str, Any], path: Path) -> dict[str, Any]:
     return {**data, "layers": layers, "resources": {**sum_rows(found["layers"]), "source": SOURCE}}
 
 
-def module_cells(top: Top, work: Path, say: Progress) -> dict[str, Counter[str]]:
+def module_cells(top: Top, work: Path, say: Say) -> dict[str, Counter[str]]:
     """The library cells of every module of the design, what it contains included; the top's are its own alone."""
     tool = yosys()
     sources = top.sources()

@@ -15,7 +15,8 @@ from model_files import BITS4, Layers, dense, input_layer, model_json, quantize,
 
 from bitsmith.gen.config import parse_config
 from bitsmith.gen.read import read_model
-from bitsmith.gen.rtl.emit import emit
+from bitsmith.gen.rtl.choices import plan_for
+from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.sim.errors import BitsmithError
 
 
@@ -272,14 +273,14 @@ class TestLayers:
         """In Verilog both are modules, and a file for each."""
         graph = read_model(write_h5(tmp_path / "m.h5", [input_layer(3), quantize(), dense(layer)], name="same"))
         assert (graph.name, graph.outputs) == ("same_2", (layer,))
-        emit(graph, parse_config({}), tmp_path)
+        emit_plan(plan_for(graph, parse_config({})), tmp_path / "rtl")
         assert {"same_2.v", f"{layer}.v"} <= {path.name for path in (tmp_path / "rtl").iterdir()}
 
     def test_a_layer_called_like_another_s_buffer(self, tmp_path: Path) -> None:
         layers = [input_layer(3), quantize(), dense("a"), quantize("b"), dense("a_fifo", 2)]
         graph = read_model(write_h5(tmp_path / "m.h5", layers))
         with pytest.raises(BitsmithError, match="two modules would be called 'a_fifo'; rename the layer"):
-            emit(graph, parse_config({}), tmp_path)
+            emit_plan(plan_for(graph, parse_config({})), tmp_path / "rtl")
         assert not (tmp_path / "rtl").exists()
 
     def test_a_name_that_climbs_out_of_the_folder(self, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from amaranth.lib.memory import Memory
 from hardware import Case, icarus_says
 from hardware import Hardware as Contract
 
-from bitsmith.gen.rtl.processes import without_always_comb
+from bitsmith.gen.rtl.processes import without_always_star
 from bitsmith.gen.rtl.verilog import to_verilog
 from bitsmith.gen.tools import Tool, iverilog, yosys
 from bitsmith.hw.rtl.core import Hardware
@@ -143,7 +143,7 @@ def test_a_block_that_reads_nothing_has_its_value_at_time_0(tmp_path: Path, need
     need("iverilog")
     bench = 'module bench; wire [3:0] o; still still(.o(o)); initial #1 $display("%b", o); endmodule\n'
     assert run_icarus(tmp_path, CONSTANT, bench) == ["xxxx"]
-    assert run_icarus(tmp_path, without_always_comb(CONSTANT), bench) == ["1010"]
+    assert run_icarus(tmp_path, without_always_star(CONSTANT), bench) == ["1010"]
 
 
 def test_a_register_computes_its_next_value_itself() -> None:

@@ -12,9 +12,14 @@ LAYER = "a layer with class_name and config"
 """What ``is_layer`` asks for, for people."""
 
 
+def is_object(item: Any) -> bool:
+    """Whether this is something with a configuration of its own."""
+    return isinstance(item, dict) and isinstance(item.get("config"), dict)
+
+
 def is_layer(item: Any) -> bool:
     """Whether this is an object as Keras writes one."""
-    return isinstance(item, dict) and isinstance(item.get("class_name"), str) and isinstance(item.get("config"), dict)
+    return is_object(item) and isinstance(item.get("class_name"), str)
 
 
 def config_of(item: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..quantizers import NOT_SAVED
-from .classes import MODELS, class_name
+from .classes import MODELS, class_name, is_object
 from .container import parse_json
 
 _INSIDE = {"layer": ("forward_layer", "layer"), "backward_layer": ("backward_layer",), "cell": ("cell",)}
@@ -33,7 +33,7 @@ def _complete_model(data: dict[str, Any], model: Any) -> None:
 
 def _complete_layer(config: dict[str, Any], layer: Any) -> None:
     for key, value in config.items():
-        if not isinstance(value, dict) or not isinstance(value.get("config"), dict):
+        if not is_object(value):
             continue
         if key in _INSIDE:
             inner = next((getattr(layer, name) for name in _INSIDE[key] if hasattr(layer, name)), None)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...sim.errors import BitsmithError
+from .classes import is_object
 
 SUPPORTED = ("float32", "float64")
 _NAMED = ("DTypePolicy", "FloatDTypePolicy", "Policy", None)
@@ -51,7 +52,7 @@ def _refused(config: dict[str, Any], inside: str = "") -> Iterator[_Policy]:
         yield _Policy(_class_name(quantization), inside, "quantization_config")
     for key, value in config.items():
         for inner in value if isinstance(value, list) else [value]:
-            if not key.endswith(_NO_LAYERS) and _is_object(inner):
+            if not key.endswith(_NO_LAYERS) and is_object(inner):
                 name = str(inner["config"].get("name") or key)
                 yield from _refused(inner["config"], f"{inside} (its '{name[:60]}')")
 
@@ -60,7 +61,7 @@ def _policies(policy: Any, inside: str) -> Iterator[_Policy]:
     """Every policy that a layer's dtype may stand for; all entries of a DTypePolicyMap, whose paths are not known."""
     if policy is None:
         return
-    config, kind = (policy["config"], policy.get("class_name")) if _is_object(policy) else ({"name": policy}, None)
+    config, kind = (policy["config"], policy.get("class_name")) if is_object(policy) else ({"name": policy}, None)
     if kind == "DTypePolicyMap":
         yield from _policies(config.get("default_policy"), f"{inside} (DTypePolicyMap's default)")
         entries = config.get("policy_map")
@@ -72,10 +73,6 @@ def _policies(policy: Any, inside: str) -> Iterator[_Policy]:
     else:
         source = config.get("source_name") or "float32"
         yield _Policy(f"{config['mode']}_from_{source}"[:60] if "mode" in config else _class_name(policy), inside)
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("config"), dict)
 
 
 def _class_name(value: Any) -> str:

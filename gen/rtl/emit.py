@@ -12,19 +12,12 @@ from ...hw.rtl.layout import Layout
 from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
 from ...sim.op import Shape
-from ..ir import Graph
 from ..names import FIFOS, TRACE
 from ..progress import Say, silent
 from ..schedule import Schedule
-from .choices import plan_for
 from .plan import Plan
 from .top import Top
 from .verilog import to_verilog
-
-
-def emit(graph: Graph, config: Any, out_dir: Path) -> Schedule:
-    """``out_dir``/rtl for the graph; returns the predicted times."""
-    return emit_plan(plan_for(graph, config), out_dir / "rtl")
 
 
 def emit_plan(plan: Plan, rtl: Path, say: Say = silent) -> Schedule:
@@ -44,7 +37,7 @@ def emit_plan(plan: Plan, rtl: Path, say: Say = silent) -> Schedule:
     sources = [file for file in files if file != f"{name}{TRACE}.v"]
     ports = _ports(plan, top, trace, sources) | {
         "quiet_cycles": schedule.latency + network.interval,
-        "frame_ends": {name: list(schedule.ends_by_output[end]) for name, end in plan.outputs.items()},
+        "frame_ends": plan.frame_ends(schedule),
     }
     (rtl / "ports.json").write_text(json.dumps(ports, indent=1) + "\n")
     return schedule

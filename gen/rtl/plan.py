@@ -23,7 +23,7 @@ from ...sim.op import Operator
 from ...sim.ops.zero_padding2d import ZeroPadding2D
 from ...sim.params import NO_PADDING
 from ..ir import Graph, Node
-from ..schedule import Network, Stage, Times, paced, readable, step_times
+from ..schedule import Network, Schedule, Stage, Times, paced, readable, step_times
 
 STRATEGY_DEFAULT = "latency"
 # Sharing hardware may make the last beat leave this much later: a part of the interval, or this many cycles.
@@ -85,6 +85,10 @@ class Plan:
     def network(self) -> Network:
         beats = {name: layout.beats for name, layout in self.inputs.items()}
         return Network(beats, [s.stage() for s in self.stages], list(self.outputs.values()))
+
+    def frame_ends(self, schedule: Schedule) -> dict[str, list[int]]:
+        """When each frame's last beat leaves each output."""
+        return {name: list(schedule.ends_by_output[end]) for name, end in self.outputs.items()}
 
     def stage(self, name: str) -> PlannedStage:
         return next(stage for stage in self.stages if stage.name == name)

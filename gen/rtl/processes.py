@@ -19,7 +19,7 @@ LITERAL = re.compile(r"\d+'s?[bdho][0-9a-fxz?_]+|\$\w+")
 KEYWORDS = {"begin", "end", "if", "else", "casez", "default", "endcase"}
 
 
-def without_always_comb(module: str) -> str:
+def without_always_star(module: str) -> str:
     """One module as Yosys wrote it, with ordinary identifiers, without ``always @*``; what it computes is the same."""
     blocks = {_target(body): body for body in BLOCK.findall(module)}
     if not blocks:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..progress import Say, silent
-from .processes import without_always_comb
+from .processes import without_always_star
 
 HEADER = "// Made by Bitsmith. Do not edit: change the model or its configuration and build again.\n"
 # A kernel that stands in several lanes is compiled once by Verilator; other tools read a comment.
@@ -33,7 +33,7 @@ def to_verilog(modules: Mapping[str, Any], shared: frozenset[str] = frozenset(),
             say(f"Verilog: {name}, module {i + 1} of {len(modules)}")
             texts.append(rtlil.convert(module, name=name, ports=module.ports(), emit_src=False))
     say(f"Verilog: {len(modules)} modules through Yosys")
-    yosys = find_yosys(lambda version: version >= (0, 40))
+    yosys = find_yosys(lambda version: version >= (0, 50))
     source = "\n".join(texts)
     verilog = yosys.run(["-q", "-"], f"read_rtlil <<rtlil\n{source}\nrtlil\n{PASSES}", ignore_warnings=True)
     return _split(verilog, list(modules), shared)
@@ -65,5 +65,5 @@ def readable(module: str, shared: bool = False) -> str:
     module = re.sub(r"^  reg \\\$auto\$\S+ +(= 0)?;\n", "", module, flags=re.M)
     module = re.sub(r"^ *if \(\\\$auto\$\S+ \) begin end\n", "", module, flags=re.M)
     module = re.sub(r"\\\$(\d+) ", r"n\1", module)
-    module = without_always_comb(re.sub(r"\\(\S+) ", lambda match: re.sub(r"\W", "_", match[1]), module))
+    module = without_always_star(re.sub(r"\\(\S+) ", lambda match: re.sub(r"\W", "_", match[1]), module))
     return re.sub(r"^(module [^;]*;)", rf"\1 {SHARED}", module, count=1) if shared else module

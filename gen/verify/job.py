@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...sim.ops.argmax import Argmax
 from ...sim.predict import Reference
 from ..ir import Graph
+from ..progress import Say
 from .diverge import internals
 from .vectors import Batch
 
@@ -23,7 +23,7 @@ class Job:
     inputs: Batch
     expected: Batch
     seed: int
-    say: Callable[[str], None]
+    say: Say
 
     @property
     def frames(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ...sim.predict import Reference
 from ..folder import open_build, write_json
 from ..hashes import changed, lines
 from ..ir import Graph
+from ..progress import Say, silent
 from . import vectors as vector_files
 from .diverge import first_difference
 from .job import Job
@@ -31,7 +32,7 @@ def verify(
     vectors: int | None = None,
     inputs: Any = None,
     seed: int = 0,
-    progress: Callable[[str], None] | None = None,
+    progress: Say = silent,
 ) -> dict[str, Any]:
     """Hold what ``bitsmith build`` made to the reference, level by level, integer by integer.
 
@@ -51,7 +52,7 @@ def verify(
     chosen = _known(levels)
     altered = changed(home, open_build(home))
     try:
-        report = _verify(home, altered, chosen, (vectors, inputs, seed), progress or (lambda line: None))
+        report = _verify(home, altered, chosen, (vectors, inputs, seed), progress)
     except Exception as error:  # a file that is not what we wrote may break whatever reads it
         if any(name in str(error) for name in altered) or not altered:
             raise
@@ -65,7 +66,7 @@ Wanted = tuple[int | None, Any, int]
 """How many vectors, a user's inputs, the seed."""
 
 
-def _verify(home: Path, altered: list[str], levels: list[str], wanted: Wanted, say: Callable[[str], None]) -> Report:
+def _verify(home: Path, altered: list[str], levels: list[str], wanted: Wanted, say: Say) -> Report:
     job, problems = _job(home, *wanted, say)
     outcomes: dict[str, Outcome] = {}
     seconds: dict[str, float] = {}
@@ -86,7 +87,7 @@ def _known(levels: Iterable[str]) -> list[str]:
     return chosen
 
 
-def _job(home: Path, count: int | None, inputs: Any, seed: int, say: Callable[[str], None]) -> tuple[Job, list[str]]:
+def _job(home: Path, count: int | None, inputs: Any, seed: int, say: Say) -> tuple[Job, list[str]]:
     """What is compared, and where the build's stored outputs are not the reference's."""
     if count is not None and count < 1:
         raise BitsmithError(f"{count} vectors cannot be compared; give 1 or more")

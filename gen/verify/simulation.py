@@ -29,14 +29,12 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "hw" / "sim"
 class Drive:
     """How the streams are driven.
 
-    ``stalls``: random pauses of every source and sink, noise on ``tdata`` and ``tlast`` while ``tvalid`` is low.
-    ``wrong_tlasts``: before all else so many times an early, a missing and a late ``tlast`` on every
-    input, the first time at full speed. ``resets``: before the
-    frames so many runs that a reset ends at a random cycle: at full speed, under stalls, with full buffers and at rest
-    in turn. ``holds``: ports
-    pause until nothing moves any more, so that every buffer fills up and drains; the frames come over and over for as
-    long as that takes. ``threshold``: raw, constant over the run. ``idle``: cycles without a transfer that count as a
-    deadlock; by default the top's own (``idle_cycles``).
+    Before the frames come ``wrong_tlasts``: so many times an early, a missing and a late ``tlast`` on every input, the
+    first time at full speed. Then ``resets``: so many runs that a reset ends at a random cycle, at full speed, under
+    stalls, with full buffers and at rest in turn. ``stalls``: random pauses of every source and sink, noise on
+    ``tdata`` and ``tlast`` while ``tvalid`` is low. ``holds``: ports pause until nothing moves any more, so that every
+    buffer fills up and drains; the frames come over and over for as long as that takes. ``threshold``: raw, constant
+    over the run. ``idle``: cycles without a transfer that count as a deadlock; by default the top's own.
     """
 
     stalls: bool = False

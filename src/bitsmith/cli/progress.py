@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..gen.progress import Say, silent
 from .outcome import printable
 
 
@@ -15,10 +16,10 @@ def watched(json: bool) -> bool:
 
 
 @contextmanager
-def progress(shown: bool) -> Iterator[Callable[[str], None]]:
+def progress(shown: bool) -> Iterator[Say]:
     """A line on stderr that says what is being done and vanishes; silent where nobody is watching."""
     if not shown:
-        yield lambda line: None
+        yield silent
         return
     from rich.console import Console
     from rich.text import Text

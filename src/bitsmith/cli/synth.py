@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..gen.progress import Say
 from ..sim.errors import BitsmithError
 from .options import Build, Json
 from .outcome import DONE, FAILED, Outcome, printable, table
@@ -38,7 +38,7 @@ def _changed(folder: Path) -> dict[str, list[str]]:
     return {"changed": names} if names else {}
 
 
-def _start(folder: Path, tool: str, say: Callable[[str], None] | None) -> dict[str, Any]:
+def _start(folder: Path, tool: str, say: Say) -> dict[str, Any]:
     if tool in ("vitis", "vivado_hls"):
         from ..gen import synth_hls
 
