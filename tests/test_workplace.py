@@ -131,7 +131,6 @@ def test_foreign_files_that_came_while_we_worked_are_kept(tmp_path: Path) -> Non
         ".verify.json.new-0123abcd",
         "verify.json.new",
         ".estimate.json.new-0123abcd",
-        ".graph.json.part",
         ".sim.new-0123abcd",
     ],
 )
