@@ -86,10 +86,10 @@ schedule: .venv/.demo $(SOURCES) ## lic: frames a second of 720p, one step after
 	  hyper_decoder=build/lic_hyper_synthesis entropy_coder=16640 decoder=build/lic_synthesis
 
 full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, whole in C++, first layers in Verilog, compared on a patch (hours)
-	$(PY) -m bitsmith.gen.bench.full_size
+	$(PY) -m bitsmith.bench.full_size
 
 gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 8 to 192 channels, all forms (an hour)
-	$(PY) -m bitsmith.gen.bench.gdn_pixels
+	$(PY) -m bitsmith.bench.gdn_pixels
 
 soak: .venv/.test $(SOURCES) ## random networks through every level of verify, for MINUTES (20)
 	$(PY) tests/soak.py --minutes $(or $(MINUTES),20)
@@ -102,9 +102,9 @@ lint: .venv/.test ## ruff, mypy and clang-format
 	.venv/bin/clang-format --dry-run --Werror $(wildcard hw/hls/*.hpp)
 
 bench: .venv/.test build/images_cells.npy ## measure against other tools, exact roots, and published efficiencies; build/bench*
-	$(PY) -m bitsmith.gen.bench --images build/images_cells.npy
-	$(PY) -m bitsmith.gen.bench.tiles build/bench_tiles
-	$(PY) -m bitsmith.gen.bench.gdn build/bench_gdn
+	$(PY) -m bitsmith.bench --images build/images_cells.npy
+	$(PY) -m bitsmith.bench.tiles build/bench_tiles
+	$(PY) -m bitsmith.bench.gdn build/bench_gdn
 
 train: .venv/.test ## train the network again
 	$(RUN) train $(MODEL)

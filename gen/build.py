@@ -11,15 +11,15 @@ from numpy.typing import ArrayLike
 
 from ..sim.errors import BitsmithError
 from ..sim.fixed import IntArray
-from . import config as configuration
-from .config import Config
-from .folder import MARK, check_target, replacing, write_json
-from .hashes import of_file, sealed
-from .ir import Graph
+from ..sim.graph import Graph
+from .config import schema as configuration
+from .config.schema import Config
+from .files.folder import MARK, check_target, replacing, write_json
+from .files.hashes import of_file, sealed
 from .progress import Say, silent
 
 if TYPE_CHECKING:
-    from ..sim.predict import Reference
+    from ..sim.fast.predict import Reference
 
 DEFAULT_VECTORS = 64
 
@@ -42,7 +42,7 @@ class Build:
     @cached_property
     def reference(self) -> Reference:
         """The fixed-point reference in numpy."""
-        from ..sim.predict import Reference
+        from ..sim.fast.predict import Reference
 
         return Reference(self.graph)
 
@@ -76,7 +76,7 @@ def load(model: Any, config: str | Path | dict[str, Any] | Config | None = None)
 
     BitsmithError names the file, the layer and the attribute where something is not supported.
     """
-    from .read import read_model
+    from .convert import read_model
 
     return read_model(Path(model) if isinstance(model, (str, Path)) else model, read_config(config))
 
@@ -136,7 +136,7 @@ def _write(
 
 
 def _write_vectors(graph: Graph, folder: Path, seed: int, count: int) -> None:
-    from ..sim.predict import Reference
+    from ..sim.fast.predict import Reference
     from .verify import vectors
 
     inputs = vectors.make(graph.inputs, count, seed)
@@ -157,7 +157,7 @@ def _emit(graph: Graph, config: Config, folder: Path, say: Say) -> None:
 
 
 def _write_estimate(folder: Path) -> None:
-    from .estimate import estimate
+    from .resources.estimate import estimate
 
     write_json(folder / "estimate.json", estimate(folder, "formula"))
 

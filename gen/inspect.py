@@ -10,13 +10,13 @@ from typing import Any
 from ..sim.errors import BitsmithError
 from ..sim.fixed import Fixed, Overflow, Rounding
 from ..sim.op import Spec
-from .config import Config, Precision, load_config
+from .config.schema import Config, Precision, load_config
+from .convert.fold_batch_norm import fold_batch_norm
+from .convert.layers import check_layer, check_settings, convert, convert_layer, decision
 from .ops.gdn import described
-from .passes.fold_batch_norm import fold_batch_norm
-from .quantizers import parse_quantizer
+from .quantize.quantizers import parse_quantizer
 from .read import one_line, read_network_file
 from .read.build import Builder, Tensor, value_of
-from .read.convert import check_layer, check_settings, convert, convert_layer, decision
 from .read.inputs import check_image
 from .read.network import Layer, Network, inner_layer
 

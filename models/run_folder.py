@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..gen.folder import write_text
+from ..gen.files.folder import write_text
 from ..sim.errors import BitsmithError
 
 Report = Callable[[str, int, int, float | None], None]

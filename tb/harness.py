@@ -16,7 +16,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from ..hw.sim.ports import ByteArray, Port, Top
+from ..gen.simulate.ports import ByteArray, Port, Top
 from ..sim.fixed import IntArray
 
 Pauses = Callable[[random.Random], Iterator[bool]]

@@ -15,7 +15,7 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from bitsmith.hw.sim.ports import Top
+from bitsmith.gen.simulate.ports import Top
 from bitsmith.sim.fixed import IntArray
 from bitsmith.tb.harness import Harness, Pauses, Source, always, never, often
 

@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike
 from test_read_gdn import layer as gdn_layer
 
 from bitsmith.gen.build import layers as layer_rows
-from bitsmith.gen.config import Config, parse_config
-from bitsmith.gen.estimate import estimate_plan
+from bitsmith.gen.config.schema import Config, parse_config
+from bitsmith.gen.convert import read_model
 from bitsmith.gen.hls import emit
-from bitsmith.gen.ir import Graph
-from bitsmith.gen.read import read_model
 from bitsmith.gen.report import rows
+from bitsmith.gen.resources.estimate import estimate_plan
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.verify import vectors
-from bitsmith.sim.predict import Reference
+from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.graph import Graph
 
 Decision = tuple[str, int]
 _TYPED = {"Model": {"Precision": "fixed<8,2,RND,SAT>"}}

@@ -21,13 +21,13 @@ import numpy as np
 import pytest
 from hardware import SEED, Case, Hardware, icarus_says
 
-from bitsmith.gen.ir import Graph
-from bitsmith.gen.schedule import FRAMES as PREDICTED_FRAMES
+from bitsmith.gen.rtl.schedule import FRAMES as PREDICTED_FRAMES
+from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.verify import vectors
-from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import IntArray, to_float
-from bitsmith.sim.predict import Reference
+from bitsmith.sim.graph import Graph
 
 Need = Callable[..., None]
 Refused = tuple[Callable[[], object], str]

@@ -14,21 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from bitsmith.gen.config import parse_config
+from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.hls import HlsModel, emit
-from bitsmith.gen.ir import Graph, Node
-from bitsmith.gen.names import safe_name
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.gen.rtl.plan import Plan
+from bitsmith.gen.simulate import verilator
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.simulate.simulation import Drive, Run, Simulation
 from bitsmith.gen.tools import iverilog
-from bitsmith.gen.verify import vectors, verilator
-from bitsmith.gen.verify.simulation import Drive, Run, Simulation
-from bitsmith.hw.sim.ports import Top
+from bitsmith.gen.verify import vectors
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, IntArray
+from bitsmith.sim.graph import Graph, Node
+from bitsmith.sim.names import safe_name
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.argmax import Argmax
-from bitsmith.sim.predict import Reference
 from bitsmith.sim.recurrent import Recurrent
 
 FRAMES = 8

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops import (
     Activation,

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bitsmith.gen import workplace
-from bitsmith.gen.folder import MARK, check_target, open_build, replacing, write_json, write_text
-from bitsmith.gen.verify.simulation import cached
+from bitsmith.gen.files import workplace
+from bitsmith.gen.files.folder import MARK, check_target, open_build, replacing, write_json, write_text
+from bitsmith.gen.simulate.simulation import cached
 
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.listdir", "os.scandir", "fcntl.flock", "ctypes")
 FILES = ("graph.json", "hls", "report.html")

@@ -8,7 +8,7 @@ import numpy as np
 from model_files import BITS4
 from numpy.typing import NDArray
 
-from bitsmith.gen.quantizers import SIGNATURES
+from bitsmith.gen.quantize.quantizers import SIGNATURES
 from bitsmith.gen.read.weights import Place
 
 IMAGE, SEQUENCE, VECTOR = (6, 6, 2), (6, 2), (4,)

@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.models.lic import tables
 from bitsmith.models.lic.codec import PIXEL, Codec, Networks
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Fixed, IntArray
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops import GDN, Activation, Conv2D, Conv2DTranspose, Crop, Kind
 

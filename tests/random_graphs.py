@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.rtl.plan import Choice
 from bitsmith.hw.rtl import conv2d, depthwise_conv2d
 from bitsmith.sim.fixed import Fixed, IntArray, Overflow, Rounding
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.activation import Activation, Kind
 from bitsmith.sim.ops.add import Add

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.ir import Graph
-from bitsmith.gen.read import read_model
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_model
 from bitsmith.sim.fixed import quantize, to_float
+from bitsmith.sim.graph import Graph
 
 FloatArray = NDArray[Any]
 

@@ -12,13 +12,13 @@ import numpy as np
 from definitions import Real, quantized
 from hardware import SEED, draw
 
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.verify import vectors
 from bitsmith.sim.cast import Cast
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding, to_float
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops import Activation, Conv2D, Crop, Dense, Flatten, Kind
-from bitsmith.sim.predict import Reference
 from bitsmith.sim.recurrent import Recurrent
 
 S8, U8, S5, S12 = Fixed(True, 3, 4), Fixed(False, 0, 8), Fixed(True, 1, 3), Fixed(True, 3, 8)

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from bitsmith.gen.ir import Graph
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Fixed, Rounding, quantize, to_float
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.op import Operator
 from bitsmith.sim.ops import GRU, LSTM, Activation, Add, BatchNorm, Conv2D, Dense, Kind
 from bitsmith.sim.recurrent import Recurrent

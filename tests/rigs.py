@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bitsmith.gen.hashes import sealed
-from bitsmith.gen.ir import Graph, Node
+from bitsmith.gen.files.hashes import sealed
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.batch_norm import BatchNorm
 

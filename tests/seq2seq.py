@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from recurrences import KERNEL, S8, STATE, TO_S8, U8, function, kernel
 
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import GRU, Activation, Conv2D, Dense, Kind, RepeatVector
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sim_graphs import GraphMaker
 
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.sim.cast import Cast, cast_type
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.interval import exact_product, exact_sum
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import GRU, LSTM, Activation, Conv2D, Crop, Dense, Flatten, Kind, RepeatVector, Reverse, SimpleRNN

@@ -11,7 +11,7 @@ from definitions import Real
 from hardware import FRAMES, SEED, Case, Hardware, draw
 
 from bitsmith.gen.hls import cores
-from bitsmith.gen.verify.simulation import Drive
+from bitsmith.gen.simulate.simulation import Drive
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.argmax import Argmax

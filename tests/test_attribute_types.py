@@ -14,13 +14,13 @@ from layer_configs import CASES, Case, Config, Stored, model
 from model_files import entry, functional, item, write_functional
 from test_house import ALIASES
 
-from bitsmith.gen.calibrate import calibrate
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.float_model import run
+from bitsmith.gen.calibrate.float_model import run
+from bitsmith.gen.calibrate.ranges import calibrate
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_model
+from bitsmith.gen.convert.fold_batch_norm import fold_batch_norm
+from bitsmith.gen.convert.layers import check_network, convert
 from bitsmith.gen.ops import CONVERTERS
-from bitsmith.gen.passes.fold_batch_norm import fold_batch_norm
-from bitsmith.gen.read import read_model
-from bitsmith.gen.read.convert import check_network, convert
 from bitsmith.gen.read.network import read_network
 from bitsmith.sim.errors import BitsmithError
 

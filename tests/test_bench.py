@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitsmith.gen.bench import __main__ as bench
-from bitsmith.gen.bench import recurrent, rivals, timing
-from bitsmith.gen.bench.hardware import error_percent
-from bitsmith.gen.bench.rows import at_least, at_most, rows, text
+from bitsmith.bench import __main__ as bench
+from bitsmith.bench import recurrent, rivals, timing
+from bitsmith.bench.hardware import error_percent
+from bitsmith.bench.rows import at_least, at_most, rows, text
 from bitsmith.sim.errors import BitsmithError
 
 

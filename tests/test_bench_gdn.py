@@ -15,17 +15,17 @@ import pytest
 from amaranth.sim import Simulator
 from conftest import missing, skip_or_fail
 
-from bitsmith.gen.bench import gdn as bench
-from bitsmith.gen.bench import gdn_pixels
-from bitsmith.gen.bench.gdn import CASES, FORMS, ExactGain, gain_of
-from bitsmith.gen.bench.modules import synthesize
-from bitsmith.gen.ir import Graph
+from bitsmith.bench import gdn as bench
+from bitsmith.bench import gdn_pixels
+from bitsmith.bench.gdn import CASES, FORMS, ExactGain, gain_of
+from bitsmith.bench.modules import synthesize
 from bitsmith.hw.rtl.root import RootUnit
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.ops import GDN
-from bitsmith.sim.predict import Reference
 from bitsmith.sim.root import Form, Root
 
 ONE_TABLE = Form.RECIPROCAL_SQUARE_ROOT

@@ -10,10 +10,11 @@ import pytest
 from model_files import BITS4, input_layer, quantize, write_h5
 from reading import evaluate, legacy_keras, randomize, save
 
-from bitsmith.gen.calibrate import calibrate, load_data, precision
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.float_model import run
-from bitsmith.gen.read import read_model, read_network_file
+from bitsmith.gen.calibrate.float_model import run
+from bitsmith.gen.calibrate.ranges import calibrate, load_data, precision
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_model
+from bitsmith.gen.read import read_network_file
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
 

@@ -15,12 +15,12 @@ import pytest
 from numpy.typing import NDArray
 
 import bitsmith
-from bitsmith.gen.config import parse_config
+from bitsmith.gen.config.schema import parse_config
 from bitsmith.models.cells import calibration, data, network
 from bitsmith.models.cells.accuracy import describe
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.ops import Conv2D, Dense
-from bitsmith.sim.predict import Reference
 
 FOLDER = Path(bitsmith.__file__).parent / "models" / "cells"
 MODELS = {"synthetic": "student2", "digits": "student2_digits"}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bitsmith.gen.hashes import sealed
+from bitsmith.gen.files.hashes import sealed
 
 COMMANDS = ("inspect", "calibrate", "build", "verify", "estimate", "synth", "report", "train")
 TASKS = {  # every command with arguments that are well formed and name nothing that exists

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bitsmith.gen.config import Config, load_config, parse_config
-from bitsmith.gen.config_fit import check_layers
+from bitsmith.gen.config.fit import check_layers
+from bitsmith.gen.config.schema import Config, load_config, parse_config
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding
 

@@ -14,8 +14,8 @@ import pytest
 from configured import merged, project, read
 from pydantic import BaseModel
 
-from bitsmith.gen.config import BitsmithConfig, Config, HLSConfig, WriterConfig
-from bitsmith.gen.layer_config import KINDS, SINGLE, UNUSED_KINDS, GDNConfig, LayerConfig
+from bitsmith.gen.config.layer import KINDS, SINGLE, UNUSED_KINDS, GDNConfig, LayerConfig
+from bitsmith.gen.config.schema import BitsmithConfig, Config, HLSConfig, WriterConfig
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.sim.errors import BitsmithError
 

@@ -16,11 +16,10 @@ import pytest
 from configured import read
 from model_files import dense, input_layer, write_h5
 
-from bitsmith.gen.calibrate import load_data
-from bitsmith.gen.config import load_config, parse_config
-from bitsmith.gen.config_fit import check_layers
-from bitsmith.gen.input_file import read_file
-from bitsmith.gen.ir import Graph
+from bitsmith.gen.calibrate.ranges import load_data
+from bitsmith.gen.config.fit import check_layers
+from bitsmith.gen.config.schema import load_config, parse_config
+from bitsmith.gen.files.input_file import read_file
 from bitsmith.gen.read.container import open_container
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.verify.vectors import load as load_vectors
@@ -28,6 +27,7 @@ from bitsmith.models.fli.readers import read_stack
 from bitsmith.models.lic.images import read_image
 from bitsmith.models.lic.tables import read as read_tables
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.graph import Graph
 
 SECONDS = 20
 

@@ -19,9 +19,9 @@ from test_hls import FRAMES, check, project
 from test_hls import SEED as HLS_SEED
 from test_hls_recurrent import job
 
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.verify.levels import hls
 from bitsmith.sim.fixed import Fixed, IntArray
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import Activation, Conv2DTranspose, Crop, Kind
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from model_files import dense, input_layer, quantize, write_h5
 
-from bitsmith.gen.calibrate import calibrate
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.ir import Graph
-from bitsmith.gen.read import read_model
+from bitsmith.gen.calibrate.ranges import calibrate
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_model
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding, to_float
+from bitsmith.sim.graph import Graph
 
 RESULT = {"HLSConfig": {"LayerName": {"act": {"Precision": {"result": "fixed<9,1,RND_CONV,SAT>"}}}}}
 

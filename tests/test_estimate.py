@@ -11,22 +11,22 @@ import pytest
 from random_graphs import PIXEL, Forest
 
 from bitsmith.gen.build import build
-from bitsmith.gen.estimate import estimate
-from bitsmith.gen.ir import Graph
 from bitsmith.gen.resources.cost import Resources, constant_multiplier, memory, multiplexer, shift_register, table
+from bitsmith.gen.resources.estimate import estimate
 from bitsmith.gen.resources.kernels import adder_graph
 from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.gen.rtl.plan import Plan, plan
-from bitsmith.gen.schedule import FRAMES, Schedule
-from bitsmith.gen.verify import verilator
-from bitsmith.gen.verify.simulation import Drive, Run
+from bitsmith.gen.rtl.schedule import FRAMES, Schedule
+from bitsmith.gen.simulate import verilator
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.simulate.simulation import Drive, Run
 from bitsmith.gen.verify.vectors import Batch, make
 from bitsmith.hw.rtl.adder_graph import Adder, AdderGraph, Output
-from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.ops.argmax import Argmax
 from bitsmith.sim.ops.concatenate import Concatenate
-from bitsmith.sim.predict import Reference
 
 Need = Callable[..., None]
 # Name: pixels per cycle, seed, whether layers have reuse factors of their own.

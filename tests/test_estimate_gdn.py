@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.estimate import estimate_plan
-from bitsmith.gen.ir import Graph, Node
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.resources.estimate import estimate_plan
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Fixed, Rounding, to_float
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import GDN, Activation, Kind
 

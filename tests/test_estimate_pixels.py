@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hardware import Case, side_by_side
 
-from bitsmith.gen.config import parse_config
+from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.resources import count
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
-from bitsmith.gen.synth_yosys import module_cells, resources
-from bitsmith.hw.sim.ports import Top
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.synth.yosys import module_cells, resources
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import Activation, Kind, UpSampling2D, ZeroPadding2D

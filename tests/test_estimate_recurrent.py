@@ -18,20 +18,20 @@ from test_simple_rnn import simple_rnn
 
 from bitsmith.cli.estimate import pixels, text
 from bitsmith.gen.build import build
-from bitsmith.gen.config import Config, parse_config
-from bitsmith.gen.estimate import BUSY, estimate, estimate_plan
-from bitsmith.gen.ir import Graph
+from bitsmith.gen.config.schema import Config, parse_config
 from bitsmith.gen.resources import Resources, count
+from bitsmith.gen.resources.estimate import BUSY, estimate, estimate_plan
 from bitsmith.gen.resources.recurrent import of_cell, products
 from bitsmith.gen.resources.stages import kept
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.gen.rtl.plan import Plan
-from bitsmith.gen.synth_yosys import module_cells, resources
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.synth.yosys import module_cells, resources
 from bitsmith.hw.rtl.recurrent import RecurrentCore
-from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import Activation, Crop, Flatten, Kind, RepeatVector, Reverse
 from bitsmith.sim.recurrent import Recurrent

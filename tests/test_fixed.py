@@ -17,17 +17,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from bitsmith.sim.errors import BitsmithError
-from bitsmith.sim.fixed import (
-    Constant,
-    Fixed,
-    IntArray,
-    Overflow,
-    Rounding,
-    quantize,
-    requantize,
-    to_float,
-    to_fxp,
-)
+from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding, quantize, requantize, to_float, to_fxp
 
 MODES = [(rounding, overflow) for rounding in Rounding for overflow in Overflow]
 SEED = 20261121

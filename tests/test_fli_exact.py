@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 import bitsmith
 from bitsmith.gen.build import build
-from bitsmith.gen.config import load_config
+from bitsmith.gen.config.schema import load_config
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.verify import verify
 from bitsmith.hw.rtl.recurrent import RecurrentCore
 from bitsmith.models.fli.synthetic import SAMPLES, proof_curves
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import to_float
-from bitsmith.sim.predict import Reference
 
 Need = Callable[..., None]
 FOLDER = Path(bitsmith.__file__).parent / "models" / "fli"

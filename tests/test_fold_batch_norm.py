@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bitsmith.gen.config import Config, parse_config
-from bitsmith.gen.float_model import run
-from bitsmith.gen.passes.fold_batch_norm import fold_batch_norm
+from bitsmith.gen.calibrate.float_model import run
+from bitsmith.gen.config.schema import Config, parse_config
+from bitsmith.gen.convert.fold_batch_norm import fold_batch_norm
 from bitsmith.gen.read.network import Layer, Network
 from bitsmith.sim.errors import BitsmithError
 

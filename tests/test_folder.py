@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from rigs import adder_graph
 
-from bitsmith.gen import workplace
-from bitsmith.gen.folder import MARK, open_build, replacing, write_bytes, write_json, write_text, writing
+from bitsmith.gen.files import workplace
+from bitsmith.gen.files.folder import MARK, open_build, replacing, write_bytes, write_json, write_text, writing
 from bitsmith.sim.errors import BitsmithError
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from bitsmith.gen.bench import full_size
-from bitsmith.gen.bench.full_size import emit_network, prove, simulate_cpp
-from bitsmith.gen.bench.paper_networks import NETWORKS, analysis, beginning, hyper_synthesis, synthesis
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.ir import Graph
+from bitsmith.bench import full_size
+from bitsmith.bench.full_size import emit_network, prove, simulate_cpp
+from bitsmith.bench.paper_networks import NETWORKS, analysis, beginning, hyper_synthesis, synthesis
+from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.ops import GDN, Conv2D, Conv2DTranspose
-from bitsmith.sim.predict import Reference
 
 Need = Callable[..., None]
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hardware import draw
 
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.passes.fuse_crops import fuse_crops
 from bitsmith.gen.verify import vectors
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops import Activation, BatchNorm, Conv2DTranspose, Crop, Kind
-from bitsmith.sim.predict import Reference
 
 X, W, Y = Fixed(True, 3, 2), Fixed(True, 0, 4), Fixed(True, 6, 3)
 INPUT = Spec((3, 4, 2), X)

@@ -24,11 +24,11 @@ from test_hls_recurrent import job
 from test_sim_root import KIND_NAMES, KINDS, nearest_even, slow_gain
 
 from bitsmith.gen.hls import HlsModel
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.verify import vectors
 from bitsmith.gen.verify.levels import hls
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import GDN, Activation, Kind
 from bitsmith.sim.root import Form

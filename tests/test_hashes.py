@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from rigs import adder_build, adder_graph, sealed_again
 
-from bitsmith.gen import hashes
 from bitsmith.gen.build import build
-from bitsmith.gen.estimate import estimate
-from bitsmith.gen.folder import open_build
+from bitsmith.gen.files import hashes
+from bitsmith.gen.files.folder import open_build
+from bitsmith.gen.resources.estimate import estimate
 from bitsmith.gen.verify import vectors as vector_files
 from bitsmith.gen.verify import verify
 from bitsmith.sim.errors import BitsmithError
-from bitsmith.sim.predict import Reference
+from bitsmith.sim.fast.predict import Reference
 
 VECTORS = "vectors/output_twice.npy"
 

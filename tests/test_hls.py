@@ -12,15 +12,15 @@ from hls_cases import U8, awkward_names, chain, conv, dense, joined, many_reader
 from numpy.testing import assert_array_equal
 from sim_graphs import random_graph, random_inputs
 
-from bitsmith.gen.config import parse_config
+from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.hls import HlsModel, emit
 from bitsmith.gen.hls.layers import layer_list
-from bitsmith.gen.ir import Graph
 from bitsmith.gen.verify import vectors
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, IntArray
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.ops import Dense, Flatten
-from bitsmith.sim.predict import Reference
 
 FRAMES, SEED = 6, 1
 RANDOM_SEEDS = range(20, 25)

@@ -14,12 +14,12 @@ from hls_cases import U8, chain, conv, flatten
 from test_hls import project
 
 from bitsmith.gen.hls import HlsModel
-from bitsmith.gen.ir import Graph
 from bitsmith.gen.tools import gxx
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.ops import Argmax, Dense
-from bitsmith.sim.predict import Reference
 
 ODD_FOLDER = "a b; $(touch x) 'ü' [1] {2}"
 
@@ -110,8 +110,8 @@ def test_emission_imports_no_keras(tmp_path: Path) -> None:
     small().save(tmp_path / "graph.json")
     project(small(), tmp_path)
     program = (
-        "import sys; from pathlib import Path; from bitsmith.gen.ir import Graph; from bitsmith.gen.hls import emit\n"
-        "from bitsmith.gen.config import parse_config\n"
+        "import sys; from pathlib import Path; from bitsmith.sim.graph import Graph; from bitsmith.gen.hls import emit\n"
+        "from bitsmith.gen.config.schema import parse_config\n"
         "home = Path(sys.argv[1]); emit(Graph.load(home / 'graph.json'), parse_config({}), home, home / 'vectors')\n"
         "print(sorted({'tensorflow', 'keras', 'tf_keras', 'torch'} & set(sys.modules)))"
     )

@@ -19,16 +19,16 @@ from test_lstm import lstm
 from test_simple_rnn import simple_rnn
 
 from bitsmith.gen.hls import HlsModel
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.verify import vectors
 from bitsmith.gen.verify.diverge import internals
 from bitsmith.gen.verify.job import Job
 from bitsmith.gen.verify.levels import hls
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, IntArray
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops import Concatenate, RepeatVector, Reverse
-from bitsmith.sim.predict import Reference
 from bitsmith.sim.recurrent import Recurrent
 
 Need = Callable[..., None]

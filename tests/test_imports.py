@@ -89,9 +89,9 @@ def test_direction(part: str) -> None:
 @pytest.mark.parametrize(
     ("part", "source", "name"),
     [
-        ("sim", "from ..gen.ir import Graph", "bitsmith.gen.ir.Graph"),
+        ("sim", "from ..gen.ir import Graph", "bitsmith.sim.graph.Graph"),
         ("sim", "import scipy", "scipy"),
-        ("hw", "def f():\n    from ..gen import ir", "bitsmith.gen.ir"),
+        ("hw", "def f():\n    from ..gen import ir", "bitsmith.sim.graph"),
         ("gen", "from ..models import cells", "bitsmith.models.cells"),
         ("gen", "import hls4ml", "hls4ml"),
         ("models", "class A:\n    import tensorflow", "tensorflow"),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from model_files import dense, input_layer, quantize, write_h5
 
-from bitsmith.gen.calibrate import calibrate
+from bitsmith.gen.calibrate.ranges import calibrate
 from bitsmith.gen.inspect import inspect
 from bitsmith.sim.errors import BitsmithError
 

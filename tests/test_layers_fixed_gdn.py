@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from reading import assert_equal_to_keras, legacy_keras
 
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.ops.gdn_types import Choices, fixed_types
+from bitsmith.layers.gdn import TYPES, fixed_gdn, gdn
+from bitsmith.layers.root import gains
 from bitsmith.models.cells.network import save
-from bitsmith.models.layers.gdn import TYPES, fixed_gdn, gdn
-from bitsmith.models.layers.root import gains
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding, quantize, to_float
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import GDN, Activation, Kind
-from bitsmith.sim.predict import Reference
 from bitsmith.sim.root import Form, Root
 
 pytestmark = pytest.mark.train

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bitsmith.layers.gdn import gdn, lower_bound
 from bitsmith.models.cells.network import save
-from bitsmith.models.layers.gdn import gdn, lower_bound
 from bitsmith.sim.errors import BitsmithError
 
 pytestmark = pytest.mark.train

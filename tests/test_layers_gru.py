@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bitsmith.layers import fixed
+from bitsmith.layers.gru import TYPES, fixed_gru
 from bitsmith.models.cells.network import save
-from bitsmith.models.layers import fixed
-from bitsmith.models.layers.gru import TYPES, fixed_gru
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, to_float
 from bitsmith.sim.table import FUNCTIONS, table

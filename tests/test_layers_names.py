@@ -29,7 +29,7 @@ def test_the_documented_imports_give_the_trainable_layers() -> None:
 
 def test_no_other_class_is_taken_for_a_layer() -> None:
     import bitsmith.layers as layers
-    from bitsmith.models.layers import gdn, gru
+    from bitsmith.layers import gdn, gru
 
     assert dir(layers) == ["FixedGDN", "FixedGRU", "GDN"]
     with pytest.raises(AttributeError, match="has no attribute 'FixedLSTM'"):

@@ -20,8 +20,8 @@ from bitsmith.models.lic.codec import Codec
 from bitsmith.models.lic.container import MOST_PIXELS
 from bitsmith.models.lic.images import read_image, write_png
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
-from bitsmith.sim.predict import Reference
 
 pytest.importorskip("constriction")
 pytest.importorskip("PIL.Image")

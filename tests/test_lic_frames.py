@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bitsmith.gen.passes.resize import resized
 from bitsmith.models.lic.frames import OVERLAP, PATCH, Patches
 from bitsmith.sim.errors import BitsmithError
-from bitsmith.sim.predict import Reference
+from bitsmith.sim.fast.predict import Reference
 
 
 def frame(height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:

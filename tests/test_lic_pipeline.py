@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lic_codecs import BYTE, Chain
 
 from bitsmith.gen.build import build
-from bitsmith.gen.estimate import estimate
+from bitsmith.gen.resources.estimate import estimate
 from bitsmith.models.lic import pipeline
 from bitsmith.models.lic.frames import Patches
 from bitsmith.models.lic.pipeline import DECODING, ENCODING, MODES, Schedule, Step, pipelined, sequential

@@ -12,15 +12,16 @@ from model_files import call, entry, functional, item, write_functional
 from numpy.typing import NDArray
 
 from bitsmith.gen.build import build
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.float_model import run
+from bitsmith.gen.calibrate.float_model import run
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_model
 from bitsmith.gen.inspect import inspect
-from bitsmith.gen.ir import Graph
 from bitsmith.gen.passes.interleave import interleave
-from bitsmith.gen.read import read_model, read_network_file
-from bitsmith.gen.spec import check_graph
+from bitsmith.gen.read import read_network_file
+from bitsmith.sim.check import check_graph
 from bitsmith.sim.errors import BitsmithError
-from bitsmith.sim.predict import Reference
+from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.graph import Graph
 
 SETTINGS: dict[str, Any] = {
     "HLSConfig": {"Model": {"Precision": "fixed<24,10,RND_CONV,SAT>"}},

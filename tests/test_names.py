@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitsmith.gen.names import MAX_LENGTH, RESERVED, is_safe, safe_name
+from bitsmith.sim.names import MAX_LENGTH, RESERVED, is_safe, safe_name
 
 
 @pytest.mark.parametrize(

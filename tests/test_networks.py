@@ -10,9 +10,10 @@ import numpy as np
 from hardware import SEED, draw, side_by_side
 
 from bitsmith.gen.build import build
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.verify import vectors, verify
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.activation import Activation, Kind
 from bitsmith.sim.ops.add import Add
@@ -23,7 +24,6 @@ from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
 from bitsmith.sim.ops.flatten import Flatten
 from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
 from bitsmith.sim.ops.max_pool2d import MaxPool2D
-from bitsmith.sim.predict import Reference
 
 Need = Callable[..., None]
 SAME3 = ((1, 1), (1, 1))

@@ -15,14 +15,15 @@ from rigs import NASTY
 from sim_graphs import random_inputs
 
 from bitsmith.gen.build import build, build_project
-from bitsmith.gen.folder import open_build, replacing
+from bitsmith.gen.files.folder import open_build, replacing
 from bitsmith.gen.hls import HlsModel
-from bitsmith.gen.ir import Graph
 from bitsmith.gen.report import write_report
-from bitsmith.gen.verify import vectors, verilator
-from bitsmith.hw.sim.ports import Top
+from bitsmith.gen.simulate import verilator
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.verify import vectors
 from bitsmith.sim.errors import BitsmithError
-from bitsmith.sim.predict import Reference
+from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.graph import Graph
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from sim_graphs import student2
 
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.ir import Graph, Node
+from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.rtl.choices import latency, plan_for
 from bitsmith.gen.rtl.plan import Choice, Plan, plan
 from bitsmith.gen.rtl.top import Top
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.argmax import Argmax
 

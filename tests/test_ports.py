@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bitsmith.gen.rtl.top import container
+from bitsmith.gen.simulate.ports import Port
 from bitsmith.hw.rtl.layout import Layout
-from bitsmith.hw.sim.ports import Port
 from bitsmith.sim.fixed import Fixed
 
 SEED = 1

@@ -14,7 +14,7 @@ import pytest
 from model_files import dense, input_layer, quantize, write_h5
 
 from bitsmith.gen.build import build_project
-from bitsmith.gen.calibrate import calibrate
+from bitsmith.gen.calibrate.ranges import calibrate
 
 
 @pytest.fixture

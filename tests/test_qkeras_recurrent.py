@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from reading import batch, evaluate, keras_shape, randomize, recurrent_qkeras, save
 
-from bitsmith.gen.config import parse_config
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_model
 from bitsmith.gen.hls import HlsModel, emit
-from bitsmith.gen.ir import Graph
-from bitsmith.gen.read import read_model
 from bitsmith.gen.verify import vectors
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import quantize, to_float
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.ops import GRU
-from bitsmith.sim.predict import Reference
 
 Need = Callable[..., None]
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -209,7 +209,7 @@ def test_qkeras_s_own_functions(library: tuple[Any, Any], tmp_path: Path) -> Non
 @pytest.mark.parametrize("reset_after", [False, True])
 def test_fixed_gru_is_exact(library: tuple[Any, Any], tmp_path: Path, hard: bool, reset_after: bool) -> None:
     """Our own trainable layer, with tables and with hard functions; joined by a repeated output and by a state."""
-    from bitsmith.models.layers.gru import fixed_gru
+    from bitsmith.layers.gru import fixed_gru
 
     k, q = library
     functions = {"recurrent_activation": "hard_sigmoid", "activation": "hard_tanh"} if hard else {}

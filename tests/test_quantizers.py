@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from reading import legacy_keras
 
-from bitsmith.gen.quantize_activation import activation_operators, exact_constant, plain_type
-from bitsmith.gen.quantize_weights import on_type, quantize_weights
-from bitsmith.gen.quantizers import NOT_SAVED, SIGNATURES, Quantizer, parse_quantizer
+from bitsmith.gen.quantize.activation import activation_operators, exact_constant, plain_type
+from bitsmith.gen.quantize.quantizers import NOT_SAVED, SIGNATURES, Quantizer, parse_quantizer
+from bitsmith.gen.quantize.weights import on_type, quantize_weights
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding, to_float
 from bitsmith.sim.op import Spec

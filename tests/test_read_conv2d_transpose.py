@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from reading import assert_equal_to_keras, batch, evaluate, legacy_keras, library, randomize, save
 
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.float_model import run
-from bitsmith.gen.read import read_live, read_model, read_network_file
+from bitsmith.gen.calibrate.float_model import run
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_live, read_model
+from bitsmith.gen.read import read_network_file
 from bitsmith.sim.errors import BitsmithError
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from model_files import BITS4, Layers, dense, input_layer, model_json, quantize, write_h5
 
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.read import read_model
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_model
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.sim.errors import BitsmithError

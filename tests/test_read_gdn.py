@@ -10,17 +10,18 @@ import pytest
 from model_files import input_layer, quantize, write_h5
 from numpy.typing import NDArray
 
-from bitsmith.gen.calibrate import propose
-from bitsmith.gen.config import Config, parse_config
-from bitsmith.gen.float_model import run
+from bitsmith.gen.calibrate.float_model import run
+from bitsmith.gen.calibrate.ranges import propose
+from bitsmith.gen.config.schema import Config, parse_config
+from bitsmith.gen.convert import read_model
 from bitsmith.gen.inspect import inspect
-from bitsmith.gen.ir import Graph
-from bitsmith.gen.read import read_model, read_network_file
+from bitsmith.gen.read import read_network_file
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding, to_float
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.ops import GDN, Activation
-from bitsmith.sim.predict import Reference
 from bitsmith.sim.root import Form
 
 Item = tuple[str, dict[str, Any], dict[str, Any]]

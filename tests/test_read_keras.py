@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from reading import assert_equal_to_keras, assert_float32_is_exact, batch, evaluate, legacy_keras, randomize, save
 
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.read import read_live, read_model
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_live, read_model
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding, quantize, to_float
 

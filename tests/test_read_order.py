@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from reading import batch, evaluate, library, save
 
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.read import read_model
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_model
 from bitsmith.sim.errors import BitsmithError
 
 CONFIG = parse_config(

@@ -12,12 +12,13 @@ import pytest
 from model_files import input_layer, write_h5
 from reading import assert_equal_to_keras, legacy_keras, library, randomize
 
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.float_model import run
-from bitsmith.gen.ir import Graph
-from bitsmith.gen.read import read_model, read_network_file
+from bitsmith.gen.calibrate.float_model import run
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_model
+from bitsmith.gen.read import read_network_file
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, to_float
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.ops import Activation, Kind
 from bitsmith.sim.params import NO_PADDING
 

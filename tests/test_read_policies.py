@@ -15,10 +15,10 @@ from model_files import Layers, input_layer, model_json, write_h5
 from numpy.typing import ArrayLike
 from reading import library, save
 
-from bitsmith.gen.calibrate import calibrate
-from bitsmith.gen.config import parse_config
+from bitsmith.gen.calibrate.ranges import calibrate
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_live, read_model
 from bitsmith.gen.inspect import inspect
-from bitsmith.gen.read import read_live, read_model
 from bitsmith.sim.errors import BitsmithError
 
 TYPES = parse_config({"HLSConfig": {"Model": {"Precision": "fixed<16,8>"}}})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from reading import assert_equal_to_keras, batch, evaluate, legacy_keras, randomize, recurrent_qkeras, save
 
-from bitsmith.gen.read import read_live, read_model
+from bitsmith.gen.convert import read_live, read_model
 from bitsmith.sim.errors import BitsmithError
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]  # Keras's own advice
@@ -329,8 +329,8 @@ def test_argmax_drops_the_softmax_and_rejects(tmp_path: Path) -> None:
     ]
     model = sequential(k, (6,), layers)
     save(model, tmp_path / "model.h5")
-    from bitsmith.gen.config import parse_config
-    from bitsmith.gen.read import read_model
+    from bitsmith.gen.config.schema import parse_config
+    from bitsmith.gen.convert import read_model
 
     threshold = 0.3
     graph = read_model(tmp_path / "model.h5", parse_config({"Bitsmith": {"output": "argmax", "threshold": threshold}}))
@@ -352,7 +352,7 @@ def test_recurrent_quantizer_none_has_its_own_error(tmp_path: Path) -> None:
     x = inputs = k.layers.Input((4, 3), name="steps")
     x = q.QSimpleRNN(2, kernel_quantizer=bits(q), bias_quantizer=bits(q), name="rnn")(q.QActivation(bits(q))(x))
     save(k.Model(inputs, x), tmp_path / "model.h5")
-    from bitsmith.gen.read import read_model
+    from bitsmith.gen.convert import read_model
 
     with pytest.raises(BitsmithError, match="recurrent_quantizer=None on 'rnn' is not supported"):
         read_model(tmp_path / "model.h5")

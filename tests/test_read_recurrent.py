@@ -12,14 +12,15 @@ import pytest
 from model_files import input_layer, quantize, write_h5
 from reading import evaluate
 
-from bitsmith.gen.calibrate import calibrate
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.float_model import run
+from bitsmith.gen.calibrate.float_model import run
+from bitsmith.gen.calibrate.ranges import calibrate
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_model
 from bitsmith.gen.inspect import inspect
-from bitsmith.gen.ir import Graph
-from bitsmith.gen.read import read_model, read_network_file
+from bitsmith.gen.read import read_network_file
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.ops import GRU, LSTM, Activation, Conv2D, Kind, SimpleRNN
 from bitsmith.sim.recurrent import Recurrent
 

@@ -14,9 +14,10 @@ import pytest
 from reading import batch, keras_shape, library, randomize, save
 from recurrent_bound import bounded
 
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.float_model import run
-from bitsmith.gen.read import read_live, read_model, read_network_file
+from bitsmith.gen.calibrate.float_model import run
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_live, read_model
+from bitsmith.gen.read import read_network_file
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]
 STEPS, CHANNELS, UNITS = 7, 3, 4

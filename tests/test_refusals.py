@@ -24,7 +24,7 @@ from layer_configs import (
 from model_files import BITS4, call, entry, functional, item
 from test_attribute_types import TYPED, refusal
 
-from bitsmith.gen.read.convert import convert
+from bitsmith.gen.convert.layers import convert
 from bitsmith.gen.read.network import read_network
 from bitsmith.sim.errors import BitsmithError
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bitsmith.gen.hashes import sealed
+from bitsmith.gen.files.hashes import sealed
 from bitsmith.gen.report import render, write_report
 from bitsmith.gen.verdict import equal, verdict
 from bitsmith.sim.errors import BitsmithError

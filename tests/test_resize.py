@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from lic_codecs import BLOCK, BYTE, Chain, analysis, synthesis
 
-from bitsmith.gen.ir import Graph
 from bitsmith.gen.passes.resize import resized
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops import AveragePool2D, Dense, Flatten, GlobalMaxPool2D, MaxPool2D, UpSampling2D, ZeroPadding2D
-from bitsmith.sim.predict import Reference
 
 
 @pytest.mark.parametrize("build", [analysis, synthesis])

@@ -12,21 +12,22 @@ from hardware import SEED
 from seq2seq import configuration, network
 from test_hls_recurrent import networks
 
-from bitsmith.gen.config import parse_config
-from bitsmith.gen.ir import Graph, Node
+from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.passes.interleave import interleave
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
-from bitsmith.gen.schedule import FRAMES
-from bitsmith.gen.verify import vectors, verilator
+from bitsmith.gen.rtl.schedule import FRAMES
+from bitsmith.gen.simulate import verilator
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.simulate.simulation import Drive
+from bitsmith.gen.verify import vectors
 from bitsmith.gen.verify.diverge import internals
-from bitsmith.gen.verify.simulation import Drive
 from bitsmith.hw.rtl.recurrent import RecurrentCore
-from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import IntArray
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.ops import Flatten, GlobalAveragePool2D, GlobalMaxPool2D, UpSampling2D, ZeroPadding2D
-from bitsmith.sim.predict import Reference
 
 Need = Callable[..., None]
 SEQUENCES = 3

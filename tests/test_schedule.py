@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitsmith.gen.schedule import FRAMES, Network, Stage, outstanding, paced
+from bitsmith.gen.rtl.schedule import FRAMES, Network, Stage, outstanding, paced
 from bitsmith.hw.rtl.core import Timing
 
 Depths = dict[tuple[str, int], int]

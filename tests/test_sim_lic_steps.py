@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sim_graphs import GraphMaker, random_graph, random_inputs, student2
 
-from bitsmith.gen.ir import Graph, Node
-from bitsmith.sim import bands
 from bitsmith.sim.cast import Cast
+from bitsmith.sim.fast import bands
+from bitsmith.sim.fast.plan import make_plan
+from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.fast.root_steps import GDNStep, find_split, normalize
+from bitsmith.sim.fast.scatter_steps import ScatterStep
+from bitsmith.sim.fast.steps import Buffers, ComputeStep, ProductStep
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops import GDN, Activation, Conv2D, Conv2DTranspose, Crop, Kind
-from bitsmith.sim.plan import make_plan
-from bitsmith.sim.predict import Reference
 from bitsmith.sim.root import Form
-from bitsmith.sim.root_steps import GDNStep, find_split, normalize
-from bitsmith.sim.scatter_steps import ScatterStep
-from bitsmith.sim.steps import Buffers, ComputeStep, ProductStep
 
 SEED = st.integers(0, 2**32 - 1)
 BYTES = st.sampled_from([1, 300, 5000, 16 << 20])  # of a band: each row alone, some together, all

@@ -11,18 +11,7 @@ from sim_graphs import ints
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Constant, Fixed
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import (
-    Activation,
-    Add,
-    Argmax,
-    BatchNorm,
-    Concatenate,
-    Conv2D,
-    Dense,
-    Flatten,
-    Kind,
-    MaxPool2D,
-)
+from bitsmith.sim.ops import Activation, Add, Argmax, BatchNorm, Concatenate, Conv2D, Dense, Flatten, Kind, MaxPool2D
 
 S4 = Fixed(True, 3, 0)  # -8..7
 S8 = Fixed(True, 7, 0)  # -128..127

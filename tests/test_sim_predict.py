@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sim_graphs import random_graph, random_inputs, student2
 
-from bitsmith.gen.ir import Graph, Node
-from bitsmith.sim.blas import _controls, one_thread_each
 from bitsmith.sim.errors import BitsmithError
+from bitsmith.sim.fast.blas import _controls, one_thread_each
+from bitsmith.sim.fast.plan import make_plan
+from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.fast.steps import ProductStep
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding, quantize
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import Activation, Argmax, Conv2D, Dense, Kind, MaxPool2D
-from bitsmith.sim.plan import make_plan
-from bitsmith.sim.predict import Reference
-from bitsmith.sim.steps import ProductStep
 
 SEED = st.integers(0, 2**32 - 1)
 

@@ -19,14 +19,7 @@ from bitsmith.sim.cast import Cast
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import (
-    GRU,
-    Activation,
-    Crop,
-    Kind,
-    RepeatVector,
-    Reverse,
-)
+from bitsmith.sim.ops import GRU, Activation, Crop, Kind, RepeatVector, Reverse
 from bitsmith.sim.recurrent import Recurrent
 
 SEED = st.integers(0, 2**32 - 1)

@@ -14,26 +14,16 @@ from numpy.testing import assert_array_equal
 from sim_graphs import random_inputs
 from sim_recurrent_graphs import GATES, STEMS, RecurrentMaker, lite, random_recurrent_graph, rounded_everywhere
 
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.sim.cast import Cast
+from bitsmith.sim.fast.function import Function
+from bitsmith.sim.fast.plan import make_plan
+from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.fast.recurrent_steps import RecurrentStep
+from bitsmith.sim.fast.steps import Buffers, ComputeStep, ProductStep
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding
-from bitsmith.sim.function import Function
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import (
-    GRU,
-    Activation,
-    Conv2D,
-    Crop,
-    Dense,
-    Flatten,
-    Kind,
-    RepeatVector,
-    Reverse,
-)
-from bitsmith.sim.plan import make_plan
-from bitsmith.sim.predict import Reference
-from bitsmith.sim.recurrent_steps import RecurrentStep
-from bitsmith.sim.steps import Buffers, ComputeStep, ProductStep
+from bitsmith.sim.ops import GRU, Activation, Conv2D, Crop, Dense, Flatten, Kind, RepeatVector, Reverse
 
 SEED = st.integers(0, 2**32 - 1)
 

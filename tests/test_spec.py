@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitsmith.gen.ir import Graph, Node
-from bitsmith.gen.spec import check_graph
+from bitsmith.sim.check import check_graph
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops import Activation, Add, Dense, Flatten, Kind
 

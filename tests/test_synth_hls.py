@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bitsmith.gen.synth_hls import find_tool, read_report, synth
+from bitsmith.gen.synth.hls import find_tool, read_report, synth
 from bitsmith.sim.errors import BitsmithError
 
 REPORT = """<profile>

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitsmith.gen import synth_ecp5
 from bitsmith.gen.build import build
-from bitsmith.gen.estimate import estimate
-from bitsmith.gen.ir import Graph, Node
-from bitsmith.gen.synth_yosys import SOURCE, inside, resources, synth
+from bitsmith.gen.resources.estimate import estimate
+from bitsmith.gen.synth import ecp5 as synth_ecp5
+from bitsmith.gen.synth.yosys import SOURCE, inside, resources, synth
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.activation import Activation, Kind
 from bitsmith.sim.ops.conv2d import Conv2D

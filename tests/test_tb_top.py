@@ -14,14 +14,14 @@ from seq2seq import configuration, network
 
 from bitsmith.gen import tools
 from bitsmith.gen.build import build
-from bitsmith.gen.ir import Graph, Node
+from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.verify import vectors
-from bitsmith.hw.sim.ports import Top
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.add import Add
 from bitsmith.sim.ops.conv2d import Conv2D
-from bitsmith.sim.predict import Reference
 from bitsmith.tb.run import run_bench
 
 Need = Callable[..., None]

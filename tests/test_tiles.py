@@ -13,12 +13,12 @@ import pytest
 from contract import OperatorContract
 from hardware import Case, draw, plan_alone
 
-from bitsmith.gen.bench import tiles as bench
+from bitsmith.bench import tiles as bench
 from bitsmith.gen.build import build
-from bitsmith.gen.ir import Graph
 from bitsmith.gen.verify import verify
 from bitsmith.hw.rtl.tiles import LARGE, Packing, TileKernel
 from bitsmith.sim.fixed import Fixed, IntArray
+from bitsmith.sim.graph import Graph
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.conv2d import Conv2D
 

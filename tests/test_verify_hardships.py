@@ -16,9 +16,9 @@ from mutants import Change, Mutants
 from rigs import sealed_again
 
 from bitsmith.gen.build import build
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.verify import trials, verify
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.activation import Activation, Kind
 from bitsmith.sim.ops.add import Add

@@ -14,7 +14,7 @@ from rigs import ADDER_CYCLES, ADDER_ESTIMATE, adder_build, adder_graph, edit, s
 from bitsmith.gen.verify import RtlModel, levels, verify
 from bitsmith.gen.verify import vectors as vector_files
 from bitsmith.sim.errors import BitsmithError
-from bitsmith.sim.predict import Reference
+from bitsmith.sim.fast.predict import Reference
 
 Need = Callable[..., None]
 

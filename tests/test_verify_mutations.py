@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from bitsmith.gen.build import build
-from bitsmith.gen.ir import Graph, Node
 from bitsmith.gen.verify import verify
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.activation import Activation, Kind
 from bitsmith.sim.ops.argmax import Argmax

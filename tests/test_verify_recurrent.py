@@ -17,8 +17,8 @@ from bitsmith.gen.build import build
 from bitsmith.gen.verify import RtlModel, verify
 from bitsmith.gen.verify.diverge import internals
 from bitsmith.hw.rtl.gru import GRUCell
+from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.ops import GRU
-from bitsmith.sim.predict import Reference
 
 Need = Callable[..., None]
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")

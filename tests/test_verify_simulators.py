@@ -15,9 +15,9 @@ import pytest
 from rigs import ADDER, ADDER_CYCLES, NASTY, edit
 
 from bitsmith.gen import tools
-from bitsmith.gen.verify import cxxrtl, icarus, netlist, simulation, verilator
-from bitsmith.gen.verify.simulation import Drive
-from bitsmith.hw.sim.ports import Top
+from bitsmith.gen.simulate import cxxrtl, icarus, netlist, simulation, verilator
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.simulate.simulation import Drive
 from bitsmith.sim.errors import BitsmithError
 
 SIMULATORS = {

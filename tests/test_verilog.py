@@ -16,9 +16,9 @@ from hardware import Hardware as Contract
 
 from bitsmith.gen.rtl.processes import without_always_star
 from bitsmith.gen.rtl.verilog import to_verilog
+from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.tools import Tool, iverilog, yosys
 from bitsmith.hw.rtl.core import Hardware
-from bitsmith.hw.sim.ports import Top
 from bitsmith.sim.op import Operator
 
 Need = Callable[..., None]

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from killed import build, contents
 
-from bitsmith.gen import workplace
-from bitsmith.gen.folder import check_target, replacing, write_text
+from bitsmith.gen.files import workplace
+from bitsmith.gen.files.folder import check_target, replacing, write_text
+from bitsmith.gen.simulate.simulation import cached
 from bitsmith.gen.tools import Tool
-from bitsmith.gen.verify.simulation import cached
 from bitsmith.sim.errors import BitsmithError
 
 KILLED = Path(__file__).with_name("killed.py")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import Config
-from ..ir import Graph
+from ...sim.graph import Graph
+from ..config.schema import Config
 
 if TYPE_CHECKING:
     from ..rtl.plan import Plan

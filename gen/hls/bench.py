@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from ...sim.errors import BitsmithError
+from ...sim.fast.predict import Reference
 from ...sim.fixed import IntArray
+from ...sim.graph import Graph
 from ...sim.op import Spec
 from ...sim.ops import Argmax
-from ...sim.predict import Reference
 from ...sim.recurrent import Recurrent
-from ..ir import Graph
 from . import TRACE_BITS, recurrent_cores
 from .layers import LayerList
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
+from ...sim.graph import Graph, Node
 from ...sim.op import Operator, Spec
 from ...sim.ops import (
     GDN,
@@ -39,7 +40,6 @@ from ...sim.ops import (
     UpSampling2D,
     ZeroPadding2D,
 )
-from ..ir import Graph, Node
 from . import cores, native, recurrent_cores
 from .extension import CORE
 from .gdn import gdn

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
-from ..folder import writes_to, writing
+from ..files.folder import writes_to, writing
 from ..tools import gxx
 
 FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared"]

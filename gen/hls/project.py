@@ -10,9 +10,9 @@ from typing import Any
 
 from ...hw import hls as cores_folder
 from ...sim.errors import BitsmithError
-from ..config import Config
-from ..ir import Graph
-from ..names import safe_name
+from ...sim.graph import Graph
+from ...sim.names import safe_name
+from ..config.schema import Config
 from ..passes.interleave import recurrent
 from ..rtl.plan import Choice, Plan
 from . import bench

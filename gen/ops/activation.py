@@ -9,11 +9,11 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Constant, Fixed, Overflow, Rounding
 from ...sim.ops import Activation, Kind
-from ..config import Precision
-from ..quantize_activation import HALF, ONE, ZERO, activation_operators, exact_constant, plain_type, table_address
-from ..quantizers import Quantizer, is_quantizer, parse_quantizer
+from ..classes import class_name, short
+from ..config.schema import Precision
+from ..quantize.activation import HALF, ONE, ZERO, activation_operators, exact_constant, plain_type, table_address
+from ..quantize.quantizers import Quantizer, is_quantizer, parse_quantizer
 from ..read.build import Builder, Tensor, value_of
-from ..read.classes import class_name, short
 from ..read.network import Layer
 from .registry import converts
 from .softmax import softmax

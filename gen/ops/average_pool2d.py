@@ -11,10 +11,10 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Rounding
 from ...sim.ops import AveragePool2D, DepthwiseConv2D
 from ...sim.params import NO_PADDING, Pair
-from ..config import Precision
-from ..quantize_activation import plain_type
-from ..quantize_weights import quantize_weights
-from ..quantizers import is_quantizer, parse_quantizer
+from ..config.schema import Precision
+from ..quantize.activation import plain_type
+from ..quantize.quantizers import is_quantizer, parse_quantizer
+from ..quantize.weights import quantize_weights
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
 from .activation import apply_activation

@@ -9,8 +9,8 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import FloatArray
 from ...sim.ops import BatchNorm
-from ..quantize_weights import on_type, quantize_weights
-from ..quantizers import parse_quantizer
+from ..quantize.quantizers import parse_quantizer
+from ..quantize.weights import on_type, quantize_weights
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.network import Layer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.ops import Concatenate
-from ..config import Precision
+from ..config.schema import Precision
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
 from .registry import converts

@@ -9,7 +9,7 @@ import numpy as np
 from ...sim.fixed import FloatArray
 from ...sim.ops import Conv2D
 from ...sim.params import NO_PADDING, Padding, Pair
-from ..quantize_weights import WeightGrid
+from ..quantize.weights import WeightGrid
 from ..read.build import Builder, Tensor
 from ..read.linear import bias_grid, declared_bias, linear, weight_grid
 from ..read.network import Layer

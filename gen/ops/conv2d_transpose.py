@@ -8,7 +8,7 @@ from ...sim.fixed import Fixed, FloatArray, IntArray
 from ...sim.op import Shape
 from ...sim.ops import BatchNorm, Conv2DTranspose
 from ...sim.params import Padding, Pair
-from ..quantize_weights import WeightGrid
+from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.linear import bias_grid, declared_bias, linear, scale_integers, weight_grid

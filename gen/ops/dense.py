@@ -7,9 +7,9 @@ from typing import Any
 
 from ...sim.errors import BitsmithError
 from ...sim.ops import Dense
-from ..quantize_weights import WeightGrid
+from ..classes import LAYER, is_layer
+from ..quantize.weights import WeightGrid
 from ..read.build import Builder, Tensor
-from ..read.classes import LAYER, is_layer
 from ..read.linear import bias_grid, declared_bias, linear, weight_grid
 from ..read.network import Layer, inner_layer
 from .activation import apply_activation

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...sim.ops import DepthwiseConv2D
-from ..quantize_weights import WeightGrid
+from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.linear import bias_grid, declared_bias, linear, weight_grid

@@ -6,9 +6,9 @@ from math import prod
 
 from ...sim.errors import BitsmithError
 from ...sim.op import Shape
+from ..classes import short
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
-from ..read.classes import short
 from ..read.network import Layer
 from .registry import converts
 

@@ -11,9 +11,9 @@ from ...sim.cast import Cast
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, FloatArray, Overflow, Rounding, quantize
 from ...sim.root import Form
-from ..config import Config
-from ..layer_config import GDN_CLASSES, Precision
-from ..quantize_weights import WeightGrid, on_type
+from ..config.layer import GDN_CLASSES, Precision
+from ..config.schema import Config
+from ..quantize.weights import WeightGrid, on_type
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.linear import own_type

@@ -19,7 +19,7 @@ from ...sim.cast import Cast
 from ...sim.fixed import Fixed, FloatArray, quantize
 from ...sim.ops import GDN
 from ...sim.root import Form
-from ..quantize_weights import WeightGrid
+from ..quantize.weights import WeightGrid
 
 GAMMA_BITS, BETA_BITS, GAIN_BITS = 18, 32, 27
 _SIGNIFICANT = 8  # bits that the smallest beta keeps

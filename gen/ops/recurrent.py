@@ -18,8 +18,8 @@ from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
 from ...sim.op import Operator
 from ...sim.ops import LSTM, Conv2D, Dense, Reverse
 from ...sim.recurrent import Recurrent
-from ..config import Precision
-from ..quantize_weights import WeightGrid
+from ..config.schema import Precision
+from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.linear import dyadic, linear, own_type, scale_integers, weight_grid

@@ -25,9 +25,9 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.op import Spec
 from ...sim.ops import Activation, Kind
-from ..config import Precision
-from ..quantize_activation import EXACT_TABLE_BITS, activation_operators, plain_type, table_address
-from ..quantizers import is_quantizer, parse_quantizer
+from ..config.schema import Precision
+from ..quantize.activation import EXACT_TABLE_BITS, activation_operators, plain_type, table_address
+from ..quantize.quantizers import is_quantizer, parse_quantizer
 from ..read.build import Builder, value_of
 from ..read.network import Layer
 from .activation import QKERAS_FUNCTIONS, Curve, curve, exact_precision, is_keras3

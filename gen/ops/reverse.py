@@ -9,10 +9,10 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.ops import Add, BatchNorm, Concatenate
-from ..config import Precision
+from ..classes import LAYER, is_layer
+from ..config.schema import Precision
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
-from ..read.classes import LAYER, is_layer
 from ..read.network import BIDIRECTIONAL, STATES, Layer, inner_layer
 from ..read.weights import DIRECTIONS
 from .concatenate import common_type

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...sim.graph import Graph, Node
 from ...sim.ops import Activation, BatchNorm, Conv2DTranspose, Crop
 from ...sim.params import Padding
-from ..ir import Graph, Node
 
 _POINTWISE = (Activation, BatchNorm)
 

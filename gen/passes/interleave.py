@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ...sim.check import check_graph
 from ...sim.errors import BitsmithError
+from ...sim.graph import Graph, Node
 from ...sim.op import Operator, Shape, Spec
 from ...sim.ops import (
     AveragePool2D,
@@ -28,8 +30,6 @@ from ...sim.ops import (
 )
 from ...sim.params import NO_PADDING
 from ...sim.recurrent import Recurrent
-from ..ir import Graph, Node
-from ..spec import check_graph
 
 
 def recurrent(graph: Graph) -> bool:

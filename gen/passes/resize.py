@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...sim.check import check_graph
 from ...sim.errors import BitsmithError
+from ...sim.graph import Graph
 from ...sim.op import Operator, Shape, Spec
 from ...sim.ops import (
     GDN,
@@ -23,8 +25,6 @@ from ...sim.ops import (
     ZeroPadding2D,
 )
 from ...sim.params import Pair
-from ..ir import Graph
-from ..spec import check_graph
 
 WINDOWS = (Conv2D, Conv2DTranspose, DepthwiseConv2D, MaxPool2D, AveragePool2D, ZeroPadding2D, UpSampling2D)
 POINTWISE = (Activation, Add, BatchNorm, Concatenate, GDN, Softmax)

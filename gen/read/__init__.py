@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from ..config import Config
-from ..ir import Graph
+from ...sim.graph import Graph
+from ..config.schema import Config
 from .container import open_container
 from .network import Network, read_network
 from .weights import LiveWeights
@@ -22,7 +22,7 @@ def read_model(model: Any, config: Config | None = None) -> Graph:
 
     BitsmithError, in one line, for everything that does not fit.
     """
-    from .convert import convert
+    from ..convert.layers import convert
 
     if not isinstance(model, (str, Path)):
         return read_live(model, config)
@@ -53,7 +53,7 @@ def read_network_file(path: Path) -> Network:
 
 def read_live(model: Any, config: Config | None = None) -> Graph:
     """The graph of a Keras model in memory, by way of its own JSON, quantizers and weights."""
-    from .convert import convert
+    from ..convert.layers import convert
     from .live import live_json
 
     if not hasattr(model, "to_json"):

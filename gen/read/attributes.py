@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from .classes import config_of, short
+from ..classes import config_of, short
 
 LARGEST = 1 << 24
 """No size, count or factor of a layer is larger: a tensor has not more values."""

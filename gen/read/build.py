@@ -8,14 +8,14 @@ from typing import Any
 
 from ...sim.errors import BitsmithError, TooWide
 from ...sim.fixed import Fixed, Rounding
+from ...sim.graph import Graph, Node
+from ...sim.names import FIFOS, TRACE, safe_name
 from ...sim.op import Operator, Shape, Spec
 from ...sim.ops import Activation, Flatten, Kind, RepeatVector, ZeroPadding2D
 from ...sim.params import NO_PADDING, Padding
-from ..config import Config, Precision
-from ..ir import Graph, Node
-from ..names import FIFOS, TRACE, safe_name
-from ..quantize_activation import plain_type
-from ..quantizers import is_quantizer, parse_quantizer
+from ..config.schema import Config, Precision
+from ..quantize.activation import plain_type
+from ..quantize.quantizers import is_quantizer, parse_quantizer
 from .attributes import LARGEST, Attributes
 from .network import Layer, Network, inner_layer
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from ..input_file import check_file
+from ..files.input_file import check_file
 from .hdf5 import read_attribute
 from .weights import NamedWeights, NumberedWeights, WeightSource
 

@@ -11,9 +11,9 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, FloatArray, IntArray, Overflow, Rounding
 from ...sim.op import Operator
 from ...sim.ops import BatchNorm
-from ..config import Precision
-from ..quantize_weights import WeightGrid, on_type, quantize_weights
-from ..quantizers import Quantizer, parse_quantizer
+from ..config.schema import Precision
+from ..quantize.quantizers import Quantizer, parse_quantizer
+from ..quantize.weights import WeightGrid, on_type, quantize_weights
 from .attributes import Attributes
 from .build import Builder, Tensor, at_layer
 from .network import Layer

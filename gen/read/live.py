@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..quantizers import NOT_SAVED
-from .classes import MODELS, class_name, is_object
+from ..classes import MODELS, class_name, is_object
+from ..quantize.quantizers import NOT_SAVED
 from .container import parse_json
 
 _INSIDE = {"layer": ("forward_layer", "layer"), "backward_layer": ("backward_layer",), "cell": ("cell",)}

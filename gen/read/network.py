@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from .classes import MODELS, class_name, is_layer, short, whose
+from ..classes import MODELS, class_name, is_layer, short, whose
 from .hdf5 import FloatArray
 from .policy import leaves_weights
 from .references import Made, node_ranks, read_calls, references, resolve, tensor

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...sim.errors import BitsmithError
-from .classes import is_object
+from ..classes import is_object
 
 SUPPORTED = ("float32", "float64")
 _NAMED = ("DTypePolicy", "FloatDTypePolicy", "Policy", None)

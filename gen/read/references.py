@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from .classes import MODELS, class_name, config_of, short
+from ..classes import MODELS, class_name, config_of, short
 
 Reference = tuple[str, int, int]
 """A layer's name, which of its calls, which of that call's tensors."""

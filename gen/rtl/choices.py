@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
+from ...sim.graph import Graph, Node
 from ...sim.recurrent import Recurrent
-from ..ir import Graph, Node
 from ..passes.interleave import interleave, recurrent
 from .plan import SHARED, STRATEGY_DEFAULT, Choice, Plan, PlannedStage, plan, readers, repeated
 
 if TYPE_CHECKING:
-    from ..config import Config
-    from ..layer_config import LayerConfig
+    from ..config.layer import LayerConfig
+    from ..config.schema import Config
 
 
 def plan_for(graph: Graph, config: Config) -> Plan:

@@ -11,11 +11,11 @@ from ...hw.rtl.fifo import Fifo
 from ...hw.rtl.layout import Layout
 from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
+from ...sim.names import FIFOS, TRACE
 from ...sim.op import Shape
-from ..names import FIFOS, TRACE
 from ..progress import Say, silent
-from ..schedule import Schedule
 from .plan import Plan
+from .schedule import Schedule
 from .top import Top
 from .verilog import to_verilog
 

@@ -19,11 +19,11 @@ from ...hw.rtl.narrow import NarrowCore
 from ...hw.rtl.reshape import CollectCore, SpreadCore
 from ...hw.rtl.zero_padding2d import ZeroPaddingCore
 from ...sim.errors import BitsmithError
+from ...sim.graph import Graph, Node
 from ...sim.op import Operator
 from ...sim.ops.zero_padding2d import ZeroPadding2D
 from ...sim.params import NO_PADDING
-from ..ir import Graph, Node
-from ..schedule import Network, Schedule, Stage, Times, paced, readable, step_times
+from .schedule import Network, Schedule, Stage, Times, paced, readable, step_times
 
 STRATEGY_DEFAULT = "latency"
 # Sharing hardware may make the last beat leave this much later: a part of the interval, or this many cycles.

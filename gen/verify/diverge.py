@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...sim.fixed import IntArray
+from ...sim.graph import Graph
 from ...sim.recurrent import Recurrent
-from ..ir import Graph
 from ..passes.interleave import recurrent
 from .vectors import Batch
 

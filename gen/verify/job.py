@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...sim.fast.predict import Reference
+from ...sim.graph import Graph
 from ...sim.ops.argmax import Argmax
-from ...sim.predict import Reference
-from ..ir import Graph
 from ..progress import Say
 from .diverge import internals
 from .vectors import Batch

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...sim.errors import BitsmithError
-from ...sim.predict import Reference
-from ..folder import open_build, write_json
-from ..hashes import changed, lines
-from ..ir import Graph
+from ...sim.fast.predict import Reference
+from ...sim.graph import Graph
+from ..files.folder import open_build, write_json
+from ..files.hashes import changed, lines
 from ..progress import Say, silent
 from . import vectors as vector_files
 from .diverge import first_difference

@@ -7,25 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...hw.sim.ports import Top
 from ...sim.errors import BitsmithError
 from ...sim.ops.argmax import Argmax
+from ..simulate import cxxrtl, icarus, netlist, verilator
+from ..simulate.ports import Top
+from ..simulate.simulation import Run
 from ..tools import iverilog
-from . import cxxrtl, icarus, netlist, verilator
 from .diverge import Divergence, first_difference, locate, named, tensors, wrong_frames
 from .job import Job
-from .simulation import Run
-from .trials import (
-    STALLED_FRAMES,
-    Cycles,
-    Outcome,
-    Simulator,
-    compare,
-    first,
-    full_speed,
-    look_inside,
-    through,
-)
+from .trials import STALLED_FRAMES, Cycles, Outcome, Simulator, compare, first, full_speed, look_inside, through
 from .vectors import Batch
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from ...hw.sim.ports import Top
 from ...sim.fixed import IntArray, Overflow, Rounding, quantize
-from ..ir import Graph
-from . import verilator
+from ...sim.graph import Graph
+from ..simulate import verilator
+from ..simulate.ports import Top
+from ..simulate.simulation import Drive, Run
 from .job import argmax_threshold
-from .simulation import Drive, Run
 from .vectors import given
 
 

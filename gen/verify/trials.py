@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from ...hw.sim.ports import Port, Top
-from . import verilator
+from ..simulate import verilator
+from ..simulate.ports import Port, Top
+from ..simulate.simulation import Drive, Run
 from .diverge import Divergence, first_difference, locate, named, tensors, wrong_frames
 from .job import Job
-from .simulation import Drive, Run
 from .vectors import Batch
 
 STALLED_FRAMES = 16

@@ -11,7 +11,7 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray, quantize
 from ...sim.op import Spec
-from ..input_file import check_file
+from ..files.input_file import check_file
 
 Batch = dict[str, IntArray]
 AGAIN = "run 'bitsmith build' again"

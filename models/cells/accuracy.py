@@ -26,7 +26,7 @@ def accuracy(logits: Logits, split: Split) -> float:
 def reference_logits(model_file: Path, split: Split) -> Logits:
     """Logits (n, classes) of the saved file on Bitsmith's fixed-point reference."""
     from ...gen.build import load
-    from ...sim.predict import Reference
+    from ...sim.fast.predict import Reference
 
     graph = load(model_file)
     (raw,) = Reference(graph).predict(split.pixels())

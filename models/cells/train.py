@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ...gen.folder import write_text, writing
+from ...gen.files.folder import write_text, writing
 from ...sim.errors import BitsmithError
 from ..run_folder import Report, prepare
 from . import accuracy, mixing, network, quantization

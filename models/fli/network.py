@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...layers.gru import fixed_gru
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, quantize, to_float
 from ..cells.network import keras
-from ..layers.gru import fixed_gru
 from .quantization import FloatArray, Precision, gru_types, weight_type
 from .synthetic import SAMPLES
 

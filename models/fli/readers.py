@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gen.input_file import check_file
+from ...gen.files.input_file import check_file
 from ...sim.errors import BitsmithError, install_extra
 
 Counts = NDArray[Any]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gen.folder import write_text, writing
+from ...gen.files.folder import write_text, writing
 from ...sim.errors import BitsmithError
 from ..cells.display import progress_bar
 from ..cells.network import keras, require_training_extra, save

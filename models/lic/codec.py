@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gen.ir import Graph
 from ...gen.passes.resize import resized
 from ...sim.errors import BitsmithError
+from ...sim.fast.predict import Reference
 from ...sim.fixed import Fixed, IntArray
+from ...sim.graph import Graph
 from ...sim.op import Spec
-from ...sim.predict import Reference
 from . import tables as entropy
 from .coder import Reader, Writer
 from .container import BLOCK, DIGEST_BYTES, Container, check_size, padded, parse

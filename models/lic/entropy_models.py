@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..layers.gdn import lower_bound
+from ...layers.gdn import lower_bound
 
 Tensor = Any
 FILTERS = (1, 3, 3, 3, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gen.folder import writing
+from ...gen.files.folder import writing
 from ...sim.fixed import Fixed
 from ..cells.network import save
 from . import tables

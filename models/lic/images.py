@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gen.folder import write_bytes
-from ...gen.input_file import check_file
+from ...gen.files.folder import write_bytes
+from ...gen.files.input_file import check_file
 from ...sim.errors import BitsmithError
 from .container import check_size
 from .packages import package

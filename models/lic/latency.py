@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from ...gen.ir import Graph, Node
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
+from ...sim.graph import Graph, Node
 from ...sim.op import Operator, Spec
 from ...sim.ops import Activation, Conv2D, Conv2DTranspose, Kind
 from .workload import memory_load, operations
@@ -149,7 +149,7 @@ def compare(shapes: Sequence[Shape] = SHAPES) -> list[dict[str, Any]]:
 
 def _compared(shape: Shape, folder: Path) -> dict[str, Any]:
     from ...gen.build import build
-    from ...gen.estimate import estimate
+    from ...gen.resources.estimate import estimate
     from ...gen.verify import verify
 
     graph = layer(shape)

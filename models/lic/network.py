@@ -85,7 +85,7 @@ class FloatKit:
         return self.layers.Conv2DTranspose(filters, 5, strides=2, kernel_initializer=start, name=name)
 
     def normalization(self, name: str, inverse: bool) -> Any:
-        from ..layers.gdn import gdn
+        from ...layers.gdn import gdn
 
         return gdn()(inverse=inverse, name=name) if self.gdn else self.relu(name)
 

@@ -172,7 +172,7 @@ def steps_of(units: Sequence[str], cycles: Mapping[str, Step]) -> tuple[Step, ..
 
 def from_build(unit: str, folder: Path) -> Step:
     """A network's interval and latency on one patch, as ``bitsmith estimate`` predicts them, for its input's size."""
-    from ...gen.estimate import estimate
+    from ...gen.resources.estimate import estimate
 
     found = estimate(folder)
     return Step(unit, found["interval_cycles"], found["latency_cycles"])

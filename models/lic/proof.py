@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gen.build import build, load, read_config
-from ...gen.config import Config
+from ...gen.config.schema import Config
 from ...sim.fixed import IntArray
 from .codec import Codec
 from .data import Image, test_images

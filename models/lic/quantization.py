@@ -65,7 +65,7 @@ class FixedKit:
         return self.qkeras.QConv2DTranspose(filters, 5, strides=2, name=name, **self._parameters(name))
 
     def normalization(self, name: str, inverse: bool) -> Any:
-        from ..layers.gdn import fixed_gdn
+        from ...layers.gdn import fixed_gdn
 
         return fixed_gdn()(inverse=inverse, name=name, **self.types[name])
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...gen.input_file import read_file
+from ...gen.files.input_file import read_file
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray
 
@@ -82,7 +82,7 @@ def write(
     y_type: Fixed = EIGHT_BITS,
 ) -> Tables:
     """Write entropy.json, whole or not at all, and return its tables; arguments and errors as in ``make``."""
-    from ...gen.folder import write_text
+    from ...gen.files.folder import write_text
 
     tables = make(z_first, z_probabilities, scale_type, y_type)
     write_text(Path(path), tables.to_json())

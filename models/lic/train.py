@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...gen.folder import write_text, writing
+from ...gen.files.folder import write_text, writing
 from ...sim.errors import BitsmithError
 from ..cells.display import progress_bar
 from ..cells.network import require_training_extra

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...gen.ir import Graph
 from ...sim.errors import BitsmithError
+from ...sim.graph import Graph
 from ...sim.op import Operator, Shape, Spec
 from ...sim.ops import GDN, BatchNorm, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D
 

@@ -25,8 +25,8 @@ def calibrate(
     """Propose types for a float model from measured ranges."""
     import yaml
 
-    from ..gen.calibrate import calibrate as measure
-    from ..gen.folder import write_text
+    from ..gen.calibrate.ranges import calibrate as measure
+    from ..gen.files.folder import write_text
 
     with progress(watched(json)) as say:
         config = measure(model, data, bits, say)

@@ -23,7 +23,7 @@ codec = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Images th
 @codec.command()
 def encode(image: Picture, file: File, model: Folder, json: Json = False) -> Outcome:
     """Compress a picture: 8-bit colour or grey, which is coded as colour; transparent ones are refused."""
-    from ..gen.folder import write_bytes
+    from ..gen.files.folder import write_bytes
     from ..models.lic.codec import Codec
     from ..models.lic.images import read_image
 
@@ -40,7 +40,7 @@ def encode(image: Picture, file: File, model: Folder, json: Json = False) -> Out
 @codec.command()
 def decode(file: File, image: Picture, model: Folder, json: Json = False) -> Outcome:
     """Make the picture again: the same pixels on every machine."""
-    from ..gen.input_file import read_file
+    from ..gen.files.input_file import read_file
     from ..models.lic.codec import Codec
     from ..models.lic.container import MOST_BYTES
     from ..models.lic.images import write_png

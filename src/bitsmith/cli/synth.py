@@ -31,8 +31,8 @@ def synth(
 
 def _changed(folder: Path) -> dict[str, list[str]]:
     """The files that are not as they were built, where there are any: what was synthesized is what they hold now."""
-    from ..gen.folder import open_build
-    from ..gen.hashes import changed
+    from ..gen.files.folder import open_build
+    from ..gen.files.hashes import changed
 
     names = changed(folder, open_build(folder))
     return {"changed": names} if names else {}
@@ -40,10 +40,10 @@ def _changed(folder: Path) -> dict[str, list[str]]:
 
 def _start(folder: Path, tool: str, say: Say) -> dict[str, Any]:
     if tool in ("vitis", "vivado_hls"):
-        from ..gen import synth_hls
+        from ..gen.synth import hls as synth_hls
 
         return synth_hls.synth(folder, tool)
-    from ..gen import synth_yosys
+    from ..gen.synth import yosys as synth_yosys
 
     return synth_yosys.synth(folder, tool, say)
 

@@ -1,0 +1,1 @@
+"""Types from measured ranges, and the float64 network that they are measured on."""

@@ -1,0 +1,1 @@
+"""Configuration files: their keys, their values, and how they fit a model."""

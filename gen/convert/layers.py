@@ -1,0 +1,149 @@
+"""Layers to a graph: each layer's converter in execution order, then the decision, then the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ...sim.check import check_graph
+from ...sim.errors import BitsmithError
+from ...sim.graph import Graph
+from ...sim.ops import Activation, Kind
+from ..classes import whose
+from ..config.fit import check_layers
+from ..config.schema import Config
+from ..ops import CONVERTERS
+from ..ops.argmax import append_argmax
+from ..passes.fuse_crops import fuse_crops
+from ..read.attributes import Attributes
+from ..read.build import Builder, Tensor, at_layer
+from ..read.inputs import check_image, convert_input
+from ..read.network import BIDIRECTIONAL, STATES, Layer, Network
+from ..read.policy import check_policies
+from ..suggest import suggest
+from .fold_batch_norm import fold_batch_norm
+
+_SEVERAL = ("Add", "Concatenate", *STATES, *BIDIRECTIONAL)
+"""Layers that take more than one tensor: recurrent ones an initial state."""
+
+
+def convert(network: Network, config: Config) -> Graph:
+    """The checked graph of a network; BitsmithError for what is not supported, which names the model and the layer."""
+    check_settings(network, config)
+    with naming(network):
+        check_image(network, config.bitsmith.image)
+        return _convert(network, config)
+
+
+@contextmanager
+def naming(network: Network) -> Iterator[None]:
+    """Puts the model's file in front of a refusal."""
+    try:
+        yield
+    except BitsmithError as error:
+        text = str(error)
+        raise BitsmithError(text if text.startswith(network.source) else f"{network.source}: {text}") from None
+
+
+def _convert(network: Network, config: Config) -> Graph:
+    check_network(network)
+    build = Builder(fold_batch_norm(network, config), config, decision(network, config))
+    for layer in build.network.layers:
+        build.tensors[layer.key] = convert_layer(build, layer)
+    for layer in network.layers:
+        layer.check_taken()
+    return finish(build)
+
+
+def check_settings(network: Network, config: Config) -> None:
+    """BitsmithError for a configuration that names layers or asks for a decision that the model does not have."""
+    inputs = [layer.name for layer in network.layers if layer.class_name == "InputLayer"]
+    names = [layer.name for layer in network.layers]
+    check_layers(config, names, [layer.class_name for layer in network.layers], inputs)
+    if config.bitsmith.output == "argmax" and len(network.outputs) != 1:
+        raise BitsmithError(f"Bitsmith.output: argmax needs one output; the model has {len(network.outputs)}")
+    if config.bitsmith.output != "argmax" and config.bitsmith.threshold is not None:
+        raise BitsmithError(
+            "Bitsmith.threshold has no meaning without 'output: argmax'; add it or remove the threshold"
+        )
+
+
+def decision(network: Network, config: Config) -> str | None:
+    """The layer whose softmax is left out before an argmax: the last that computes anything."""
+    if config.bitsmith.output != "argmax":
+        return None
+    layers = {key: layer for layer in network.layers for key in layer.outputs}
+    last = layers.get(network.outputs[0])
+    while last is not None and last.class_name == "Dropout" and last.inputs:
+        last = layers.get(last.inputs[0])
+    return None if last is None else last.key
+
+
+def convert_layer(build: Builder, layer: Layer) -> Tensor:
+    """One layer's nodes."""
+    if layer.class_name == "InputLayer":
+        return convert_input(build, layer)
+    inputs = tuple(build.tensors[key] for key in layer.inputs)
+    if not inputs or (len(inputs) != 1 and layer.class_name not in _SEVERAL):
+        takes = "one" if layer.class_name not in _SEVERAL else "one or more"
+        raise BitsmithError(f"'{layer.name}' ({layer.class_name}) is called on {len(inputs)} tensors; it takes {takes}")
+    try:
+        return CONVERTERS[layer.class_name](build, layer, inputs)
+    except BitsmithError as error:
+        raise at_layer(layer, error) from None
+
+
+def finish(build: Builder) -> Graph:
+    """Outputs, argmax and checks."""
+    outputs = [build.with_zeros(build.tensors[key]) for key in build.network.outputs]
+    if build.config.bitsmith.output == "argmax":
+        graph = build.graph((append_argmax(build, outputs[0]).name,))
+    else:
+        graph = fuse_crops(build.graph(tuple(tensor.name for tensor in _distinct(build, outputs))))
+    check_graph(graph)
+    return graph
+
+
+def _distinct(build: Builder, outputs: list[Tensor]) -> list[Tensor]:
+    """The outputs as nodes that differ: a copy in the place of an input, and of what is an output already."""
+    taken, found = {name for name, _ in build.inputs}, []
+    for key, x in zip(build.network.outputs, outputs):
+        if x.name in taken:
+            layer = next(layer for layer in build.network.layers if key in layer.outputs)
+            x = build.add(layer, Activation(x.type, Kind.LINEAR, x.type), x, suffix="copy", shape=x.shape)
+        taken.add(x.name)
+        found.append(x)
+    return found
+
+
+def check_network(network: Network) -> None:
+    """BitsmithError for a layer class that has no converter, for what no layer supports, and for a tensor that no layer
+    gives."""
+    for layer in network.layers:
+        check_layer(layer)
+    network.check_tensors()
+
+
+def check_layer(layer: Layer) -> None:
+    """The same for one layer, whatever its tensors are."""
+    check_class(layer)
+    Attributes(layer.name, layer.config).check_general()
+
+
+def check_class(layer: Layer) -> None:
+    """BitsmithError for a layer class that has no converter, with the reason where there is a special one, and for a
+    dtype policy whose weights are none of float32."""
+    name, where = layer.class_name, f"'{layer.name}'"
+    if name in CONVERTERS or name == "InputLayer":
+        check_policies(layer.name, layer.config)
+        return
+    if name == "Lambda":
+        raise BitsmithError(f"{where} is a Lambda layer: it holds code, which is never run; replace it by Keras layers")
+    if name == "Masking":
+        raise BitsmithError(f"{where} is a Masking layer: every sequence has all its steps here; remove it")
+    if ">" in name:
+        raise BitsmithError(
+            f"{where} is {whose(name)}, which is not supported; supported are layers of Keras and QKeras, Bitsmith's "
+            "FixedGRU, GDN and FixedGDN, and tensorflow_compression's GDN"
+        )
+    raise BitsmithError(f"{where} is a {name}, which is not supported{suggest(name, sorted(CONVERTERS))}")

@@ -1,0 +1,78 @@
+"""YAML from a file, with the safe loader and bounded: no text of a few hundred bytes takes minutes or gigabytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...sim.errors import BitsmithError
+from .input_file import read_file
+
+MOST_BYTES = 1 << 20
+MOST_VALUES = 20_000
+"""Keys, values and lists, each counted as often as an alias repeats it; hls4ml writes some 40 for each layer."""
+
+
+def load_yaml(path: Path) -> Any:
+    """What the file holds; BitsmithError where it is missing, too large, no YAML, or repeats itself without end."""
+    import yaml
+
+    text = read_file(path, "a YAML file", MOST_BYTES)
+    try:
+        return yaml.load(text.decode("utf-8"), Loader=_loader())
+    except BitsmithError as error:
+        raise BitsmithError(f"{path}: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        line = str(error).splitlines()[0] if str(error) else "nested too deeply"
+        mark = getattr(error, "problem_mark", None)
+        at = f" in line {mark.line + 1}" if mark else ""
+        raise BitsmithError(f"{path} is no YAML{at} ({line}); check its indentation") from None
+
+
+def _loader() -> Any:
+    """PyYAML's safe loader, bounded, which reads hls4ml's own tags (``KerasModel: !keras_model …``) as plain text."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """A class of its own, so that no other user of PyYAML sees the tags."""
+
+        composed = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.composed += 1
+            _check(self.composed)
+            return super().compose_node(parent, index)
+
+        def get_single_node(self) -> Any:
+            node = super().get_single_node()
+            if node is not None:
+                _check(_size(node, {}))
+            return node
+
+    def text(loader: Any, suffix: str, node: Any) -> str | None:
+        return str(node.value) if isinstance(node, yaml.ScalarNode) else None
+
+    Loader.add_multi_constructor("!", text)
+    return Loader
+
+
+def _size(node: Any, known: dict[Any, int]) -> int:
+    """How many values a node has with its aliases written out; BitsmithError where one stands within itself."""
+    if isinstance(node.value, str):
+        return 1
+    if node in known:
+        if not known[node]:
+            line = node.start_mark.line + 1
+            raise BitsmithError(f"the value in line {line} refers to itself; write it without anchors")
+        return known[node]
+    known[node] = 0  # not finished
+    children = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
+    known[node] = 1 + sum(_size(child, known) for child in children)
+    return known[node]
+
+
+def _check(count: int) -> None:
+    if count > MOST_VALUES:
+        raise BitsmithError(
+            f"more than {MOST_VALUES:,} values with its anchors written out; write it without anchors, or shorter"
+        )

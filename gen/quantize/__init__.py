@@ -1,0 +1,1 @@
+"""Quantizers of QKeras, weights on their grids, activations as operators."""

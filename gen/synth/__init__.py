@@ -1,0 +1,1 @@
+"""Synthesis by vendor and open tools."""
