@@ -20,7 +20,7 @@ from .hardware import build_with, formula_against_yosys, proof
 from .rows import rows, text
 from .timing import of_command
 
-CELLS = Path(__file__).resolve().parents[2] / "models" / "cells"
+CELLS = Path(__file__).resolve().parents[1] / "models" / "cells"
 START_RUNS, BUILD_RUNS, RANDOM_IMAGES, SEED = 5, 3, 1000, 1
 
 

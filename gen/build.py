@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike
 from ..sim.errors import BitsmithError
 from ..sim.fixed import IntArray
 from ..sim.graph import Graph
+from ..version import __version__
 from .config import schema as configuration
 from .config.schema import Config
 from .files.folder import MARK, check_target, replacing, write_json
+from .files.graph_file import save_graph
 from .files.hashes import of_file, sealed
 from .progress import Say, silent
 
@@ -117,14 +119,12 @@ def build_project(
 def _write(
     graph: Graph, config: Config, folder: Path, origin: dict[str, Any], sources: Any, say: Say = silent
 ) -> dict[str, Any]:
-    from .. import __version__
-
     if origin["vectors"] < 1:
         raise BitsmithError(f"{origin['vectors']} test vectors show nothing; ask for 1 or more")
     mark = {"made_by": "bitsmith", "version": __version__, "model": graph.name, "file": None, "sha256": None, **origin}
     mark |= {"config": config.model_dump(mode="json", by_alias=True, exclude_unset=True), "layers": layers(graph)}
     with replacing(folder, sources) as fresh:
-        graph.save(fresh / "graph.json")
+        save_graph(graph, fresh / "graph.json")
         say(f"vectors: the reference of {origin['vectors']}")
         _write_vectors(graph, fresh / "vectors", origin["seed"], origin["vectors"])
         _emit(graph, config, fresh, say)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from ..gen.files.folder import write_text
-from ..gen.files.input_file import MOST_BYTES, read_file
 from .errors import BitsmithError
 from .op import Operator, Spec
 from .serial import decode, encode
@@ -86,19 +83,6 @@ class Graph:
             decode(tuple[str, ...], data.get("outputs"), "outputs"),
             _labels(data.get("labels")),
         )
-
-    def save(self, path: Path) -> None:
-        """Write ``path`` whole or not at all."""
-        write_text(path, self.to_json())
-
-    @staticmethod
-    def load(path: Path) -> Graph:
-        """Read what ``save`` wrote; BitsmithError where that is missing or damaged."""
-        text = read_file(path, "a whole build folder: build the model again", MOST_BYTES)
-        try:
-            return Graph.from_json(text)
-        except BitsmithError as error:
-            raise BitsmithError(f"{path}: {error}") from None
 
 
 def _labels(data: Any) -> dict[str, str]:

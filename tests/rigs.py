@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bitsmith.gen.files.graph_file import save_graph
 from bitsmith.gen.files.hashes import sealed
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph, Node
@@ -44,7 +45,7 @@ def adder_build(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(ADDER, folder / "rtl")
     (folder / "estimate.json").write_text(json.dumps(ADDER_ESTIMATE))
-    adder_graph().save(folder / "graph.json")
+    save_graph(adder_graph(), folder / "graph.json")
     return sealed_again(folder)
 
 

@@ -19,6 +19,7 @@ from model_files import dense, input_layer, write_h5
 from bitsmith.gen.calibrate.ranges import load_data
 from bitsmith.gen.config.fit import check_layers
 from bitsmith.gen.config.schema import load_config, parse_config
+from bitsmith.gen.files.graph_file import load_graph
 from bitsmith.gen.files.input_file import read_file
 from bitsmith.gen.read.container import open_container
 from bitsmith.gen.rtl.choices import plan_for
@@ -27,7 +28,6 @@ from bitsmith.models.fli.readers import read_stack
 from bitsmith.models.lic.images import read_image
 from bitsmith.models.lic.tables import read as read_tables
 from bitsmith.sim.errors import BitsmithError
-from bitsmith.sim.graph import Graph
 
 SECONDS = 20
 
@@ -209,7 +209,7 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a model": (open_container, "model.h5"),
     "vectors": (load_vectors, "x.npy"),
     "samples": (lambda path: load_data(path, (3,)), "x.npy"),
-    "a graph": (Graph.load, "graph.json"),
+    "a graph": (load_graph, "graph.json"),
     "a photon stack": (lambda path: read_stack(path, step_ns=0.1), "x.tif"),
     "a picture": (read_image, "x.png"),
     "a codec's tables": (read_tables, "entropy.json"),

@@ -17,6 +17,7 @@ from rigs import adder_graph
 
 from bitsmith.gen.files import workplace
 from bitsmith.gen.files.folder import MARK, open_build, replacing, write_bytes, write_json, write_text, writing
+from bitsmith.gen.files.graph_file import save_graph
 from bitsmith.sim.errors import BitsmithError
 
 
@@ -156,7 +157,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "json": lambda path: write_json(path, ["new"] * 10_000),
     "text": lambda path: write_text(path, "new" * 10_000),
     "bytes": lambda path: write_bytes(path, b"new" * 10_000),
-    "graph": lambda path: replace(adder_graph(), labels={"x": "new" * 10_000}).save(path),
+    "graph": lambda path: save_graph(replace(adder_graph(), labels={"x": "new" * 10_000}), path),
     "array": lambda path: save_array(np.save, path),
     "arrays": lambda path: save_array(np.savez, path),
     "folder": lambda path: make(path.with_name("out"), "new" * 10_000),

@@ -13,6 +13,7 @@ import pytest
 from hls_cases import U8, chain, conv, flatten
 from test_hls import project
 
+from bitsmith.gen.files.graph_file import save_graph
 from bitsmith.gen.hls import HlsModel
 from bitsmith.gen.tools import gxx
 from bitsmith.sim.errors import BitsmithError
@@ -107,12 +108,13 @@ def test_same_bytes_twice_and_no_trace_of_the_place(backend: str, tmp_path: Path
 
 
 def test_emission_imports_no_keras(tmp_path: Path) -> None:
-    small().save(tmp_path / "graph.json")
+    save_graph(small(), tmp_path / "graph.json")
     project(small(), tmp_path)
     program = (
-        "import sys; from pathlib import Path; from bitsmith.sim.graph import Graph; from bitsmith.gen.hls import emit\n"
+        "import sys; from pathlib import Path; from bitsmith.gen.hls import emit\n"
+        "from bitsmith.gen.files.graph_file import load_graph\n"
         "from bitsmith.gen.config.schema import parse_config\n"
-        "home = Path(sys.argv[1]); emit(Graph.load(home / 'graph.json'), parse_config({}), home, home / 'vectors')\n"
+        "home = Path(sys.argv[1]); emit(load_graph(home / 'graph.json'), parse_config({}), home, home / 'vectors')\n"
         "print(sorted({'tensorflow', 'keras', 'tf_keras', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)

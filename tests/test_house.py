@@ -20,7 +20,7 @@ from bitsmith.sim.errors import install_extra
 from bitsmith.sim.op import Operator
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("sim", "hw", "gen", "models", "tb")
+PARTS = ("sim", "hw", "gen", "models", "layers", "tb", "bench")
 ALIASES = re.compile(r"(Separable)?Convolution|(Global)?(Avg|Max)Pool[12]D")  # Keras's second names for one class
 
 

@@ -16,6 +16,7 @@ from sim_graphs import random_inputs
 
 from bitsmith.gen.build import build, build_project
 from bitsmith.gen.files.folder import open_build, replacing
+from bitsmith.gen.files.graph_file import load_graph
 from bitsmith.gen.hls import HlsModel
 from bitsmith.gen.report import write_report
 from bitsmith.gen.simulate import verilator
@@ -23,7 +24,6 @@ from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.verify import vectors
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
-from bitsmith.sim.graph import Graph
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_the_names_of_files(here: Path) -> None:
     assert write_report(NASTY).is_file()
     x = np.arange(6).reshape(2, 3)
     np.save(f"{NASTY}.npy", x)
-    graph = Graph.load(Path(NASTY) / "graph.json")
+    graph = load_graph(Path(NASTY) / "graph.json")
     assert_array_equal(vectors.given(f"{NASTY}.npy", graph.inputs)[graph.inputs[0][0]], x)
     assert sorted(os.listdir()) == sorted([NASTY, *(f"{NASTY}{suffix}" for suffix in (".h5", ".npy", ".yaml"))])
 

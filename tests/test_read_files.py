@@ -347,7 +347,7 @@ def test_reading_imports_no_tensorflow(tmp_path: Path) -> None:
     path = small(tmp_path, dense())
     heavy = ("tensorflow", "keras", "tf_keras", "qkeras", "hls4ml", "amaranth")
     code = (
-        f"import sys; from bitsmith.gen.read import read_model; read_model({str(path)!r}); "
+        f"import sys; from bitsmith.gen.convert import read_model; read_model({str(path)!r}); "
         f"print([m for m in {heavy!r} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

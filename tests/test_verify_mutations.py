@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bitsmith.gen.build import build
+from bitsmith.gen.files.graph_file import save_graph
 from bitsmith.gen.verify import verify
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph, Node
@@ -170,7 +171,7 @@ def test_a_changed_graph(spoil: Callable[[str], Path], need: Need) -> None:
     kernel[0, 0, 0, 0] *= -1
     other = replace(op, kernel=kernel)
     nodes = tuple(replace(node, op=other) if node.name == "conv2" else node for node in graph.nodes)
-    replace(graph, nodes=nodes).save(folder / "graph.json")
+    save_graph(replace(graph, nodes=nodes), folder / "graph.json")
     report = verify(folder, ["hls", "rtl"])
     assert named(report, "hls")[0] == "conv2"
     assert report["levels"]["rtl"]["mismatches"] > 0

@@ -10,10 +10,10 @@ from ...hw.rtl.conv2d import MatrixWindowCore
 from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Rounding
-from ...sim.graph import Graph
 from ...sim.ops import GDN
 from ..config.schema import Config, parse_config
 from ..files.folder import open_build, write_json
+from ..files.graph_file import load_graph
 from ..files.hashes import demand
 from ..rtl.choices import keeping_busy, plan_for
 from ..rtl.plan import Plan, PlannedStage
@@ -66,7 +66,7 @@ def open_plan(folder: Path) -> tuple[Plan, Config]:
     mark = open_build(folder)
     demand(folder, mark, ["graph.json"])
     config = parse_config(mark.get("config"), str(folder / "bitsmith.json"))
-    return plan_for(Graph.load(folder / "graph.json"), config), config
+    return plan_for(load_graph(folder / "graph.json"), config), config
 
 
 def estimate_plan(plan: Plan, config: Config, image: tuple[int, int] | None = None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ..tools import gxx
 from .ports import ByteArray, Port, Top
 
 SMALL_BYTES, SMALL_UNOPTIMIZED_BYTES = 100_000, 2_000_000
-TEMPLATES = Path(__file__).resolve().parents[2] / "hw" / "sim"
+TEMPLATES = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _read(folder: Path, port: Port) -> IntArray:
 
 
 def render(template: str, **values: object) -> str:
-    """A file of hw/sim filled in."""
+    """A template beside this file, filled in."""
     import jinja2
 
     environment = jinja2.Environment(

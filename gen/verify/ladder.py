@@ -13,6 +13,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fast.predict import Reference
 from ...sim.graph import Graph
 from ..files.folder import open_build, write_json
+from ..files.graph_file import load_graph
 from ..files.hashes import changed, lines
 from ..progress import Say, silent
 from . import vectors as vector_files
@@ -91,7 +92,7 @@ def _job(home: Path, count: int | None, inputs: Any, seed: int, say: Say) -> tup
     """What is compared, and where the build's stored outputs are not the reference's."""
     if count is not None and count < 1:
         raise BitsmithError(f"{count} vectors cannot be compared; give 1 or more")
-    graph = Graph.load(home / "graph.json")
+    graph = load_graph(home / "graph.json")
     reference = Reference(graph)
     stored = vector_files.stored(home / "vectors", "input", graph.inputs)
     batch = _inputs(graph, stored, count, inputs, seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from ...sim.fixed import IntArray, Overflow, Rounding, quantize
-from ...sim.graph import Graph
+from ..files.graph_file import load_graph
 from ..simulate import verilator
 from ..simulate.ports import Top
 from ..simulate.simulation import Drive, Run
@@ -20,7 +20,7 @@ class RtlModel:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.graph = Graph.load(self.folder / "graph.json")
+        self.graph = load_graph(self.folder / "graph.json")
 
     def predict(
         self, *x_float: ArrayLike, rounding: Rounding = Rounding.RND_CONV, overflow: Overflow = Overflow.SAT

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .gen.build import build, load
     from .sim.errors import BitsmithError
 
 __all__ = ["BitsmithError", "__version__", "build", "load"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

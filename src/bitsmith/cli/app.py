@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__
+from ..version import __version__
 from .build import build
 from .calibrate import calibrate
 from .codec import codec

@@ -1,0 +1,3 @@
+"""The version; it stands only here."""
+
+__version__ = "0.1.0"
