@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 import bitsmith
 from bitsmith.gen.config.schema import parse_config
-from bitsmith.models.cells import calibration, data, network
+from bitsmith.models.cells import calibration, data
 from bitsmith.models.cells.accuracy import describe
+from bitsmith.models.training.keras import keras
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.ops import Conv2D, Dense
@@ -60,7 +61,7 @@ def raw_logits(name: str) -> tuple[NDArray[np.int64], NDArray[np.int64], Fixed]:
 
 @pytest.mark.train
 def test_qkeras_equals_the_reference_on_the_whole_test_set(name: str) -> None:
-    network.keras()
+    keras()
     from qkeras.utils import load_qmodel
 
     raw, _, type = raw_logits(name)

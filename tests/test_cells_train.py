@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bitsmith.models.cells.display import progress_bar
 from bitsmith.models.cells.train import STAGES, train
+from bitsmith.models.training.display import progress_bar
 from bitsmith.sim.errors import BitsmithError
 
 pytestmark = pytest.mark.train

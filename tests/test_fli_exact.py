@@ -32,8 +32,8 @@ FILES = ("lite32_8", "lite32_16", "lite16_8", "lite16_16", "stacked64x16_8")
 
 def keras_output(stem: str, curves: NDArray[Any], folder: Path) -> NDArray[Any]:
     """The trained model's own output, computed in float64: float32 would round the products of 16 bits."""
-    from bitsmith.models.cells.network import keras
     from bitsmith.models.fli.network import load
+    from bitsmith.models.training.keras import keras
 
     double = folder / f"{stem}.h5"
     shutil.copy(FOLDER / f"{stem}.h5", double)

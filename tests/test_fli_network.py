@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitsmith.models.cells.network import keras, save
 from bitsmith.models.fli import network, quantization
 from bitsmith.models.fli.quantization import EIGHT, PRECISIONS, SIXTEEN
 from bitsmith.models.fli.synthetic import make_curves
+from bitsmith.models.training.keras import keras, save
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, to_float
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitsmith.models.cells.network import keras
 from bitsmith.models.fli import jobs, results, stages
 from bitsmith.models.fli import train as training
 from bitsmith.models.fli.network import STUDENTS, float_network, load
 from bitsmith.models.fli.quantization import EIGHT
 from bitsmith.models.fli.synthetic import make_curves
-from bitsmith.models.run_folder import Report, prepare
+from bitsmith.models.training.keras import keras
+from bitsmith.models.training.loop import Cost
+from bitsmith.models.training.run_folder import Report, prepare
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
 
@@ -60,7 +61,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
         keras().utils.set_random_seed(6)
         return float_network((4,))
 
-    def run(model: Any, folder: str, report: Report) -> stages.Cost:
+    def run(model: Any, folder: str, report: Report) -> Cost:
         return stages.run(stage, model, data.tpsf, data.sfd, None, 6, tmp_path / folder, report)
 
     whole, resumed, done = fresh(), fresh(), []
@@ -72,7 +73,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
     assert [steps for steps, *_ in done] == [2, 4, 5]
     assert done[0] == (2, 5, None)  # no loss before there is one
     assert capsys.readouterr().err == f"part goes on after step 2 of 5: {tmp_path / 'parts' / 'part' / 'ckpt-1'}\n"
-    assert cost.steps == 5
+    assert cost.done == 5
     assert cost.seconds > 0
     for expected, found in zip(whole.get_weights(), resumed.get_weights()):
         np.testing.assert_array_equal(found, expected)

@@ -12,7 +12,7 @@ from reading import assert_equal_to_keras, legacy_keras
 from bitsmith.gen.ops.gdn_types import Choices, fixed_types
 from bitsmith.layers.gdn import TYPES, fixed_gdn, gdn
 from bitsmith.layers.root import gains
-from bitsmith.models.cells.network import save
+from bitsmith.models.training.keras import save
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bitsmith.layers.gdn import gdn, lower_bound
-from bitsmith.models.cells.network import save
+from bitsmith.models.training.keras import save
 from bitsmith.sim.errors import BitsmithError
 
 pytestmark = pytest.mark.train

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bitsmith.layers import fixed
 from bitsmith.layers.gru import TYPES, fixed_gru
-from bitsmith.models.cells.network import save
+from bitsmith.models.training.keras import save
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, to_float
 from bitsmith.sim.table import FUNCTIONS, table

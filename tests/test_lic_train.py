@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitsmith.models.cells.network import keras
 from bitsmith.models.lic import distillation, jobs, measure, network, results, stages
 from bitsmith.models.lic import train as training
 from bitsmith.models.lic.data import Pool
 from bitsmith.models.lic.dead_leaves import dead_leaves
 from bitsmith.models.lic.entropy_models import gaussian_bits
 from bitsmith.models.lic.network import FloatKit, Widths
-from bitsmith.models.run_folder import prepare
+from bitsmith.models.training.keras import keras
+from bitsmith.models.training.run_folder import prepare
 from bitsmith.sim.errors import BitsmithError
 
 needs_keras = pytest.mark.train
@@ -67,10 +67,10 @@ def test_training_lowers_the_loss(tmp_path: Path, pool: Pool, small_crops: None,
     monkeypatch.setattr(stages, "BLOCK", 20)
     said: list[float] = []
     stage = stages.Stage("part", 60, 2e-3, 0.01, False)
-    cost = stages.run(stage, fresh(), pool, None, 6, tmp_path, lambda *report: said.append(report[3]))
+    cost, switched = stages.run(stage, fresh(), pool, None, 6, tmp_path, lambda *report: said.append(report[3]))
     assert len(said) == 3
     assert said[2] < 0.7 * said[0]
-    assert (cost.steps, cost.loss, cost.switched) == (60, said[2], -1)
+    assert (cost.done, cost.loss, switched) == (60, said[2], -1)
 
 
 @needs_keras
@@ -92,11 +92,11 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
     with pytest.raises(Interrupted):
         stages.run(stage, fresh(), pool, None, 6, tmp_path / "parts", stop)
     capsys.readouterr()
-    cost = stages.run(stage, resumed, pool, None, 6, tmp_path / "parts", lambda *said: done.append(said[1:]))
+    cost, _ = stages.run(stage, resumed, pool, None, 6, tmp_path / "parts", lambda *said: done.append(said[1:]))
     assert [steps for steps, *_ in done] == [2, 4, 5]
     assert done[0] == (2, 5, None)  # no loss before there is one
     assert capsys.readouterr().err == f"part goes on after step 2 of 5: {tmp_path / 'parts' / 'part' / 'ckpt-1'}\n"
-    assert cost.steps == 5
+    assert cost.done == 5
     for expected, found in zip(whole.variables(), resumed.variables()):
         np.testing.assert_array_equal(found.numpy(), expected.numpy())
 

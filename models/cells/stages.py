@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..run_folder import Report, announce, save_checkpoint
+from ..training.loop import Cost, Run, adam, descent, train
+from ..training.run_folder import Report
 from .data import Split
 from .mixing import View
-from .network import keras
 
 FloatArray = NDArray[np.float32]
 BATCH = 64
@@ -31,15 +29,6 @@ class Stage:
     view: View
     imitate: Callable[[Any], Any] | None = None
     temperature: float = 2.0
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Wall-clock and processor seconds of all the epochs that are in the weights, also those before a resume."""
-
-    epochs: int
-    seconds: float
-    cpu_seconds: float
 
 
 def cross_entropy(labels: Any, logits: Any) -> Any:
@@ -67,27 +56,14 @@ def run(stage: Stage, model: Any, split: Split, seed: int, folder: Path, report:
 
     The order and the views of an epoch depend only on seed, stage and epoch, so a resumed run sees the same images.
     """
-    import tensorflow as tf
+    optimizer = adam(stage.learning_rate, stage.epochs * (len(split) // BATCH))
+    step = descent(lambda images, labels: _loss(stage, model, images, labels), model.trainable_variables, optimizer)
 
-    steps = len(split) // BATCH
-    schedule = keras().optimizers.schedules.CosineDecay(stage.learning_rate, max(1, stage.epochs * steps))
-    optimizer = keras().optimizers.legacy.Adam(schedule)
-    done = tf.Variable(0, dtype=tf.int64, trainable=False)
-    spent = tf.Variable([0.0, 0.0], dtype=tf.float64, trainable=False)
-    checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=done, spent=spent)
-    manager = tf.train.CheckpointManager(checkpoint, str(folder / stage.name), max_to_keep=1)
-    checkpoint.restore(manager.latest_checkpoint).expect_partial()
-    announce(stage.name, manager.latest_checkpoint, int(done.numpy()), stage.epochs, "epoch", report)
-    step = _step(stage, model, optimizer)
-    for epoch in range(int(done.numpy()), stage.epochs):
-        started = np.array([time.monotonic(), time.process_time()])
-        rng = np.random.RandomState([seed, zlib.crc32(stage.name.encode()), epoch])
-        losses = [float(step(*batch)) for batch in _batches(stage, split, rng)]
-        done.assign(epoch + 1)
-        spent.assign_add(np.array([time.monotonic(), time.process_time()]) - started)
-        save_checkpoint(manager)
-        report(stage.name, epoch + 1, stage.epochs, float(np.mean(losses)))
-    return Cost(int(done.numpy()), *(float(seconds) for seconds in spent.numpy()))
+    def epoch(rng: np.random.RandomState, _: int) -> tuple[int, float]:
+        return 1, float(np.mean([float(step(*batch)) for batch in _batches(stage, split, rng)]))
+
+    whole = Run(stage.name, stage.epochs, "epoch", seed, folder, report)
+    return train(whole, epoch, model=model, optimizer=optimizer)
 
 
 def predict(model: Any, split: Split) -> NDArray[np.float64]:
@@ -98,25 +74,13 @@ def predict(model: Any, split: Split) -> NDArray[np.float64]:
     return np.concatenate(parts).astype(np.float64)
 
 
-def _step(stage: Stage, model: Any, optimizer: Any) -> Callable[[FloatArray, NDArray[np.int64]], Any]:
+def _loss(stage: Stage, model: Any, images: Any, labels: Any) -> Any:
     import tensorflow as tf
 
-    def loss(images: Any, labels: Any) -> Any:
-        logits = model(images, training=True)
-        if stage.imitate is None:
-            return cross_entropy(labels, logits)
-        return distillation_loss(tf.stop_gradient(stage.imitate(images)), logits, stage.temperature)
-
-    @tf.function  # type: ignore[misc, unused-ignore]
-    def step(images: Any, labels: Any) -> Any:
-        with tf.GradientTape() as tape:
-            value = loss(images, labels)
-        optimizer.apply_gradients(
-            zip(tape.gradient(value, model.trainable_variables), model.trainable_variables, strict=True)
-        )
-        return value
-
-    return step  # type: ignore[no-any-return, unused-ignore]
+    logits = model(images, training=True)
+    if stage.imitate is None:
+        return cross_entropy(labels, logits)
+    return distillation_loss(tf.stop_gradient(stage.imitate(images)), logits, stage.temperature)
 
 
 def _batches(stage: Stage, split: Split, rng: np.random.RandomState) -> Iterator[tuple[FloatArray, NDArray[np.int64]]]:

@@ -10,12 +10,14 @@ from typing import Any
 
 from ...gen.files.folder import write_text, writing
 from ...sim.errors import BitsmithError
-from ..run_folder import Report, prepare
+from ..training.display import progress_bar
+from ..training.keras import keras, require_training_extra, save
+from ..training.loop import Cost
+from ..training.run_folder import Report, prepare
 from . import accuracy, mixing, network, quantization
 from .data import Dataset, Split, load
-from .display import progress_bar
 from .quantization import StudentBits
-from .stages import Cost, Stage, predict, run
+from .stages import Stage, predict, run
 
 STAGES = ("teacher", "student_from_scratch", "student_distilled", "student_qat")
 
@@ -55,7 +57,7 @@ def train(
     that was interrupted goes on from its last epoch. Returns what accuracy.json says. BitsmithError for bad arguments
     and where the training extra is missing.
     """
-    network.require_training_extra()
+    require_training_extra()
     settings = Settings(
         data,
         str(path) if path is not None else None,
@@ -104,10 +106,10 @@ def _load(settings: Settings) -> tuple[Dataset, Dataset]:
 
 def _run(stages: _Runner, folder: Path) -> dict[str, Any]:
     """The four stages, the saved file and its figures."""
-    keras = network.keras()  # before TensorFlow, which reads the legacy switch when it is imported
+    k = keras()  # before TensorFlow, which reads the legacy switch when it is imported
     import tensorflow as tf
 
-    keras.utils.set_random_seed(stages.settings.seed)
+    k.utils.set_random_seed(stages.settings.seed)
     tf.config.experimental.enable_op_determinism()
     teacher = stages.teacher()
     scratch = stages.float_student("student_from_scratch", None)
@@ -116,7 +118,7 @@ def _run(stages: _Runner, folder: Path) -> dict[str, Any]:
 
     model_file = folder / "student2.h5"
     with writing(model_file) as fresh:
-        network.save(student, fresh)
+        save(student, fresh)
     networks = {
         "teacher": teacher,
         "student_float_from_scratch": scratch,
@@ -180,7 +182,7 @@ class _Runner:
         return {
             **settings,
             "epochs": dict(zip(STAGES, self.settings.epochs, strict=True)),
-            "cost": {name: asdict(cost) for name, cost in self.costs.items()},
+            "cost": {name: cost.of("epoch") for name, cost in self.costs.items()},
             "versions": {"tensorflow": tf.__version__, "tf_keras": tf_keras.__version__, "qkeras": qkeras.__version__},
         }
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...layers.gru import fixed_gru
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, quantize, to_float
-from ..cells.network import keras
+from ..training.keras import keras
 from .quantization import FloatArray, Precision, gru_types, weight_type
 from .synthetic import SAMPLES
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ...gen.files.folder import write_text, writing
 from ...sim.errors import BitsmithError
-from ..cells.display import progress_bar
-from ..cells.network import keras, require_training_extra, save
-from ..run_folder import Report, announce, prepare
+from ..training.display import progress_bar
+from ..training.keras import keras, require_training_extra, save
+from ..training.run_folder import Report, announce, prepare
 from . import measure, network, results
 from .jobs import Job, Plan, full_plan, quick_plan
 from .stages import BATCH, CLIP_NORM, Stage, run
@@ -84,7 +84,7 @@ class Runner:
         weights = model.get_weights()
         with writing(self.checkpoints / f"{job.name}.npz") as fresh:
             np.savez(fresh, *weights)
-        found["training"] = {**asdict(cost), "curves": len(data), "batch": BATCH, "clip_norm": CLIP_NORM}
+        found["training"] = {**cost.of("step"), "curves": len(data), "batch": BATCH, "clip_norm": CLIP_NORM}
         found |= self._measured(job, model)
         write_text(note, json.dumps(found, indent=1) + "\n")
         for stem in (stem for stem, name in self.plan.files.items() if name == job.name):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...gen.files.folder import writing
 from ...sim.fixed import Fixed
-from ..cells.network import save
+from ..training.keras import save
 from . import tables
 from .entropy_models import FactorizedPrior
 from .network import Codec

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cells import network as cells
+from ..training import keras as training
 from .entropy_models import FactorizedPrior
 
 Weights = dict[str, list[NDArray[np.floating]]]
@@ -138,7 +138,7 @@ class Codec:
 
 def keras() -> Any:
     """tf_keras, and the name that QConv2DTranspose looks for where TensorFlow no longer has it."""
-    k = cells.keras()
+    k = training.keras()
     import tensorflow as tf
     from tensorflow.python.ops import array_ops
 

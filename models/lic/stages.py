@@ -11,9 +11,7 @@ in two phases (see ``distillation``).
 
 from __future__ import annotations
 
-import time
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..run_folder import Report, announce, save_checkpoint
+from ..training.loop import Cost, Run, adam, descent, train
+from ..training.run_folder import Report
 from .data import FloatArray, Pool
 from .distillation import Phases, Teacher
 from .entropy_models import gaussian_bits
-from .network import Codec, keras
+from .network import Codec
 
 Tensor = Any
 SMALL, LARGE = (16, 64), (6, 128)
@@ -47,18 +46,6 @@ class Stage:
     trade: float
     """lambda."""
     rounded: bool
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Steps, their wall-clock and processor seconds (also those before a resume), and the last block's mean loss."""
-
-    steps: int
-    seconds: float
-    cpu_seconds: float
-    loss: float
-    switched: int
-    """The step at which distillation changed its phase; -1 where there is none."""
 
 
 @dataclass(frozen=True)
@@ -98,60 +85,46 @@ def straight_round(x: Tensor) -> Tensor:
 
 def run(
     stage: Stage, codec: Codec, pool: Pool, teacher: Teacher | None, seed: int, folder: Path, report: Report
-) -> Cost:
+) -> tuple[Cost, int]:
     """Train ``codec`` in place; each block ends with a checkpoint in ``folder``, where a later call goes on.
 
-    Which crops a block sees depends only on seed, stage and block, so a resumed run sees the same ones.
+    Which crops a block sees depends only on seed, stage and block, so a resumed run sees the same ones. Returns what it
+    cost, and the step at which distillation changed its phase (-1 where there is none).
     """
     import tensorflow as tf
 
-    schedule = keras().optimizers.schedules.CosineDecay(stage.learning_rate, stage.steps)
-    optimizer = keras().optimizers.legacy.Adam(schedule, clipnorm=CLIP_NORM)
+    optimizer = adam(stage.learning_rate, stage.steps, CLIP_NORM)
     variables, phases = codec.variables(), Phases(stage.steps)
-    done, spent = tf.Variable(0, dtype=tf.int64), tf.Variable([0.0, 0.0], dtype=tf.float64)
-    loss, latent = (tf.Variable(0.0, dtype=tf.float64) for _ in range(2))
-    kept = {"variables": variables, "optimizer": optimizer, "phases": phases.state}
-    checkpoint = tf.train.Checkpoint(**kept, done=done, spent=spent, loss=loss)
-    manager = tf.train.CheckpointManager(checkpoint, str(folder / stage.name), max_to_keep=1)
-    checkpoint.restore(manager.latest_checkpoint).expect_partial()
-    announce(stage.name, manager.latest_checkpoint, int(done), stage.steps, "step", report)
-    step = _step(stage, codec, teacher, phases, optimizer, variables)
-    while int(done) < stage.steps:
-        started = np.array([time.monotonic(), time.process_time()])
-        found = [step(*map(tf.constant, drawn)).numpy() for drawn in _block(stage, pool, seed, int(done))]
-        for variable, mean in zip((loss, latent), np.mean(found, axis=0)):
-            variable.assign(mean)
-        done.assign_add(len(found))
-        phases.after(int(done), float(latent))
-        spent.assign_add(np.array([time.monotonic(), time.process_time()]) - started)
-        save_checkpoint(manager)
-        report(stage.name, int(done), stage.steps, float(loss))
-    seconds, cpu_seconds = (float(value) for value in spent.numpy())
-    return Cost(int(done), seconds, cpu_seconds, float(loss), phases.switched if teacher else -1)
+    step = descent(lambda pixels, noise: _losses(stage, codec, teacher, phases, pixels, noise), variables, optimizer)
+
+    def block(rng: np.random.RandomState, done: int) -> tuple[int, float]:
+        found = [[float(x) for x in step(*map(tf.constant, drawn))] for drawn in _block(stage, pool, rng, done)]
+        loss, latent = np.mean(np.array(found, np.float32), axis=0)
+        phases.after(done + len(found), float(latent))
+        return len(found), float(loss)
+
+    whole = Run(stage.name, stage.steps, "step", seed, folder, report)
+    cost = train(whole, block, variables=variables, optimizer=optimizer, phases=phases.state)
+    return cost, phases.switched if teacher else -1
 
 
-def _block(stage: Stage, pool: Pool, seed: int, done: int) -> Iterator[tuple[FloatArray, NDArray[np.int32]]]:
+def _block(
+    stage: Stage, pool: Pool, rng: np.random.RandomState, done: int
+) -> Iterator[tuple[FloatArray, NDArray[np.int32]]]:
     """Crops and the noise's seed for each step up to the next checkpoint."""
-    rng = np.random.RandomState([seed, zlib.crc32(stage.name.encode()), done])
     shape = LARGE if stage.rounded or done >= SHARE_OF_SMALL * stage.steps else SMALL
     for _ in range(min(BLOCK, stage.steps - done)):
         yield pool.crops(*shape, rng)[0], rng.randint(0, 2**31 - 1, 2).astype(np.int32)
 
 
-def _step(
-    stage: Stage, codec: Codec, teacher: Teacher | None, phases: Phases, optimizer: Any, variables: list[Any]
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Pixels and the noise's seed to [loss, latent loss], after the weights have moved."""
+def _losses(
+    stage: Stage, codec: Codec, teacher: Teacher | None, phases: Phases, pixels: Tensor, noise: Tensor
+) -> list[Tensor]:
+    """What is descended, and the latent loss; ``noise`` is its seed."""
     import tensorflow as tf
 
-    @tf.function  # type: ignore[misc, unused-ignore]
-    def step(pixels: Tensor, seed: Tensor) -> Tensor:
-        with tf.GradientTape() as tape:
-            own = forward(codec, pixels, stage.rounded, seed)
-            loss, latent = own.rate + stage.trade * own.distortion, tf.constant(0.0)
-            if teacher is not None:
-                loss, latent = teacher.loss(pixels, own.latent, own.image, loss, phases.weights())
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        return tf.stack([loss, latent])
-
-    return step  # type: ignore[no-any-return, unused-ignore]
+    own = forward(codec, pixels, stage.rounded, noise)
+    loss = own.rate + stage.trade * own.distortion
+    if teacher is None:
+        return [loss, tf.constant(0.0)]
+    return list(teacher.loss(pixels, own.latent, own.image, loss, phases.weights()))

@@ -15,9 +15,9 @@ import numpy as np
 
 from ...gen.files.folder import write_text, writing
 from ...sim.errors import BitsmithError
-from ..cells.display import progress_bar
-from ..cells.network import require_training_extra
-from ..run_folder import Report, announce, prepare
+from ..training.display import progress_bar
+from ..training.keras import require_training_extra
+from ..training.run_folder import Report, announce, prepare
 from . import distillation, measure, network, results
 from .data import Image, Pool, training_pool
 from .export import EXPORT_SIZE, export
@@ -90,9 +90,9 @@ class Runner:
         codec = self.codec(job, trained=False)
         teacher = self._teacher(job.teacher) if job.teacher else None
         stage = Stage(job.name, job.steps, job.rate, job.trade, rounded=bool(job.start))
-        cost = run(stage, codec, self.pool, teacher, job.seed, self.checkpoints, self.report)
+        cost, switched = run(stage, codec, self.pool, teacher, job.seed, self.checkpoints, self.report)
         self._keep(job.name, codec.weights())
-        said = {"job": asdict(job), **asdict(cost), "parameters": codec.parameters()}
+        said = {"job": asdict(job), **cost.of("step"), "switched": switched, "parameters": codec.parameters()}
         _write(note, said)
 
     def measure(self, job: Job) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..run_folder import Report
+from .run_folder import Report
 
 
 @contextmanager

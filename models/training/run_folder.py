@@ -10,9 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..gen.files.folder import write_text
-from ..sim.errors import BitsmithError
+from ...gen.files.folder import write_text
+from ...sim.errors import BitsmithError
 
+FORMAT = 2
+"""Of the checkpoints: those of another one are not read."""
 Report = Callable[[str, int, int, float | None], None]
 """Called with a training's name, the epochs or steps done, all of them, and the mean loss of the last ones: after each
 block of them, and once without a loss where a training goes on."""
@@ -22,14 +24,15 @@ def prepare(folder: Path, settings: Any) -> Path:
     """The checkpoints' folder; an earlier run with other settings (a dataclass) is an error: it may be days of work."""
     checkpoints = folder / "checkpoints"
     note = checkpoints / "settings.json"
-    text = json.dumps(asdict(settings), indent=1) + "\n"
+    text = json.dumps({"format": FORMAT, **asdict(settings)}, indent=1) + "\n"
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
         if not note.exists():
             write_text(note, text)
         elif note.read_text() != text:
             raise BitsmithError(
-                f"{folder} holds an unfinished run with other settings; give another --output or remove {checkpoints}"
+                f"{folder} holds an unfinished run with other settings or of another version; give another --output "
+                f"or remove {checkpoints}"
             )
     except OSError as error:
         raise BitsmithError(f"cannot write to {folder}: {error.strerror}; give another --output") from None
