@@ -30,6 +30,12 @@ class Operator(ABC):
 
     stem: ClassVar[str]
     registry: ClassVar[dict[str, type[Operator]]] = {}
+    per_pixel: ClassVar[bool] = False
+    """Whether each pixel of the output depends only on the inputs' pixels at its place; what is broadcast is at all."""
+    any_size: ClassVar[bool] = False
+    """Whether the same parameters serve images of any height and width. Every operator that is ``per_pixel`` does."""
+    has_threshold: ClassVar[bool] = False
+    """Whether its field ``threshold`` is only a default: hardware takes it at run time, as an input of its own."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from ..op import Operator, Spec
-from ..ops import (
-    GDN,
-    LSTM,
-    Activation,
-    Conv2D,
-    Conv2DTranspose,
-    Crop,
-    Dense,
-    Flatten,
-    Kind,
-    MaxPool2D,
-    RepeatVector,
-    Reverse,
-    UpSampling2D,
-    ZeroPadding2D,
-)
+from ..ops.activation import Activation, Kind
+from ..ops.conv2d import Conv2D
+from ..ops.conv2d_transpose import Conv2DTranspose
+from ..ops.crop import Crop
+from ..ops.dense import Dense
+from ..ops.flatten import Flatten
+from ..ops.gdn import GDN
+from ..ops.lstm import LSTM
+from ..ops.max_pool2d import MaxPool2D
+from ..ops.repeat_vector import RepeatVector
+from ..ops.reverse import Reverse
+from ..ops.up_sampling2d import UpSampling2D
+from ..ops.zero_padding2d import ZeroPadding2D
 from ..params import NO_PADDING
+from ..place_steps import CopiesStep, RepeatStep, ReshapeStep, ViewStep, ZerosStep
 from ..recurrent import Recurrent
 from .epilogue import FLOAT64, DType, Epilogue, carrier, magnitude
 from .recurrent_steps import is_projection, recurrent_step
 from .root_steps import gdn_step
 from .scatter_steps import ScatterStep
-from .steps import (
-    ActivationStep,
-    ComputeStep,
-    MaxPoolStep,
-    PlaceStep,
-    ProductStep,
-    ReshapeStep,
-    Step,
-    ViewStep,
-    tensor_dtype,
-)
+from .steps import ActivationStep, ComputeStep, MaxPoolStep, ProductStep, Step, tensor_dtype
 
 
 class NodeLike(Protocol):
@@ -122,12 +110,8 @@ def _only_reader(name: str, graph: GraphLike) -> NodeLike | None:
 
 
 def _chain(node: NodeLike, graph: GraphLike) -> list[NodeLike]:
-    """The node and those behind it that may join its step and that nothing else reads: an activation, and behind a
-    convolution or a dense layer a maximum, in either order.
-    """
-    chain, kinds = [node], set[type[Operator]]()
-    if isinstance(node.op, (Conv2D, Dense, Conv2DTranspose, GDN)):
-        kinds = {Activation, MaxPool2D} if isinstance(node.op, (Conv2D, Dense)) else {Activation}
+    """The node and those behind it that may join its step and that nothing else reads, each kind once, in any order."""
+    chain, kinds = [node], set(_TAKES_IN.get(type(node.op), ()))
     while (behind := _only_reader(chain[-1].name, graph)) is not None and type(behind.op) in kinds:
         kinds.remove(type(behind.op))
         chain.append(behind)
@@ -136,17 +120,24 @@ def _chain(node: NodeLike, graph: GraphLike) -> list[NodeLike]:
 
 def _fused(chain: list[NodeLike], specs: dict[str, Spec]) -> Step | None:
     """One step for the whole chain, or None where floats are not exact or the order may not be changed."""
-    first, last, rest = chain[0], chain[-1].name, [node.op for node in chain[1:]]
-    activation = next((op for op in rest if isinstance(op, Activation)), None)
-    if activation is not None and activation.kind is Kind.TABLE:
+    make = _FUSED.get(type(chain[0].op))
+    activation = next((node.op for node in chain[1:] if isinstance(node.op, Activation)), None)
+    if make is None or (activation is not None and activation.kind is Kind.TABLE):
         return None
-    epilogue = Epilogue(activation) if activation else None
-    if isinstance(first.op, (Conv2D, Dense)):
-        return _product(chain, specs, epilogue)
-    if isinstance(first.op, Conv2DTranspose):
-        dtype = _product_dtype(first.op, epilogue)
-        return None if dtype is None else ScatterStep(first.inputs, last, specs[last], first.op, epilogue, dtype)
-    return gdn_step(first.inputs, last, specs[last], first.op, epilogue) if isinstance(first.op, GDN) else None
+    return make(chain, specs, Epilogue(activation) if activation else None)
+
+
+def _scatter(chain: list[NodeLike], specs: dict[str, Spec], epilogue: Epilogue | None) -> Step | None:
+    first, last = chain[0], chain[-1].name
+    assert isinstance(first.op, Conv2DTranspose)
+    dtype = _product_dtype(first.op, epilogue)
+    return None if dtype is None else ScatterStep(first.inputs, last, specs[last], first.op, epilogue, dtype)
+
+
+def _gdn(chain: list[NodeLike], specs: dict[str, Spec], epilogue: Epilogue | None) -> Step | None:
+    first, last = chain[0], chain[-1].name
+    assert isinstance(first.op, GDN)
+    return gdn_step(first.inputs, last, specs[last], first.op, epilogue)
 
 
 def _product(chain: list[NodeLike], specs: dict[str, Spec], epilogue: Epilogue | None) -> Step | None:
@@ -175,19 +166,48 @@ def _product_dtype(op: Conv2D | Conv2DTranspose | Dense, epilogue: Epilogue | No
 
 
 def _single(node: NodeLike, specs: dict[str, Spec]) -> Step:
-    spec, op = specs[node.name], node.op
-    source = tensor_dtype(specs[node.inputs[0]].type)
-    if isinstance(op, Flatten):
-        return ReshapeStep(node.inputs, node.name, spec)
-    if isinstance(op, (Crop, RepeatVector, Reverse)):
-        return ViewStep(node.inputs, node.name, spec, op)
-    if isinstance(op, (UpSampling2D, ZeroPadding2D)):
-        return PlaceStep(node.inputs, node.name, spec, op)
-    if isinstance(op, MaxPool2D) and source.kind == "f":
-        return MaxPoolStep(node.inputs, node.name, spec, op)
-    if isinstance(op, Activation) and op.kind is not Kind.TABLE and source.kind == "f":
-        epilogue = Epilogue(op)
-        dtype = carrier(epilogue.needs(), epilogue.exponent)
-        if dtype is not None:
-            return ActivationStep(node.inputs, node.name, spec, epilogue, FLOAT64 if source == FLOAT64 else dtype)
-    return ComputeStep(node.inputs, node.name, spec, op)
+    spec, make = specs[node.name], _SINGLE.get(type(node.op))
+    step = make(node.inputs, node.name, spec, node.op) if make else None
+    return step or ComputeStep(node.inputs, node.name, spec, node.op)
+
+
+def _max_pool2d(inputs: tuple[str, ...], name: str, spec: Spec, op: MaxPool2D) -> Step | None:
+    return MaxPoolStep(inputs, name, spec, op) if tensor_dtype(op.input_type).kind == "f" else None
+
+
+def _activation(inputs: tuple[str, ...], name: str, spec: Spec, op: Activation) -> Step | None:
+    source = tensor_dtype(op.input_type)
+    if op.kind is Kind.TABLE or source.kind != "f":
+        return None
+    epilogue = Epilogue(op)
+    dtype = carrier(epilogue.needs(), epilogue.exponent)
+    if dtype is None:
+        return None
+    return ActivationStep(inputs, name, spec, epilogue, FLOAT64 if source == FLOAT64 else dtype)
+
+
+_SINGLE: dict[type[Operator], Callable[[tuple[str, ...], str, Spec, Any], Step | None]] = {
+    Activation: _activation,
+    Crop: ViewStep,
+    Flatten: lambda inputs, name, spec, op: ReshapeStep(inputs, name, spec),
+    MaxPool2D: _max_pool2d,
+    RepeatVector: RepeatStep,
+    Reverse: ViewStep,
+    UpSampling2D: CopiesStep,
+    ZeroPadding2D: ZerosStep,
+}
+"""The fast step of an operator by itself, or None where floats are not exact; all others by their ``compute``."""
+_TAKES_IN: dict[type[Operator], tuple[type[Operator], ...]] = {
+    Conv2D: (Activation, MaxPool2D),
+    Conv2DTranspose: (Activation,),
+    Dense: (Activation, MaxPool2D),
+    GDN: (Activation,),
+}
+"""What may stand behind an operator in one step with it."""
+_FUSED: dict[type[Operator], Callable[[list[NodeLike], dict[str, Spec], Epilogue | None], Step | None]] = {
+    Conv2D: _product,
+    Conv2DTranspose: _scatter,
+    Dense: _product,
+    GDN: _gdn,
+}
+"""The one step of such a chain."""

@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import BitsmithError
 from ..fixed import Fixed, IntArray, Overflow, Rounding, quantize
 from ..op import Spec
-from ..ops import Argmax
 from .blas import one_thread_each
 from .plan import GraphLike, make_plan
 from .steps import Buffers, Run
@@ -80,10 +79,10 @@ class Reference:
         return tensors
 
     def with_threshold(self, threshold: int) -> Reference:
-        """The same reference with another raw threshold in every ``argmax``, as hardware takes one at run time."""
+        """The same reference with another raw threshold wherever there is one, as hardware takes one at run time."""
         graph: Any = self.graph
         nodes = tuple(
-            replace(node, op=replace(node.op, threshold=threshold)) if isinstance(node.op, Argmax) else node
+            replace(node, op=replace(node.op, threshold=threshold)) if node.op.has_threshold else node
             for node in graph.nodes
         )
         return Reference(replace(graph, nodes=nodes), self.threads)

@@ -20,7 +20,10 @@ from numpy.typing import NDArray
 
 from ..fixed import Fixed
 from ..op import Operator, Spec
-from ..ops import Conv2D, Conv2DTranspose, Crop, Dense, MaxPool2D, RepeatVector, Reverse, UpSampling2D, ZeroPadding2D
+from ..ops.conv2d import Conv2D
+from ..ops.conv2d_transpose import Conv2DTranspose
+from ..ops.dense import Dense
+from ..ops.max_pool2d import MaxPool2D
 from ..params import NO_PADDING, Padding, Pair
 from .bands import row_bands
 from .epilogue import DType, Epilogue, carrier, magnitude
@@ -85,53 +88,6 @@ class ComputeStep(Step):
             out[...] = self.op.compute(*(x.astype(np.int64, copy=False) for x in sources))
 
         return run
-
-
-@dataclass(frozen=True)
-class ReshapeStep(Step):
-    """The same values in another shape: another view of the same buffer, where its strides allow that."""
-
-    def bind(self, buffers: Buffers) -> Run:
-        source = buffers[self.inputs[0]]
-        result = buffers[self.output] = source.reshape(buffers.images, *self.spec.shape)
-        if np.may_share_memory(result, source):
-            return lambda: None
-        buffers.bytes += result.nbytes
-        copy = result.reshape(source.shape)
-        return lambda: np.copyto(copy, source)
-
-
-@dataclass(frozen=True)
-class ViewStep(Step):
-    """A part of a tensor, its reverse or its repetition: the same buffer with other strides."""
-
-    op: Crop | Reverse | RepeatVector
-
-    def bind(self, buffers: Buffers) -> Run:
-        source = buffers[self.inputs[0]]
-        if isinstance(self.op, RepeatVector):
-            steps = source if self.op.interleaved else source[:, np.newaxis, np.newaxis]
-            buffers[self.output] = np.broadcast_to(steps, (buffers.images, *self.spec.shape))
-        else:
-            buffers[self.output] = self.op.compute(source)
-        return lambda: None
-
-
-@dataclass(frozen=True)
-class PlaceStep(Step):
-    """Values put where they belong in a larger tensor, once or several times."""
-
-    op: UpSampling2D | ZeroPadding2D
-
-    def bind(self, buffers: Buffers) -> Run:
-        source, out = buffers[self.inputs[0]], self.new_output(buffers)
-        n, h, w, c = source.shape
-        if isinstance(self.op, ZeroPadding2D):
-            (top, _), (left, _) = self.op.padding
-            inside = out[:, top : top + h, left : left + w]
-            return lambda: np.copyto(inside, source)
-        copies = out.reshape(n, h, self.op.factors[0], w, self.op.factors[1], c)
-        return lambda: np.copyto(copies, source[:, :, np.newaxis, :, np.newaxis])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
-"""The operators, one file each; importing this package fills ``Operator.registry``."""
+"""The operators, one file each. Importing this package imports every one, which fills ``Operator.registry``."""
 
 from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from .activation import Activation, Kind
 from .add import Add
@@ -54,3 +57,6 @@ __all__ = [
     "UpSampling2D",
     "ZeroPadding2D",
 ]
+
+for _name in sorted(module.name for module in iter_modules(__path__)):
+    import_module(f"{__name__}.{_name}")

@@ -52,6 +52,7 @@ class Activation(Operator):
     """
 
     stem: ClassVar[str] = "activation"
+    per_pixel: ClassVar[bool] = True
 
     input_type: Fixed
     kind: Kind

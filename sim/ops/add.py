@@ -15,6 +15,7 @@ class Add(Operator):
     """``a + b`` with aligned fractions; both have one shape. The output type holds every possible sum."""
 
     stem: ClassVar[str] = "add"
+    per_pixel: ClassVar[bool] = True
 
     input_types: tuple[Fixed, Fixed]
 

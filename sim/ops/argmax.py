@@ -22,6 +22,8 @@ class Argmax(Operator):
     """
 
     stem: ClassVar[str] = "argmax"
+    per_pixel: ClassVar[bool] = True
+    has_threshold: ClassVar[bool] = True
 
     input_type: Fixed
     threshold: int

@@ -25,6 +25,7 @@ class AveragePool2D(Operator):
     """
 
     stem: ClassVar[str] = "average_pool2d"
+    any_size: ClassVar[bool] = True
 
     input_type: Fixed
     pool: Pair

@@ -22,6 +22,7 @@ class BatchNorm(Operator):
     """
 
     stem: ClassVar[str] = "batch_norm"
+    per_pixel: ClassVar[bool] = True
 
     input_type: Fixed
     scale: IntArray

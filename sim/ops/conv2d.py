@@ -25,6 +25,7 @@ class Conv2D(Operator):
     """
 
     stem: ClassVar[str] = "conv2d"
+    any_size: ClassVar[bool] = True
 
     input_type: Fixed
     kernel: IntArray

@@ -27,6 +27,7 @@ class Conv2DTranspose(Operator):
     """
 
     stem: ClassVar[str] = "conv2d_transpose"
+    any_size: ClassVar[bool] = True
 
     input_type: Fixed
     kernel: IntArray

@@ -25,6 +25,7 @@ class DepthwiseConv2D(Operator):
     """
 
     stem: ClassVar[str] = "depthwise_conv2d"
+    any_size: ClassVar[bool] = True
 
     input_type: Fixed
     kernel: IntArray

@@ -30,6 +30,7 @@ class GDN(Operator):
     """
 
     stem: ClassVar[str] = "gdn"
+    per_pixel: ClassVar[bool] = True
 
     input_type: Fixed
     gamma: IntArray

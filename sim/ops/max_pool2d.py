@@ -21,6 +21,7 @@ class MaxPool2D(Operator):
     """
 
     stem: ClassVar[str] = "max_pool2d"
+    any_size: ClassVar[bool] = True
 
     input_type: Fixed
     pool: Pair

@@ -31,6 +31,7 @@ class Softmax(Operator):
     """
 
     stem: ClassVar[str] = "softmax"
+    per_pixel: ClassVar[bool] = True
 
     input_type: Fixed
     difference_type: Fixed
