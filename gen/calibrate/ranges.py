@@ -14,6 +14,7 @@ from ..config.schema import Config
 from ..convert.fold_batch_norm import fold_batch_norm
 from ..convert.layers import check_network, naming
 from ..files.input_file import check_file
+from ..ops import MOVES
 from ..ops.batch_norm import normalization
 from ..ops.reverse import directions
 from ..progress import Say, silent
@@ -25,9 +26,6 @@ from .float_model import run
 
 MODES = "RND_CONV,SAT"
 BATCH = 64
-_PASSES = ("Flatten", "Reshape", "Dropout", "MaxPool", "GlobalMax", "ZeroPadding", "Concatenate", "Spatial", "Gaussian",
-           "Alpha", "Activity", "RepeatVector", "Cropping", "UpSampling")  # fmt: skip
-"""Layers that hand on values as they are; they keep their input's type."""
 
 
 def calibrate(model: Path, data: Path, bits: int = 8, say: Say = silent) -> dict[str, Any]:
@@ -82,7 +80,7 @@ def propose(network: Network, x: FloatArray, bits: int, say: Say = silent) -> di
             names |= {layer.name: {"Precision": entry}} if entry else {}
             continue
         entry = _weights(layer, bits)
-        if not layer.class_name.startswith(("Q", "FixedGDN", *_PASSES)):
+        if layer.class_name not in MOVES and not layer.class_name.startswith(("Q", "FixedGDN")):
             entry["result"] = precision(*ranges[layer.key], bits)
         if entry:
             names[layer.name] = {"Precision": entry}

@@ -12,19 +12,16 @@ from ...sim.ops import Activation, Kind
 from ..classes import whose
 from ..config.fit import check_layers
 from ..config.schema import Config
-from ..ops import CONVERTERS
+from ..ops import CONVERTERS, SEVERAL
 from ..ops.argmax import append_argmax
 from ..passes.fuse_crops import fuse_crops
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor, at_layer
 from ..read.inputs import check_image, convert_input
-from ..read.network import BIDIRECTIONAL, STATES, Layer, Network
+from ..read.network import Layer, Network
 from ..read.policy import check_policies
 from ..suggest import suggest
 from .fold_batch_norm import fold_batch_norm
-
-_SEVERAL = ("Add", "Concatenate", *STATES, *BIDIRECTIONAL)
-"""Layers that take more than one tensor: recurrent ones an initial state."""
 
 
 def convert(network: Network, config: Config) -> Graph:
@@ -84,8 +81,9 @@ def convert_layer(build: Builder, layer: Layer) -> Tensor:
     if layer.class_name == "InputLayer":
         return convert_input(build, layer)
     inputs = tuple(build.tensors[key] for key in layer.inputs)
-    if not inputs or (len(inputs) != 1 and layer.class_name not in _SEVERAL):
-        takes = "one" if layer.class_name not in _SEVERAL else "one or more"
+    several = layer.class_name in SEVERAL
+    if not inputs or (len(inputs) != 1 and not several):
+        takes = "one or more" if several else "one"
         raise BitsmithError(f"'{layer.name}' ({layer.class_name}) is called on {len(inputs)} tensors; it takes {takes}")
     try:
         return CONVERTERS[layer.class_name](build, layer, inputs)

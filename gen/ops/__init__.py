@@ -1,61 +1,16 @@
-"""One module for each operator: which Keras and QKeras layers become it, and which attributes are understood."""
+"""One module for each operator: which Keras and QKeras layers become it, and what the passes ask of it.
+
+Importing this package imports every module that it holds; each registers itself.
+"""
 
 from __future__ import annotations
 
-from . import (
-    activation,
-    add,
-    argmax,
-    average_pool2d,
-    batch_norm,
-    concatenate,
-    conv2d,
-    conv2d_transpose,
-    crop,
-    dense,
-    depthwise_conv2d,
-    flatten,
-    gdn,
-    global_average_pool2d,
-    global_max_pool2d,
-    gru,
-    lstm,
-    max_pool2d,
-    recurrent,
-    repeat_vector,
-    reverse,
-    simple_rnn,
-    softmax,
-    up_sampling2d,
-    zero_padding2d,
-)
-from .registry import CONVERTERS
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "CONVERTERS",
-    "activation",
-    "add",
-    "argmax",
-    "average_pool2d",
-    "batch_norm",
-    "concatenate",
-    "conv2d",
-    "conv2d_transpose",
-    "crop",
-    "dense",
-    "depthwise_conv2d",
-    "flatten",
-    "gdn",
-    "global_average_pool2d",
-    "global_max_pool2d",
-    "gru",
-    "lstm",
-    "max_pool2d",
-    "recurrent",
-    "repeat_vector",
-    "reverse",
-    "simple_rnn",
-    "softmax",
-    "up_sampling2d",
-    "zero_padding2d",
-]
+from .registry import CONVERTERS, FLOAT_FORMS, MOVES, SEVERAL
+
+__all__ = ["CONVERTERS", "FLOAT_FORMS", "MOVES", "SEVERAL"]
+
+for _name in sorted(module.name for module in iter_modules(__path__)):
+    import_module(f"{__name__}.{_name}")

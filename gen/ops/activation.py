@@ -15,6 +15,9 @@ from ..quantize.activation import HALF, ONE, ZERO, activation_operators, exact_c
 from ..quantize.quantizers import Quantizer, is_quantizer, parse_quantizer
 from ..read.build import Builder, Tensor, value_of
 from ..read.network import Layer
+from ..read.policy import is_keras3
+from . import activation_floats as floats
+from .floats import same
 from .registry import converts
 from .softmax import softmax
 
@@ -84,7 +87,7 @@ def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, f
             f"activation={short(class_name(activation))} on '{layer.name}' is an object, which is not supported; give "
             "the name of a function or a quantizer, or put a layer of that class behind it"
         )
-    name, keras3 = str(value_of(activation)), is_keras3(layer)
+    name, keras3 = str(value_of(activation)), is_keras3(layer.config)
     name = name.lower() if name.lower() in _FUNCTIONS else name
     suffix = name if fused else ""
     x = _own_result(build, layer, x, name) if fused else x
@@ -158,12 +161,7 @@ def exact_precision(input_type: Fixed, c: Curve) -> Precision:
     return Precision(Fixed.holding(low, high, probe.exact_fraction), Rounding.TRN, Overflow.SAT)
 
 
-def is_keras3(layer: Layer) -> bool:
-    """Keras 3 writes dtype policies as dictionaries; Keras 2's hard_sigmoid has another slope."""
-    return isinstance(layer.config.get("dtype"), dict)
-
-
-@converts("Activation", "QActivation")
+@converts("Activation", "QActivation", floats=same)
 def convert_activation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     activation = a.function("activation", "linear")
@@ -171,7 +169,7 @@ def convert_activation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
     return apply_activation(build, layer, x, activation, fused=False)
 
 
-@converts("ReLU")
+@converts("ReLU", floats=floats.relu)
 def convert_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     slope, upper = a.number("negative_slope", 0.0), a.number("max_value", None)
@@ -186,7 +184,7 @@ def convert_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Te
     return emit(build, layer, x, Curve(Kind.RELU, upper=limit))
 
 
-@converts("LeakyReLU")
+@converts("LeakyReLU", floats=floats.leaky_relu)
 def convert_leaky_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     slope = a.number("negative_slope", None)
@@ -196,7 +194,7 @@ def convert_leaky_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
     return emit(build, layer, x, Curve(Kind.LEAKY_RELU, slope=exact_constant(slope or 0.0)))
 
 
-@converts("TFOpLambda")
+@converts("TFOpLambda", floats=floats.operation)
 def convert_operation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """A TensorFlow function in a model of Keras 2: the ones that are known by name, none is called."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
@@ -205,7 +203,7 @@ def convert_operation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) 
     return apply_activation(build, layer, x, str(function).removeprefix("math."), fused=False)
 
 
-@converts("Absolute", "Round")
+@converts("Absolute", "Round", floats=floats.named_by_class)
 def convert_absolute(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Keras 3's operations as layers."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
@@ -214,7 +212,7 @@ def convert_absolute(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -
     return apply_activation(build, layer, x, layer.class_name.lower(), fused=False)
 
 
-@converts("ELU")
+@converts("ELU", floats=floats.named_by_class)
 def convert_elu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     a.only("alpha", 1.0)

@@ -6,10 +6,15 @@ from ...sim.errors import BitsmithError
 from ...sim.ops import Add
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
+from .floats import Array
 from .registry import converts
 
 
-@converts("Add")
+def add(layer: Layer, *x: Array) -> Array:
+    return sum(x)
+
+
+@converts("Add", floats=add, several=True)
 def convert_add(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     build.attributes(layer).finish()
     if len(inputs) < 2 or len({x.shape for x in inputs}) != 1:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Rounding
+from ...sim.op import Operator, Shape
 from ...sim.ops import AveragePool2D, DepthwiseConv2D
 from ...sim.params import NO_PADDING, Pair
 from ..config.schema import Precision
@@ -18,8 +19,11 @@ from ..quantize.weights import quantize_weights
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
 from .activation import apply_activation
+from .floats import Array
+from .forms import interleaves, turned
 from .max_pool2d import pool_window
 from .registry import converts
+from .window_floats import flat, pool_view
 
 
 def mean_precision(build: Builder, layer: Layer, x: Tensor, count: int, whole: bool, activation: Any) -> Precision:
@@ -72,7 +76,13 @@ def times_sum(
     return build.add(layer, DepthwiseConv2D(x.type, kernel, factor[1], bias, bias_type, strides), x)
 
 
-@converts("AveragePooling2D", "AveragePooling1D", "AvgPool2D", "AvgPool1D", "QAveragePooling2D")
+def means(layer: Layer, x: Array) -> Array:
+    ones = np.ones((1, *x.shape[1:-1], 1))
+    sums, counts = (pool_view(layer, v).sum(axis=(-2, -1)) for v in (x, ones))
+    return flat(layer, sums / counts)
+
+
+@converts("AveragePooling2D", "AveragePooling1D", "AvgPool2D", "AvgPool1D", "QAveragePooling2D", floats=means)
 def convert_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     pool, strides, padding = pool_window(a, layer, x)
@@ -86,3 +96,8 @@ def convert_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, .
         p = mean_precision(build, layer, x, prod(pool), padding == NO_PADDING, activation)
         y = build.add(layer, AveragePool2D(x.type, pool, strides, padding, p.type, p.rounding, p.overflow), x)
     return apply_activation(build, layer, y, activation)
+
+
+@interleaves(AveragePool2D)
+def interleaved(op: AveragePool2D, x: Shape, sequences: int) -> Operator:
+    return turned(op, "pool", "strides", "padding")

@@ -14,6 +14,7 @@ from ..quantize.weights import on_type, quantize_weights
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
+from .floats import Array
 from .registry import converts
 
 QUANTIZED = ("gamma", "beta", "mean", "variance")
@@ -59,7 +60,13 @@ def _quantized(layer: Layer, value: FloatArray, quantizer: Any, name: str) -> Fl
     return np.ldexp(grid.raw.astype(np.float64), -grid.type.fraction) * (1.0 if grid.scale is None else grid.scale)
 
 
-@converts("BatchNormalization", "QBatchNormalization")
+def normalized(layer: Layer, x: Array) -> Array:
+    a = Attributes(layer.name, layer.config)
+    gamma, beta, mean, variance, epsilon = normalization(layer, a, x.shape[-1], x.ndim - 1)
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+
+
+@converts("BatchNormalization", "QBatchNormalization", floats=normalized)
 def convert_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     a.finish(*ATTRIBUTES)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.ops import Concatenate
 from ..config.schema import Precision
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
+from .floats import Array
 from .registry import converts
 
 
-@converts("Concatenate")
+def concatenated(layer: Layer, *x: Array) -> Array:
+    return np.concatenate(x, axis=-1)
+
+
+@converts("Concatenate", floats=concatenated, several=True, moves=True)
 def convert_concatenate(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a = build.attributes(layer)
     axes = len(inputs[0].shape)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...sim.fixed import FloatArray
+from ...sim.op import Operator, Shape
 from ...sim.ops import Conv2D
 from ...sim.params import NO_PADDING, Padding, Pair
 from ..quantize.weights import WeightGrid
@@ -14,9 +15,12 @@ from ..read.build import Builder, Tensor
 from ..read.linear import bias_grid, declared_bias, linear, weight_grid
 from ..read.network import Layer
 from .activation import apply_activation
-from .depthwise_conv2d import depth_multiplier, depthwise
+from .depthwise_conv2d import depth_multiplier, depthwise, depthwise_sums
+from .floats import Array, float_bias, float_weight
+from .forms import interleaves, turned_window
 from .registry import converts
 from .window import dimensions, sliding_window
+from .window_floats import flat, float_kernel, view
 
 
 def per_output(scale: FloatArray | None, outputs: int) -> FloatArray | None:
@@ -48,7 +52,15 @@ def as_2d(grid: WeightGrid) -> WeightGrid:
     return WeightGrid(grid.raw[np.newaxis], grid.type, scale)
 
 
-@converts("Conv2D", "QConv2D", "Conv1D", "QConv1D", "Convolution2D", "Convolution1D", "QConv2DBatchnorm")
+def convolved(layer: Layer, x: Array) -> Array:
+    kernel = float_kernel(layer)
+    y = np.einsum("bhwcij,ijco->bhwo", view(layer, x, kernel.shape[:2]), kernel, optimize=True)
+    return flat(layer, y) + float_bias(layer)
+
+
+@converts(
+    "Conv2D", "QConv2D", "Conv1D", "QConv1D", "Convolution2D", "Convolution1D", "QConv2DBatchnorm", floats=convolved
+)
 def convert_conv2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a = build.attributes(layer)
     window, filters = sliding_window(build, a, layer, inputs[0]), a.integer("filters")
@@ -61,7 +73,13 @@ def convert_conv2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> 
     return apply_activation(build, layer, y, activation)
 
 
-@converts("SeparableConv2D", "QSeparableConv2D", "SeparableConv1D", "QSeparableConv1D", "SeparableConvolution2D")
+def separable(layer: Layer, x: Array) -> Array:
+    pointwise = float_weight(layer, 1, ("pointwise", "pointwise_kernel"))
+    return depthwise_sums(layer, x) @ pointwise.reshape(pointwise.shape[-2:]) + float_bias(layer, 2)
+
+
+@converts("SeparableConv2D", "QSeparableConv2D", "SeparableConv1D", "QSeparableConv1D", "SeparableConvolution2D",
+          floats=separable)  # fmt: skip
 def convert_separable(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a = build.attributes(layer)
     window, filters, multiplier = sliding_window(build, a, layer, inputs[0]), a.integer("filters"), depth_multiplier(a)
@@ -75,3 +93,8 @@ def convert_separable(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) 
     kernel = as_2d(weight_grid(build, layer, values, over_channels, "pointwise_kernel", "pointwise"))
     y = convolution(build, layer, y, kernel, bias_grid(build, layer, 2, filters, bias))
     return apply_activation(build, layer, y, activation)
+
+
+@interleaves(Conv2D)
+def interleaved(op: Conv2D, x: Shape, sequences: int) -> Operator:
+    return turned_window(op, "strides", "padding", "dilation")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...sim.fixed import Fixed, FloatArray, IntArray
-from ...sim.op import Shape
+from ...sim.op import Operator, Shape
 from ...sim.ops import BatchNorm, Conv2DTranspose
 from ...sim.params import Padding, Pair
 from ..quantize.weights import WeightGrid
@@ -14,11 +14,29 @@ from ..read.build import Builder, Tensor
 from ..read.linear import bias_grid, declared_bias, linear, scale_integers, weight_grid
 from ..read.network import Layer
 from .activation import apply_activation
+from .floats import Array, float_bias
+from .forms import interleaves, turned_window
 from .registry import converts
 from .window import check_rank, dimensions, pair
+from .window_floats import flat, float_kernel, image
 
 
-@converts("Conv2DTranspose", "QConv2DTranspose", "Conv1DTranspose")
+def transposed(layer: Layer, x: Array) -> Array:
+    kernel, x, d = float_kernel(layer), image(layer, x), dimensions(layer)
+    a = Attributes(layer.name, layer.config)
+    (sh, sw), (dh, dw) = pair(a.sizes("strides", d, 1)), pair(a.sizes("dilation_rate", d, 1))
+    (rows, columns), (kh, kw) = x.shape[1:3], kernel.shape[:2]
+    crop, extend = trimmed(a, (rows, columns), (kh, kw), (sh, sw), (dh, dw), d)
+    height, width = (rows - 1) * sh + (kh - 1) * dh + 1 + extend[0], (columns - 1) * sw + (kw - 1) * dw + 1 + extend[1]
+    y = np.zeros((len(x), height, width, kernel.shape[2]))
+    for i, j in np.ndindex(kh, kw):
+        places = y[:, i * dh :, j * dw :][:, : (rows - 1) * sh + 1 : sh, : (columns - 1) * sw + 1 : sw]
+        places += x @ kernel[i, j].T
+    (top, bottom), (left, right) = crop
+    return flat(layer, y[:, top : height - bottom, left : width - right]) + float_bias(layer)
+
+
+@converts("Conv2DTranspose", "QConv2DTranspose", "Conv1DTranspose", floats=transposed)
 def convert_conv2d_transpose(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x, d = build.attributes(layer), build.plain(layer, inputs[0]), dimensions(layer)
     check_rank(layer, x, d)
@@ -85,3 +103,8 @@ def _scaled(build: Builder, layer: Layer, x: Tensor, kernel: WeightGrid) -> tupl
     raw, type = scale_integers(scale[0], build.config.bitsmith.scale_bits)
     op = BatchNorm(x.type, raw, type, np.zeros(len(raw), dtype=np.int64), Fixed(False, 1, 0))
     return build.add(layer, op, x, suffix="scale", shape=x.shape), None
+
+
+@interleaves(Conv2DTranspose)
+def interleaved(op: Conv2DTranspose, x: Shape, sequences: int) -> Operator:
+    return turned_window(op, "strides", "crop", "extend", "dilation")

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...sim.errors import BitsmithError
-from ...sim.op import Shape
+from ...sim.op import Operator, Shape
 from ...sim.ops import Crop
 from ...sim.params import Pair
+from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor, graph_shape
 from ..read.network import Layer
+from .floats import Array
+from .forms import interleaves, resizes
 from .registry import converts
 from .window import around, check_rank, dimensions
+from .window_floats import flat, image
 
 
-@converts("Cropping2D", "Cropping1D")
+def cropped(layer: Layer, x: Array) -> Array:
+    (top, bottom), (left, right) = around(Attributes(layer.name, layer.config), "cropping", dimensions(layer))
+    whole = image(layer, x)
+    return flat(layer, whole[:, top : whole.shape[1] - bottom, left : whole.shape[2] - right])
+
+
+@converts("Cropping2D", "Cropping1D", floats=cropped, moves=True)
 def convert_cropping(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x, d = build.attributes(layer), build.plain(layer, inputs[0]), dimensions(layer)
     check_rank(layer, x, d)
@@ -34,3 +46,15 @@ def crop(
     sizes = graph_shape(x.shape, layer.name)
     parts = [part or (0, size) for part, size in zip((rows, columns, channels), sizes)]
     return build.add(layer, Crop(x.type, *parts), x, suffix=suffix, shape=shape)
+
+
+@interleaves(Crop)
+def interleaved(op: Crop, x: Shape, sequences: int) -> Operator:
+    return replace(op, rows=op.columns, columns=(0, sequences))
+
+
+@resizes(Crop)
+def resized(op: Crop, old: Shape, new: Shape) -> Operator:
+    """The same distances from the edges."""
+    rows, columns = ((part[0], part[1] + b - a) for part, a, b in zip((op.rows, op.columns), old, new))
+    return replace(op, rows=rows, columns=columns)

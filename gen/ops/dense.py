@@ -6,18 +6,27 @@ from dataclasses import replace
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from ...sim.ops import Dense
+from ...sim.op import Operator, Shape
+from ...sim.ops import Conv2D, Dense
 from ..classes import LAYER, is_layer
 from ..quantize.weights import WeightGrid
+from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.linear import bias_grid, declared_bias, linear, weight_grid
 from ..read.network import Layer, inner_layer
 from .activation import apply_activation
+from .activation_floats import activated
 from .conv2d import convolution, per_output
-from .registry import CONVERTERS, converts
+from .floats import Array, float_bias, float_weight
+from .forms import interleaves
+from .registry import CONVERTERS, FLOAT_FORMS, converts
 
 
-@converts("Dense", "QDense")
+def product(layer: Layer, x: Array) -> Array:
+    return x @ float_weight(layer, 0, ("kernel",)) + float_bias(layer)
+
+
+@converts("Dense", "QDense", floats=product)
 def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     units, n = a.integer("units"), x.shape[-1]
@@ -41,17 +50,34 @@ PER_STEP = ("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU",
 """Layers that compute every step by itself anyway."""
 
 
-@converts("TimeDistributed")
+def _inner(layer: Layer) -> Layer:
+    """The layer that is distributed, as if it stood in the model itself."""
+    class_name, config = inner_layer(layer.config)
+    weights = {key.removeprefix("layer/"): value for key, value in layer.weights.items()}
+    return replace(layer, class_name=class_name, config=config, weights=weights)
+
+
+def per_step(layer: Layer, x: Array) -> Array:
+    inner = _inner(layer)
+    if inner.class_name not in PER_STEP:
+        Attributes(layer.name, layer.config).refuse("layer", layer.config.get("layer"), ", ".join(PER_STEP))
+    return activated(inner, FLOAT_FORMS[inner.class_name](inner, x))
+
+
+@converts("TimeDistributed", floats=per_step)
 def convert_time_distributed(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a = build.attributes(layer)
-    given, (class_name, config) = a.get("layer"), inner_layer(layer.config)
+    given, inner = a.get("layer"), _inner(layer)
     if not is_layer(given):
         a.refuse("layer", given, LAYER)
-    if class_name not in PER_STEP:
-        a.refuse("layer", class_name, ", ".join(PER_STEP))
+    if inner.class_name not in PER_STEP:
+        a.refuse("layer", inner.class_name, ", ".join(PER_STEP))
     a.finish()
     if len(inputs[0].shape) < 2:
         raise BitsmithError(f"'{layer.name}': TimeDistributed needs a sequence; its input has shape {inputs[0].shape}")
-    weights = {key.removeprefix("layer/"): value for key, value in layer.weights.items()}
-    inner = replace(layer, class_name=class_name, config=config, weights=weights)
-    return CONVERTERS[class_name](build, inner, inputs)
+    return CONVERTERS[inner.class_name](build, inner, inputs)
+
+
+@interleaves(Dense)
+def interleaved(op: Dense, x: Shape, sequences: int) -> Operator:
+    return Conv2D(op.input_type, op.kernel[None, None], op.kernel_type, op.bias, op.bias_type)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...sim.op import Operator, Shape
 from ...sim.ops import DepthwiseConv2D
 from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
@@ -13,8 +14,11 @@ from ..read.build import Builder, Tensor
 from ..read.linear import bias_grid, declared_bias, linear, weight_grid
 from ..read.network import Layer
 from .activation import apply_activation
+from .floats import Array, float_bias
+from .forms import interleaves, turned_window
 from .registry import converts
 from .window import Window, pair, sliding_window
+from .window_floats import flat, float_kernel, view
 
 
 def depth_multiplier(a: Attributes) -> int:
@@ -41,7 +45,19 @@ def depthwise(
     return linear(build, layer, x, make, grid, scale, bias, channels * multiplier, suffix)
 
 
-@converts("DepthwiseConv2D", "QDepthwiseConv2D", "DepthwiseConv1D", "QDepthwiseConv2DBatchnorm")
+def depthwise_sums(layer: Layer, x: Array) -> Array:
+    """The float form without the bias."""
+    kernel = float_kernel(layer, ("depthwise", "depthwise_kernel", "kernel"))
+    y = np.einsum("bhwcij,ijcm->bhwcm", view(layer, x, kernel.shape[:2]), kernel, optimize=True)
+    return flat(layer, y.reshape(*y.shape[:3], -1))
+
+
+def depthwise_convolved(layer: Layer, x: Array) -> Array:
+    return depthwise_sums(layer, x) + float_bias(layer)
+
+
+@converts("DepthwiseConv2D", "QDepthwiseConv2D", "DepthwiseConv1D", "QDepthwiseConv2DBatchnorm",
+          floats=depthwise_convolved)  # fmt: skip
 def convert_depthwise_conv2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a = build.attributes(layer)
     window, multiplier = sliding_window(build, a, layer, inputs[0]), depth_multiplier(a)
@@ -51,3 +67,8 @@ def convert_depthwise_conv2d(build: Builder, layer: Layer, inputs: tuple[Tensor,
     grid = bias_grid(build, layer, 1, window.x.shape[-1] * multiplier, bias)
     y = depthwise(build, layer, window, multiplier, quantizer, grid)
     return apply_activation(build, layer, y, activation)
+
+
+@interleaves(DepthwiseConv2D)
+def interleaved(op: DepthwiseConv2D, x: Shape, sequences: int) -> Operator:
+    return turned_window(op, "strides", "padding", "dilation")

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from ...sim.errors import BitsmithError
-from ...sim.op import Shape
+from ...sim.op import Operator, Shape
+from ...sim.ops import Flatten
 from ..classes import short
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
+from .floats import Array, same
+from .forms import interleaved_shape, interleaves
 from .registry import converts
 
 
-@converts("Flatten")
+def flattened(layer: Layer, x: Array) -> Array:
+    return x.reshape(len(x), -1)
+
+
+@converts("Flatten", floats=flattened, moves=True)
 def convert_flatten(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     build.attributes(layer).finish()
     x = build.plain(layer, inputs[0])
     return build.reshape(layer, x, (prod(x.shape),))
 
 
-@converts("Reshape")
+def reshaped(layer: Layer, x: Array) -> Array:
+    return x.reshape(len(x), *target_shape(Attributes(layer.name, layer.config), x.shape[1:]))
+
+
+@converts("Reshape", floats=reshaped, moves=True)
 def convert_reshape(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     shape = target_shape(a, x.shape)
@@ -43,10 +55,20 @@ def target_shape(a: Attributes, shape: Shape) -> Shape:
 
 
 @converts("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout",
-          "ActivityRegularization")  # fmt: skip
+          "ActivityRegularization", floats=same, moves=True)  # fmt: skip
 def convert_identity(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Layers that act while training only."""
     a = build.attributes(layer)
     a.harmless("rate", "seed", "noise_shape", "stddev", "l1", "l2")
     a.finish()
     return inputs[0]
+
+
+@interleaves(Flatten)
+def interleaved(op: Flatten, x: Shape, sequences: int) -> Operator:
+    source, target = (interleaved_shape(shape, sequences) for shape in (x, op.shape))
+    if source != target and sequences > 1:
+        raise BitsmithError(
+            f"reshapes {x} to {op.shape}, which sequences side by side cannot; give Bitsmith: interleaved_sequences: 1"
+        )
+    return replace(op, shape=target)

@@ -30,7 +30,14 @@ _PARAMETERS = ("beta_min", "reparam_offset", "alpha_parameter", "epsilon_paramet
 Grids = tuple[WeightGrid, WeightGrid]
 
 
-@converts(*GDN_CLASSES)
+def normalized(layer: Layer, x: FloatArray) -> FloatArray:
+    beta, gamma = _parameters(Attributes(layer.name, layer.config), layer, x.shape[-1])
+    norm = (x * x) @ gamma + beta
+    y: FloatArray = x * np.sqrt(norm) if layer.config.get("inverse") else x / np.sqrt(norm)
+    return y
+
+
+@converts(*GDN_CLASSES, floats=normalized)
 def convert_gdn(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     inverse, own = a.flag("inverse", False), _own_types(a) if layer.class_name == "FixedGDN" else None
@@ -56,14 +63,6 @@ def described(layer: Layer, config: Config) -> str:
         return ""
     newton = ", newton" if c.newton else ""
     return f"{'inverse, ' if c.inverse else ''}{c.form.value}, {c.segments} segments, {c.width} bits{newton}"
-
-
-def normalized(layer: Layer, x: FloatArray) -> FloatArray:
-    """What the layer computes of real numbers (batch, …, C), in float64."""
-    beta, gamma = _parameters(Attributes(layer.name, layer.config), layer, x.shape[-1])
-    norm = (x * x) @ gamma + beta
-    y: FloatArray = x * np.sqrt(norm) if layer.config.get("inverse") else x / np.sqrt(norm)
-    return y
 
 
 def _parameters(a: Attributes, layer: Layer, channels: int) -> tuple[FloatArray, FloatArray]:

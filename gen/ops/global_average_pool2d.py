@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from math import prod
 
-from ...sim.ops import GlobalAveragePool2D
+from ...sim.op import Operator, Shape
+from ...sim.ops import AveragePool2D, GlobalAveragePool2D
+from ...sim.params import NO_PADDING
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
 from .activation import apply_activation
 from .average_pool2d import mean_precision, reciprocal, times_sum
+from .forms import interleaves
 from .global_max_pool2d import keep_axes
 from .registry import converts
 from .window import check_rank, dimensions
+from .window_floats import over_places
 
 
 @converts("GlobalAveragePooling2D", "GlobalAveragePooling1D", "GlobalAvgPool2D", "GlobalAvgPool1D",
-          "QGlobalAveragePooling2D")  # fmt: skip
+          "QGlobalAveragePooling2D", floats=over_places)  # fmt: skip
 def convert_global_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     check_rank(layer, x, dimensions(layer))
@@ -32,3 +36,9 @@ def convert_global_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Te
         p = mean_precision(build, layer, x, count, True, activation)
         y = build.add(layer, GlobalAveragePool2D(x.type, p.type, p.rounding, p.overflow), x)
     return keep_axes(build, layer, x, apply_activation(build, layer, y, activation), keep)
+
+
+@interleaves(GlobalAveragePool2D)
+def interleaved(op: GlobalAveragePool2D, x: Shape, sequences: int) -> Operator:
+    window = (x[1], 1)
+    return AveragePool2D(op.input_type, window, window, NO_PADDING, op.output_type, op.rounding, op.overflow)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...sim.cast import Cast, cast_type
 from ...sim.fixed import Fixed
 from ...sim.interval import exact_product, exact_sum
 from ...sim.ops import GRU
 from ...sim.ranges import accumulator
 from ...sim.recurrent import BIT
+from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
+from .floats import Array
 from .recurrent import KINDS, Cell, Kind, Weights, convert_recurrent
+from .recurrent_floats import STEPS, Function, Step, recurred
 from .registry import converts
 
 
@@ -47,9 +52,24 @@ def _reset_product(cell: Cell, state: Cast) -> Cast | None:
     return given if given is not None or own or cell.reset_after else Cast(state.type)
 
 
+def make_step(layer: Layer, u: Array, bias: Array, sigmoid: Function, tanh: Function) -> Step:
+    a = Attributes(layer.name, layer.config)
+    n, reset_after = a.integer("units"), a.flag("reset_after", not layer.class_name.startswith("Q"))
+
+    def step(x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+        (h,) = states
+        a = h @ u + bias
+        z, r = np.split(sigmoid(x[:, : 2 * n] + a[:, : 2 * n]), 2, axis=1)
+        reset = r * a[:, 2 * n :] if reset_after else (r * h) @ u[:, 2 * n :]
+        return (z * h + (1 - z) * tanh(x[:, 2 * n :] + reset),)
+
+    return step
+
+
 KINDS |= dict.fromkeys(("GRU", "QGRU", "FixedGRU"), Kind(3, make_gru))
+STEPS |= dict.fromkeys(("GRU", "QGRU", "FixedGRU"), make_step)
 
 
-@converts("GRU", "QGRU", "FixedGRU")
+@converts("GRU", "QGRU", "FixedGRU", floats=recurred, several=True)
 def convert_gru(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     return convert_recurrent(build, layer, inputs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...sim.cast import Cast
 from ...sim.fixed import Fixed
 from ...sim.interval import exact_product, exact_sum
@@ -9,7 +11,9 @@ from ...sim.ops import LSTM
 from ...sim.ranges import accumulator
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
+from .floats import Array
 from .recurrent import KINDS, Cell, Kind, Weights, convert_recurrent
+from .recurrent_floats import STEPS, Function, Step, recurred
 from .registry import converts
 
 
@@ -45,9 +49,19 @@ def _carried(cell: Cell, state: Cast) -> Cast:
     return state if given is None or cell.quantizers["state"] is not None else given
 
 
+def make_step(layer: Layer, u: Array, bias: Array, sigmoid: Function, tanh: Function) -> Step:
+    def step(x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+        i, f, c, o = np.split(x + states[0] @ u, 4, axis=1)
+        cell = sigmoid(f) * states[1] + sigmoid(i) * tanh(c)
+        return sigmoid(o) * tanh(cell), cell
+
+    return step
+
+
 KINDS |= dict.fromkeys(("LSTM", "QLSTM"), Kind(4, make_lstm))
+STEPS |= dict.fromkeys(("LSTM", "QLSTM"), make_step)
 
 
-@converts("LSTM", "QLSTM")
+@converts("LSTM", "QLSTM", floats=recurred, several=True)
 def convert_lstm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     return convert_recurrent(build, layer, inputs)

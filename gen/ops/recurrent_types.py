@@ -30,7 +30,8 @@ from ..quantize.activation import EXACT_TABLE_BITS, activation_operators, plain_
 from ..quantize.quantizers import is_quantizer, parse_quantizer
 from ..read.build import Builder, value_of
 from ..read.network import Layer
-from .activation import QKERAS_FUNCTIONS, Curve, curve, exact_precision, is_keras3
+from ..read.policy import is_keras3
+from .activation import QKERAS_FUNCTIONS, Curve, curve, exact_precision
 
 TABLE_BITS = 12
 _TAIL: dict[str, Callable[[int], float]] = {
@@ -150,7 +151,7 @@ class Types:
         if known:
             return QKERAS_FUNCTIONS[name]
         attribute = "recurrent_activation" if role == "gate" else "activation"
-        return curve(name, self.layer, is_keras3(self.layer), attribute)
+        return curve(name, self.layer, is_keras3(self.layer.config), attribute)
 
     def _inner(self, name: str) -> Precision | None:
         """hls4ml's name for the function inside of a layer: ``<layer>_sigmoid``."""

@@ -1,23 +1,42 @@
-"""Which converter makes a Keras layer into operators. Converters register themselves where they are defined."""
+"""What is known of a Keras layer's class: its converter, its form in floats, and what both need.
+
+Each module of this package registers its own classes, where it defines what they become.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
 
 Converter = Callable[[Builder, Layer, tuple[Tensor, ...]], Tensor]
 """Adds a layer's operators behind its inputs and gives the layer's output."""
+FloatForm = Callable[..., Any]
+"""``form(layer, *inputs)``: what the layer computes before its ``activation=``, of float64 arrays with a batch axis.
+
+A layer that gives several tensors returns all of them by their keys, its activations applied.
+"""
 
 CONVERTERS: dict[str, Converter] = {}
+FLOAT_FORMS: dict[str, FloatForm] = {}
+SEVERAL: set[str] = set()
+"""Classes that take more than one tensor; recurrent ones an initial state."""
+MOVES: set[str] = set()
+"""Classes that hand on values as they are, in another place or order: the result has the input's type."""
 
 
-def converts(*class_names: str) -> Callable[[Converter], Converter]:
-    """Register a converter for Keras and QKeras classes."""
+def converts(
+    *class_names: str, floats: FloatForm, several: bool = False, moves: bool = False
+) -> Callable[[Converter], Converter]:
+    """Register a converter for Keras and QKeras classes, with their form in floats."""
 
     def register(converter: Converter) -> Converter:
         CONVERTERS.update(dict.fromkeys(class_names, converter))
+        FLOAT_FORMS.update(dict.fromkeys(class_names, floats))
+        SEVERAL.update(class_names if several else ())
+        MOVES.update(class_names if moves else ())
         return converter
 
     return register

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from ...sim.errors import BitsmithError
 from ...sim.ops import RepeatVector
+from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
+from .floats import Array
 from .registry import converts
 
 
-@converts("RepeatVector")
+def repeated(layer: Layer, x: Array) -> Array:
+    return np.repeat(x[:, np.newaxis], Attributes(layer.name, layer.config).integer("n"), axis=1)
+
+
+@converts("RepeatVector", floats=repeated, moves=True)
 def convert_repeat_vector(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     steps = a.integer("n")

@@ -16,11 +16,26 @@ from ..read.build import Builder, Tensor
 from ..read.network import BIDIRECTIONAL, STATES, Layer, inner_layer
 from ..read.weights import DIRECTIONS
 from .concatenate import common_type
+from .floats import Array
 from .recurrent import KINDS, convert_cell, reverse
+from .recurrent_floats import results, returned, sequences
 from .registry import converts
 
 
-@converts(*BIDIRECTIONAL)
+def both_ways(layer: Layer, x: Array, *initial: Array) -> dict[str, Array]:
+    """Every output of the layer by its key, and the states of all steps."""
+    mode, class_name = bidirectional(Attributes(layer.name, layer.config))
+    halves = initial[: len(initial) // 2], initial[len(initial) // 2 :]
+    both = [
+        (direction, sequences(direction, class_name, [x, *half])) for direction, half in zip(directions(layer), halves)
+    ]
+    forward, backward = (returned(direction, found) for direction, found in both)
+    a, b = forward[0], backward[0][:, ::-1] if backward[0].ndim == 3 else backward[0]
+    merged = np.concatenate([a, b], axis=-1) if mode == "concat" else (a + b) / (2 if mode == "ave" else 1)
+    return results(layer, [merged, *forward[1:], *backward[1:]], [found for _, found in both])
+
+
+@converts(*BIDIRECTIONAL, floats=both_ways, several=True)
 def convert_bidirectional(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     mode, class_name = bidirectional(build.attributes(layer))
     x, *initial = inputs

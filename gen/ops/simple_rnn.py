@@ -8,7 +8,9 @@ from ...sim.ops import SimpleRNN
 from ...sim.ranges import accumulator
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
+from .floats import Array
 from .recurrent import KINDS, Cell, Kind, Weights, convert_recurrent
+from .recurrent_floats import STEPS, Function, Step, recurred
 from .registry import converts
 
 
@@ -27,9 +29,14 @@ def make_simple_rnn(cell: Cell, gate_inputs: Fixed, weights: Weights) -> SimpleR
     )
 
 
+def make_step(layer: Layer, u: Array, bias: Array, sigmoid: Function, tanh: Function) -> Step:
+    return lambda x, states: (tanh(x + states[0] @ u),)
+
+
 KINDS |= dict.fromkeys(("SimpleRNN", "QSimpleRNN"), Kind(1, make_simple_rnn))
+STEPS |= dict.fromkeys(("SimpleRNN", "QSimpleRNN"), make_step)
 
 
-@converts("SimpleRNN", "QSimpleRNN")
+@converts("SimpleRNN", "QSimpleRNN", floats=recurred, several=True)
 def convert_simple_rnn(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     return convert_recurrent(build, layer, inputs)

@@ -7,6 +7,7 @@ from ...sim.fixed import Fixed
 from ...sim.ops import Softmax
 from ..read.build import Builder, Tensor, at_layer
 from ..read.network import Layer
+from .activation_floats import named_by_class
 from .registry import converts
 
 TABLE_BITS = 12
@@ -39,7 +40,7 @@ def softmax(build: Builder, layer: Layer, x: Tensor, suffix: str = "") -> Tensor
     return build.add(layer, op, x, suffix=suffix, shape=x.shape)
 
 
-@converts("Softmax")
+@converts("Softmax", floats=named_by_class)
 def convert_softmax(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     a.only("axis", -1, len(x.shape))

@@ -8,10 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...sim.graph import Graph, Node
-from ...sim.ops import Activation, BatchNorm, Conv2DTranspose, Crop
+from ...sim.ops import Conv2DTranspose, Crop
 from ...sim.params import Padding
-
-_POINTWISE = (Activation, BatchNorm)
 
 
 def fuse_crops(graph: Graph) -> Graph:
@@ -33,7 +31,7 @@ def _source(graph: Graph, node: Node) -> Node | None:
         before = producers[name]
         if isinstance(before.op, Conv2DTranspose):
             return before
-        if not isinstance(before.op, _POINTWISE):
+        if not before.op.per_pixel or len(before.inputs) != 1:
             return None
         name = before.inputs[0]
     return None

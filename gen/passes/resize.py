@@ -8,26 +8,7 @@ from ...sim.check import check_graph
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph
 from ...sim.op import Operator, Shape, Spec
-from ...sim.ops import (
-    GDN,
-    Activation,
-    Add,
-    AveragePool2D,
-    BatchNorm,
-    Concatenate,
-    Conv2D,
-    Conv2DTranspose,
-    Crop,
-    DepthwiseConv2D,
-    MaxPool2D,
-    Softmax,
-    UpSampling2D,
-    ZeroPadding2D,
-)
-from ...sim.params import Pair
-
-WINDOWS = (Conv2D, Conv2DTranspose, DepthwiseConv2D, MaxPool2D, AveragePool2D, ZeroPadding2D, UpSampling2D)
-POINTWISE = (Activation, Add, BatchNorm, Concatenate, GDN, Softmax)
+from ..ops.forms import RESIZED
 
 
 def resized(graph: Graph, height: int, width: int) -> Graph:
@@ -55,13 +36,8 @@ def resized(graph: Graph, height: int, width: int) -> Graph:
 
 
 def _operator(name: str, op: Operator, old: Shape, new: Shape) -> Operator:
-    if isinstance(op, Crop):
-        return replace(op, rows=_kept(op.rows, old[0], new[0]), columns=_kept(op.columns, old[1], new[1]))
-    if not isinstance(op, (*WINDOWS, *POINTWISE)) or len(old) != 3:
+    if type(op) in RESIZED:
+        return RESIZED[type(op)](op, old, new)
+    if not (op.per_pixel or op.any_size) or len(old) != 3:
         raise BitsmithError(f"'{name}' ({op.stem}) takes the whole image, so the network has one size; give it {old}")
     return op
-
-
-def _kept(part: Pair, old: int, new: int) -> Pair:
-    """The same distances from both ends."""
-    return part[0], part[1] + new - old

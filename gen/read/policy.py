@@ -77,3 +77,8 @@ def _policies(policy: Any, inside: str) -> Iterator[_Policy]:
 
 def _class_name(value: Any) -> str:
     return str(value.get("class_name") if isinstance(value, dict) else value)[:60]
+
+
+def is_keras3(config: dict[str, Any]) -> bool:
+    """Whether Keras 3 wrote a layer's configuration: with its dtype policy as a dictionary."""
+    return isinstance(config.get("dtype"), dict)
