@@ -10,9 +10,10 @@ from contract import Need, OperatorContract
 from definitions import Real
 from hardware import FRAMES, SEED, Case, Hardware, draw
 
-from bitsmith.gen.hls import cores
+from bitsmith.gen.hls.layers import layer_list
 from bitsmith.gen.simulate.simulation import Drive
 from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.argmax import Argmax
 from bitsmith.sim.ops.dense import Dense
@@ -21,6 +22,7 @@ from bitsmith.sim.ops.flatten import Flatten
 S8, U4 = Fixed(True, 3, 4), Fixed(False, 2, 2)
 NARROW = Fixed(True, 1, 1)
 THRESHOLD = 40
+IMAGE = Graph("images", (("x", Spec((2, 2, 2), S8)),), (Node("y", Argmax(S8, 0), ("x",)),), ("y",))
 
 
 def case(classes: int, pixels: int = 1, x: Fixed = S8, threshold: int = THRESHOLD) -> Case:
@@ -47,7 +49,7 @@ class TestArgmax(OperatorContract):
     bad: ClassVar = {
         "a threshold out of range": (lambda: Argmax(S8, 128), "threshold 128 is outside fixed<8,4>; give -128 to 127"),
         "a negative threshold of unsigned": (lambda: Argmax(U4, -1), "threshold -1 is outside"),
-        "an image in HLS": (lambda: cores.argmax(Spec((2, 2, 2), S8), Spec((2, 2, 1), S8)), "flatten it, or use the"),
+        "an image in HLS": (lambda: layer_list(IMAGE, "io_stream"), "'y': argmax of .* flatten it, or use the Verilog"),
     }
 
     def float_result(self, op: Argmax, *x_float: Real) -> Real:

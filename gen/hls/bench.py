@@ -15,7 +15,6 @@ from ...sim.fast.predict import Reference
 from ...sim.fixed import IntArray
 from ...sim.graph import Graph
 from ...sim.op import Spec
-from ...sim.ops import Argmax
 from ...sim.recurrent import Recurrent
 from . import TRACE_BITS, recurrent_cores
 from .layers import LayerList
@@ -45,7 +44,7 @@ def describe(graph: Graph, layers: LayerList, top: str, model: Any) -> dict[str,
     specs = graph.specs()
     variables = model.get_input_variables()
     inputs = [_port(name, specs[name], variable) for (name, _), variable in zip(graph.inputs, variables)]
-    thresholds = [node.op for node in graph.nodes if isinstance(node.op, Argmax)]
+    thresholds: list[Any] = [node.op for node in graph.nodes if node.op.has_threshold]
     for op, variable in zip(thresholds, variables[len(inputs) :]):
         port = _port("threshold", Spec((1,), op.input_type), variable)
         inputs.append({**port, "given": False, "default": op.threshold})

@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.graph import Graph, Node
-from ...sim.op import Operator, Spec
-from ...sim.ops import (
-    GDN,
-    GRU,
-    LSTM,
-    Activation,
-    Add,
-    Argmax,
-    AveragePool2D,
-    BatchNorm,
-    Concatenate,
-    Conv2D,
-    Conv2DTranspose,
-    Crop,
-    Dense,
-    DepthwiseConv2D,
-    Flatten,
-    GlobalAveragePool2D,
-    GlobalMaxPool2D,
-    MaxPool2D,
-    RepeatVector,
-    Reverse,
-    SimpleRNN,
-    Softmax,
-    UpSampling2D,
-    ZeroPadding2D,
-)
-from . import cores, native, recurrent_cores
+from ...sim.op import Spec
+from .cores import Core, Rounded, bits
 from .extension import CORE
-from .gdn import gdn
+from .native import Native, values
+from .place import Pairs, Place, mapped
 
 _TAKEN = re.compile(r"^(clone|zp2d)_|_cpy\d+$|^input$")  # names that hls4ml makes itself
 
@@ -88,13 +61,14 @@ class LayerList:
             source = passed
         self.shared[name] = sources + [source] * readers
 
-    def add(self, node: Node, class_name: str, type: Any, **attributes: Any) -> None:
-        """One of hls4ml's own layers; ``precision_<role>`` gives further types."""
+    def add(self, node: Node, layer: Native, type: Fixed) -> None:
+        """One of hls4ml's own layers."""
         name = node.name if not _TAKEN.search(node.name) else self.fresh(node.name)
         self.names[node.name] = name
-        self._append(name, class_name, [self._source(source) for source in node.inputs], type, **attributes)
+        inputs = [self._source(source) for source in node.inputs]
+        self._append(name, layer.class_name, inputs, layer.result or type, **layer.attributes)
 
-    def core(self, name: str, inputs: list[str], core: cores.Core, y: Spec, type: Any) -> None:
+    def core(self, name: str, inputs: list[str], core: Core, y: Spec) -> None:
         """One of ours, under our name for the tensor; ``inputs`` are our names too."""
         hls_name = name if not _TAKEN.search(name) else self.fresh(name)
         self.names[name] = hls_name
@@ -103,14 +77,14 @@ class LayerList:
         for role, (raw, of) in core.weights.items():
             if isinstance(of, Fixed):
                 roles[f"precision_{role}"] = of
-                weights[role] = (native.values(raw, of, name), None)
+                weights[role] = (values(raw, of, name), None)
             else:
                 weights[role] = (raw.astype(np.float64), of)
-        weights |= {role: (table.astype(np.float64), cores.bits(table)) for role, table in core.tables.items()}
+        weights |= {role: (table.astype(np.float64), bits(table)) for role, table in core.tables.items()}
         self.headers.update(core.headers)
         attributes: dict[str, Any] = {"stem": core.stem, "output_shape": list(y.shape), "config_lines": core.lines}
         attributes |= {"headers": core.headers, "core_weights": weights, "core_arguments": list(core.weights), **roles}
-        self._append(hls_name, CORE, [self._source(i) for i in inputs], type, **attributes)
+        self._append(hls_name, CORE, [self._source(i) for i in inputs], core.result or y.type, **attributes)
 
     def _source(self, name: str) -> str:
         """The layer that the next reader of a tensor reads."""
@@ -121,9 +95,6 @@ class LayerList:
         roles = {key[10:]: attributes.pop(key) for key in list(attributes) if key.startswith("precision_")}
         self.precisions[name] = {"result": precision(type), **{role: precision(t) for role, t in roles.items()}}
         self.layers.append({"name": name, "class_name": class_name, "inputs": inputs, **attributes})
-
-
-Rounded = tuple[Fixed, Rounding, Overflow]
 
 
 def precision(type: Fixed | Rounded) -> Any:
@@ -141,19 +112,19 @@ def precision(type: Fixed | Rounded) -> Any:
 
 
 def layer_list(graph: Graph, io_type: str) -> LayerList:
-    """Every node; ``threshold`` becomes a last input where the model ends in argmax."""
+    """Every node; thresholds become last inputs."""
     result = LayerList(io_type)
     result.names = {node.name: node.name for node in graph.nodes}
     specs = graph.specs()
     for name, spec in graph.inputs:
         result.input(name, spec, f"{name}_input")
         _share(result, graph, name, spec)
-    thresholds = [node for node in graph.nodes if isinstance(node.op, Argmax)]
+    thresholds = [node for node in graph.nodes if node.op.has_threshold]
     for node in thresholds:
         wanted = "threshold" if len(thresholds) == 1 else f"{node.name}_threshold"
         result.input(threshold_name(node), Spec((1,), graph.specs()[node.inputs[0]].type), wanted)
     for node in graph.nodes:
-        _emit(result, graph, node, [specs[i] for i in node.inputs], specs[node.name])
+        _emit(result, Place(graph, node, tuple(specs[i] for i in node.inputs), specs[node.name], io_type))
         _share(result, graph, node.name, specs[node.name])
     return result
 
@@ -167,7 +138,7 @@ def live(graph: Graph) -> Graph:
 
 
 def threshold_name(node: Node) -> str:
-    """Our name for the input that an argmax reads its threshold from; no node can be called like this."""
+    """Our name for the input that a node reads its threshold from; no node can be called like this."""
     return f"{node.name}.threshold"
 
 
@@ -178,85 +149,24 @@ def _share(out: LayerList, graph: Graph, name: str, spec: Spec) -> None:
         out.share(name, spec, readers, name in graph.outputs)
 
 
-def _emit(out: LayerList, graph: Graph, node: Node, x: list[Spec], y: Spec) -> None:
-    """hls4ml's layer where it is exact."""
-    op: Operator = node.op
-    if isinstance(op, Conv2D) and native.exact_conv2d(op, out.io_type):
-        out.add(node, "Conv2D", y.type, **native.conv2d(node.name, op, x[0], y))
-    elif isinstance(op, Dense):
-        out.add(node, "Dense", y.type, **native.dense(node.name, op, y))
-    elif isinstance(op, BatchNorm):
-        out.add(node, "BatchNormalization", y.type, **native.batch_norm(node.name, op, y))
-    elif isinstance(op, Activation) and native.exact_activation(op):
-        rounded = (y.type, op.rounding, op.overflow)
-        out.add(node, "Activation", rounded, activation=op.kind.value, n_in=prod(y.shape))
-    elif isinstance(op, MaxPool2D) and native.exact_max_pool2d(op):
-        out.add(node, "MaxPooling2D", y.type, **native.max_pool2d(op, x[0], y))
-    elif isinstance(op, Add):
-        out.add(node, "Merge", y.type, op="add")
-    elif isinstance(op, Flatten) and _in_place(graph, node):
-        out.add(node, "Reshape", y.type, target_shape=list(y.shape))
+def _emit(out: LayerList, place: Place) -> None:
+    """What the node becomes; it reads its threshold, where it has one, from the input made for that."""
+    found, node = mapped(place), place.node
+    if isinstance(found, Native):
+        out.add(node, found, place.y.type)
+    elif isinstance(found, Pairs):
+        _pairs(out, place, found)
     else:
-        _ours(out, node, x, y)
+        more = [threshold_name(node)] if node.op.has_threshold else []
+        out.core(node.name, [*node.inputs, *more], found, place.y)
 
 
-def _ours(out: LayerList, node: Node, x: list[Spec], y: Spec) -> None:
-    """Operators that hls4ml lacks, or has without our rounding, padding or dilation."""
-    op, inputs = node.op, list(node.inputs)
-    if isinstance(op, Concatenate):
-        _concatenate(out, node, x, y)
-        return
-    if isinstance(op, Argmax):
-        inputs.append(threshold_name(node))
-    if getattr(op, "interleaved", False):
-        raise BitsmithError(f"'{node.name}': {op.stem} with interleaved sequences is for the Verilog; HLS takes one")
-    make = _CORES.get(type(op))
-    if make is None:
-        raise BitsmithError(f"'{node.name}': the operator {op.stem} has no HLS core; use the Verilog")
-    result: Fixed | Rounded = y.type
-    if isinstance(op, (Activation, AveragePool2D, GlobalAveragePool2D, Softmax)):
-        result = (y.type, op.rounding, op.overflow)
-    out.core(node.name, inputs, make(op, x[0], y), y, result)
-
-
-_CORES: dict[type[Operator], Callable[[Any, Spec, Spec], cores.Core]] = {
-    Activation: lambda op, x, y: cores.activation(op, x),
-    Argmax: lambda op, x, y: cores.argmax(x, y),
-    AveragePool2D: cores.average_pool2d,
-    Conv2D: cores.convolution,
-    Conv2DTranspose: cores.conv2d_transpose,
-    Crop: cores.crop,
-    DepthwiseConv2D: cores.convolution,
-    Flatten: lambda op, x, y: cores.flatten(x, y),
-    GDN: lambda op, x, y: gdn(op, x),
-    GRU: recurrent_cores.gru,
-    GlobalAveragePool2D: lambda op, x, y: cores.global_average_pool2d(op, x),
-    GlobalMaxPool2D: lambda op, x, y: cores.global_max_pool2d(x),
-    LSTM: recurrent_cores.lstm,
-    MaxPool2D: cores.max_pool2d,
-    RepeatVector: lambda op, x, y: cores.repeat_vector(x, y),
-    Reverse: lambda op, x, y: cores.reverse(x),
-    SimpleRNN: recurrent_cores.simple_rnn,
-    Softmax: lambda op, x, y: cores.softmax(op, x),
-    UpSampling2D: lambda op, x, y: cores.up_sampling2d(op, x),
-    ZeroPadding2D: cores.zero_padding2d,
-}
-
-
-def _concatenate(out: LayerList, node: Node, x: list[Spec], y: Spec) -> None:
-    """Two at a time; only the last has the node's name."""
-    name, left = node.inputs[0], x[0]
-    for i, (source, right) in enumerate(zip(node.inputs[1:], x[1:]), 2):
-        joined = Spec((*left.shape[:-1], left.shape[-1] + right.shape[-1]), y.type)
-        target = node.name if i == len(x) else out.fresh(f"{node.name}_first_{i}")
-        out.core(target, [name, source], cores.concatenate(left, right), joined, y.type)
+def _pairs(out: LayerList, place: Place, pairs: Pairs) -> None:
+    """Two tensors at a time."""
+    node, name, left = place.node, place.node.inputs[0], place.x[0]
+    for i, (source, right) in enumerate(zip(node.inputs[1:], place.x[1:]), 2):
+        last = i == len(place.x)
+        joined = place.y if last else pairs.joined(left, right)
+        target = node.name if last else out.fresh(f"{node.name}_first_{i}")
+        out.core(target, [name, source], pairs.core(left, right, joined), joined)
         name, left = target, joined
-
-
-def _in_place(graph: Graph, node: Node) -> bool:
-    """Whether nothing but a dense layer reads the reshaped values: it takes them in beats of any size."""
-    readers = graph.consumers(node.name)
-    alone = len(graph.consumers(node.inputs[0])) == 1 and node.inputs[0] not in graph.outputs
-    dense = bool(readers) and all(isinstance(reader.op, Dense) for reader in readers)
-    vector = len(graph.specs()[node.name].shape) == 1
-    return node.name not in graph.outputs and alone and dense and len(readers) == 1 and vector

@@ -1,4 +1,4 @@
-"""The ``config`` structs of gru, lstm and simple_rnn, and where a simulation leaves the tensors inside of a step."""
+"""What the ``config`` structs of recurrent layers share, and where a simulation leaves the tensors inside of a step."""
 
 from __future__ import annotations
 
@@ -7,60 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from ...sim.cast import Cast
 from ...sim.fixed import Fixed, IntArray
-from ...sim.op import Spec
-from ...sim.ops import GRU, LSTM, Activation, SimpleRNN
+from ...sim.ops import GRU, Activation
 from ...sim.recurrent import Recurrent
 from . import TRACE_BITS
-from .cores import Core, cpp, element, roomy, sizes, typedef
+from .cores import Core, cpp, roomy, sizes, typedef
+from .ops.activation import element
+from .place import Place
 
 Weights = dict[str, tuple[IntArray, Fixed | int]]
 
 
-def gru(op: GRU, x: Spec, y: Spec) -> Core:
-    inner = op.candidate_accumulator
-    lines = [
-        *rounded("gate_input", op.gates_type, op.gate_input),
-        *rounded("reset_product", op.reset_type, op.reset_product),
-        *rounded("candidate_input", op.candidate_sum_type, op.candidate_input),
-        *rounded("state", op.output_type, op.state),
-        typedef("gate_t", cpp(op.gate_type)),
-        typedef("candidate_product_t", cpp(inner.type if inner else op.reset_product_type)),
-        typedef("candidate_t", cpp(op.activation.output_type)),
-        typedef("one_t", cpp(Fixed(False, 1, 0))),
-        f"static const bool reset_after = {str(op.reset_after).lower()};",
-    ]
-    functions = {"recurrent_activation": op.recurrent_activation, "activation": op.activation}
-    return _core(op, x, y, lines, functions, {"bias": (op.recurrent_bias, op.recurrent_bias_type)})
-
-
-def lstm(op: LSTM, x: Spec, y: Spec) -> Core:
-    lines = [
-        *rounded("gate_input", op.gates_type, op.gate_input),
-        *rounded("candidate_input", op.gates_type, op.candidate_input),
-        *rounded("state", op.hidden_type, op.state),
-        *rounded("cell", op.new_cell_type, op.cell),
-        typedef("gate_t", cpp(op.gate_type)),
-        typedef("candidate_t", cpp(op.activation.output_type)),
-        typedef("new_cell_t", cpp(op.new_cell_type)),
-        typedef("cell_output_t", cpp(op.cell_activation.output_type)),
-    ]
-    functions = {
-        "recurrent_activation": op.recurrent_activation,
-        "activation": op.activation,
-        "cell_activation": op.cell_activation,
-    }
-    return _core(op, x, y, lines, functions, {})
-
-
-def simple_rnn(op: SimpleRNN, x: Spec, y: Spec) -> Core:
-    lines = rounded("gate_input", op.gates_type, op.gate_input) + rounded("state", op.output_type, op.state)
-    return _core(op, x, y, lines, {"activation": op.activation}, {})
-
-
-def _core(op: Any, x: Spec, y: Spec, own: list[str], functions: Mapping[str, Activation], biases: Weights) -> Core:
+def recurrent_core(place: Place, own: list[str], functions: Mapping[str, Activation], biases: Weights) -> Core:
     """What all of them have; ``own`` is the cell's."""
+    op, x, y = place.op, place.x[0], place.y
     lines = [
         typedef("x_t", cpp(op.input_type)),
         typedef("y_t", cpp(op.output_type)),
@@ -78,14 +38,6 @@ def _core(op: Any, x: Spec, y: Spec, own: list[str], functions: Mapping[str, Act
     weights: Weights = {"weight": (op.recurrent_kernel, op.recurrent_kernel_type), **biases}
     tables = {name: function.table for name, function in functions.items() if function.table_type is not None}
     return Core(op.stem, lines, headers, weights, tables)
-
-
-def rounded(name: str, source: Fixed, to: Cast | None) -> list[str]:
-    """``exact_<name>_t`` holds what comes, with room for the rounding that ``<name>_t`` does, if any."""
-    if to is None:
-        return [typedef(f"exact_{name}_t", cpp(source)), typedef(f"{name}_t", cpp(source))]
-    target = cpp(to.type, to.rounding, to.overflow)
-    return [typedef(f"exact_{name}_t", roomy(source, to.type.fraction)), typedef(f"{name}_t", target)]
 
 
 def _initial(op: Recurrent) -> list[str]:

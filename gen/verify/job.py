@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...sim.fast.predict import Reference
 from ...sim.graph import Graph
-from ...sim.ops.argmax import Argmax
 from ..progress import Say
 from .diverge import internals
 from .vectors import Batch
@@ -51,4 +51,5 @@ class Job:
 
 def argmax_threshold(graph: Graph) -> int:
     """The raw threshold of the graph's argmax, 0 where it has none."""
-    return next((node.op.threshold for node in graph.nodes if isinstance(node.op, Argmax)), 0)
+    ops: list[Any] = [node.op for node in graph.nodes if node.op.has_threshold]
+    return int(ops[0].threshold) if ops else 0

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...sim.errors import BitsmithError
-from ...sim.ops.argmax import Argmax
 from ..simulate import cxxrtl, icarus, netlist, verilator
 from ..simulate.ports import Top
 from ..simulate.simulation import Run
@@ -84,7 +83,7 @@ def rtl(job: Job) -> Outcome:
 
 def _decides(job: Job) -> bool:
     """A decision hides what is wrong before it: behind an argmax every layer of some frames is compared, too."""
-    return any(isinstance(node.op, Argmax) for node in job.graph.nodes)
+    return any(node.op.has_threshold for node in job.graph.nodes)
 
 
 def second(job: Job) -> Outcome:

@@ -1,17 +1,16 @@
-"""The ``config`` struct of gdn: the types of its steps, and how a root comes from the tables of ``sim/root.py``."""
+"""GDN: the types of its steps, and how a root comes from the tables of ``sim/root.py``."""
 
 from __future__ import annotations
 
-from ...sim.fixed import Fixed, IntArray
-from ...sim.op import Spec
-from ...sim.ops import GDN
-from ...sim.piecewise import PiecewiseLinear
-from ...sim.root import Form, Root
-from .cores import Core, bits, cpp, pixels, sizes, typedef
-from .recurrent_cores import rounded
+from ....sim.fixed import Fixed, IntArray
+from ....sim.piecewise import PiecewiseLinear
+from ....sim.root import Form, Root
+from ..cores import Core, bits, cpp, pixels, rounded, sizes, typedef
+from ..place import Place
 
 
-def gdn(op: GDN, x: Spec) -> Core:
+def mapped(place: Place) -> Core:
+    op, x = place.op, place.x[0]
     lines = [
         typedef("x_t", cpp(op.input_type)),
         typedef("y_t", cpp(op.product_type)),

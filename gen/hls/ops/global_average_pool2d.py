@@ -1,0 +1,16 @@
+"""The mean of every channel."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ..cores import Core, pixels, rounds
+from ..place import Place
+from .average_pool2d import mean
+
+
+def mapped(place: Place) -> Core:
+    op, x = place.op, place.x[0]
+    lines = mean(op, x, [prod(x.shape[:-1])]) + pixels(x)
+    headers = ["global_average_pool2d.hpp", "division.hpp", "pixels.hpp"]
+    return Core("global_average_pool2d", lines, headers, result=rounds(op))
