@@ -7,6 +7,8 @@ from typing import Any
 MODELS = ("Sequential", "Functional", "Model")
 PACKAGES = ("keras", "tf_keras", "keras_core", "tensorflow", "qkeras", "bitsmith", "tensorflow_compression")
 """Their classes go by their plain names here."""
+OWN = ("FixedGRU", "FixedGDN")
+"""Bitsmith's own layers that are trained on the integers: they bring their types as attributes."""
 SCRIPT = "__main__"
 LAYER = "a layer with class_name and config"
 """What ``is_layer`` asks for, for people."""

@@ -10,10 +10,11 @@ from typing import Any
 from ..sim.errors import BitsmithError
 from ..sim.fixed import Fixed, Overflow, Rounding
 from ..sim.op import Spec
+from .classes import OWN
 from .config.schema import Config, Precision, load_config
 from .convert.fold_batch_norm import fold_batch_norm
 from .convert.layers import check_layer, check_settings, convert, convert_layer, decision
-from .ops.gdn import described
+from .ops import DESCRIPTIONS
 from .quantize.quantizers import parse_quantizer
 from .read import one_line, read_network_file
 from .read.build import Builder, Tensor, value_of
@@ -92,7 +93,8 @@ def inspect(model: Path | str, config: Path | str | None = None) -> dict[str, An
         problems = _whole(network, settings, bool(missing))
     rows = [_row(layer, build, problems) for layer in network.layers]
     for row, layer in zip(rows, network.layers):
-        row["activation"] = described(layer, settings) or row["activation"]
+        if describe := DESCRIPTIONS.get(layer.class_name):
+            row["activation"] = describe(layer, settings) or row["activation"]
     return {
         "model": network.name,
         "file": str(model),
@@ -178,7 +180,7 @@ def _row(layer: Layer, build: _Probe, problems: dict[str, str]) -> dict[str, Any
 def quantizers(layer: Layer) -> dict[str, str]:
     """The layer's quantizers in short form, by what they quantize; those of the layer inside it too."""
     found = {}
-    if layer.class_name in ("FixedGRU", "FixedGDN"):
+    if layer.class_name in OWN:
         return {name.removesuffix("_type"): str(v) for name, v in layer.config.items() if name.endswith("_type") and v}
     for name, value in (layer.config | inner_layer(layer.config)[1]).items():
         if name.endswith("_quantizer") and value is not None:

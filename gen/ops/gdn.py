@@ -37,7 +37,17 @@ def normalized(layer: Layer, x: FloatArray) -> FloatArray:
     return y
 
 
-@converts(*GDN_CLASSES, floats=normalized)
+def described(layer: Layer, config: Config) -> str:
+    """How a layer's gain is found, for people; empty for what cannot be read."""
+    try:
+        c = _choices(config, layer, Attributes(layer.name, layer.config), layer.config.get("inverse") is True)
+    except BitsmithError:
+        return ""
+    newton = ", newton" if c.newton else ""
+    return f"{'inverse, ' if c.inverse else ''}{c.form.value}, {c.segments} segments, {c.width} bits{newton}"
+
+
+@converts(*GDN_CLASSES, floats=normalized, describe=described)
 def convert_gdn(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     inverse, own = a.flag("inverse", False), _own_types(a) if layer.class_name == "FixedGDN" else None
@@ -51,18 +61,6 @@ def convert_gdn(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Ten
     op = operator(x.type, *grids, choices, gain, square)
     y, to = build.add(layer, op, x), types.get("output") or build.result(layer)
     return y if to is None else build.round(layer, y, to, "round")
-
-
-def described(layer: Layer, config: Config) -> str:
-    """How a layer's gain is found, for people; empty for other layers and for what cannot be read."""
-    if layer.class_name not in GDN_CLASSES:
-        return ""
-    try:
-        c = _choices(config, layer, Attributes(layer.name, layer.config), layer.config.get("inverse") is True)
-    except BitsmithError:
-        return ""
-    newton = ", newton" if c.newton else ""
-    return f"{'inverse, ' if c.inverse else ''}{c.form.value}, {c.segments} segments, {c.width} bits{newton}"
 
 
 def _parameters(a: Attributes, layer: Layer, channels: int) -> tuple[FloatArray, FloatArray]:

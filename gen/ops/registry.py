@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..config.schema import Config
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
 
@@ -19,16 +20,24 @@ FloatForm = Callable[..., Any]
 A layer that gives several tensors returns all of them by their keys, its activations applied.
 """
 
+Describe = Callable[[Layer, Config], str]
+"""What ``bitsmith inspect`` says of a layer in the place of its activation; empty where there is nothing to say."""
+
 CONVERTERS: dict[str, Converter] = {}
 FLOAT_FORMS: dict[str, FloatForm] = {}
 SEVERAL: set[str] = set()
 """Classes that take more than one tensor; recurrent ones an initial state."""
+DESCRIPTIONS: dict[str, Describe] = {}
 MOVES: set[str] = set()
 """Classes that hand on values as they are, in another place or order: the result has the input's type."""
 
 
 def converts(
-    *class_names: str, floats: FloatForm, several: bool = False, moves: bool = False
+    *class_names: str,
+    floats: FloatForm,
+    several: bool = False,
+    moves: bool = False,
+    describe: Describe | None = None,
 ) -> Callable[[Converter], Converter]:
     """Register a converter for Keras and QKeras classes, with their form in floats."""
 
@@ -37,6 +46,7 @@ def converts(
         FLOAT_FORMS.update(dict.fromkeys(class_names, floats))
         SEVERAL.update(class_names if several else ())
         MOVES.update(class_names if moves else ())
+        DESCRIPTIONS.update({} if describe is None else dict.fromkeys(class_names, describe))
         return converter
 
     return register

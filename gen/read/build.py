@@ -13,6 +13,7 @@ from ...sim.names import FIFOS, TRACE, safe_name
 from ...sim.op import Operator, Shape, Spec
 from ...sim.ops import Activation, Flatten, Kind, RepeatVector, ZeroPadding2D
 from ...sim.params import NO_PADDING, Padding
+from ..classes import OWN
 from ..config.schema import Config, Precision
 from ..quantize.activation import plain_type
 from ..quantize.quantizers import is_quantizer, parse_quantizer
@@ -205,7 +206,7 @@ def _quantizer_type(layer: Layer) -> Precision | None:
 def _has_quantizer(layer: Layer) -> bool:
     """Whether the layer, or one inside it, brings its own types."""
     configs = [layer.config, inner_layer(layer.config)[1]]
-    return layer.class_name in ("QActivation", "FixedGRU", "FixedGDN") or any(
+    return layer.class_name in ("QActivation", *OWN) or any(
         key.endswith("_quantizer") and value is not None for config in configs for key, value in config.items()
     )
 
