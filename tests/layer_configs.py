@@ -126,6 +126,7 @@ CASES: tuple[Case, ...] = (
     Case("LeakyReLU", VECTOR, {"alpha": 0.25}),
     Case("MaxPooling1D", SEQUENCE, pool(1)),
     Case("MaxPooling2D", IMAGE, pool(2)),
+    Case("Multiply", VECTOR, {}, tensors=2),
     Case("QActivation", VECTOR, {"activation": BITS4}),
     Case("QAveragePooling2D", IMAGE, pool(2, average_quantizer=None, activation="linear")),
     Case(

@@ -1,0 +1,11 @@
+"""The exact product, by our core: it broadcasts, too."""
+
+from __future__ import annotations
+
+from ....sim.interval import exact_product
+from ..joins import pairs
+from ..place import Pairs, Place
+
+
+def mapped(place: Place) -> Pairs:
+    return pairs("multiply", exact_product)
