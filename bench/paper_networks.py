@@ -14,7 +14,10 @@ from ..sim.cast import Cast
 from ..sim.fixed import Fixed, IntArray
 from ..sim.graph import Graph, Node
 from ..sim.op import Operator, Spec
-from ..sim.ops import GDN, Activation, Conv2D, Conv2DTranspose, Kind
+from ..sim.ops.activation import Activation, Kind
+from ..sim.ops.conv2d import Conv2D
+from ..sim.ops.conv2d_transpose import Conv2DTranspose
+from ..sim.ops.gdn import GDN
 from ..sim.params import Padding
 
 SEED = 1

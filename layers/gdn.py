@@ -8,7 +8,7 @@ The variables ``beta`` (C,) and ``gamma`` (C_in j, C_out i) hold v = sqrt(max(p 
 layer takes p = max(v, sqrt(minimum + o^2))^2 - o^2, o being 2^-18: beta is at least 1e-6, gamma at least 0.
 
 ``FixedGDN`` rounds x, beta and gamma to their types (half to even, saturated; a beta is at least one step of its type).
-The sum, the gain that x is multiplied with, and the product are those of ``sim.ops.GDN``. The gradients are the
+The sum, the gain that x is multiplied with, and the product are those of ``sim.ops.gdn.GDN``. The gradients are the
 formula's at the rounded values, straight through each rounding.
 """
 
@@ -23,9 +23,9 @@ import numpy as np
 
 from ..gen.ops.gdn_types import Choices, operator
 from ..gen.quantize.weights import WeightGrid
-from ..sim import ops
 from ..sim.cast import Cast
 from ..sim.errors import BitsmithError
+from ..sim.ops.gdn import GDN as GDNOperator
 from .fixed import Tensor, fake_quant, parse, to_grid
 from .root import gains
 
@@ -142,8 +142,9 @@ class _FixedGDN(_GDN):
     """
 
     def __init__(
-        self, inverse: bool = False, form: str = ops.GDN.form.value, segments: int = ops.GDN.segments,
-        width: int = ops.GDN.width, newton: bool = ops.GDN.newton, **options: Any,
+        self, inverse: bool = False, form: str = GDNOperator.form.value,
+        segments: int = GDNOperator.segments, width: int = GDNOperator.width, newton: bool = GDNOperator.newton,
+        **options: Any,
     ) -> None:  # fmt: skip
         names = {name: options.pop(name, default) for name, default in TYPES.items()}
         super().__init__(inverse, **options)
@@ -197,7 +198,7 @@ class _FixedGDN(_GDN):
 
         return gain(sums)
 
-    def _widest(self, channels: int) -> ops.GDN:
+    def _widest(self, channels: int) -> GDNOperator:
         """The operator whose weights are the largest of their types: every other's sums are inside of its."""
         t = self.types
         beta = WeightGrid(np.full(channels, t["beta_type"].raw_max), t["beta_type"])

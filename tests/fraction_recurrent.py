@@ -12,7 +12,10 @@ from typing import Any
 
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Fixed, IntArray, Overflow, Rounding
-from bitsmith.sim.ops import GRU, LSTM, Activation, Kind, SimpleRNN
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.gru import GRU
+from bitsmith.sim.ops.lstm import LSTM
+from bitsmith.sim.ops.simple_rnn import SimpleRNN
 
 Vector = list[Fraction]
 HALF = Fraction(1, 2)

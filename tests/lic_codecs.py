@@ -16,7 +16,11 @@ from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import GDN, Activation, Conv2D, Conv2DTranspose, Crop, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.conv2d_transpose import Conv2DTranspose
+from bitsmith.sim.ops.crop import Crop
+from bitsmith.sim.ops.gdn import GDN
 
 WEIGHT, BIAS, BYTE, INNER = Fixed(True, 0, 7), Fixed(True, 2, 6), Fixed(True, 7, 0), Fixed(True, 2, 5)
 SCALE = Fixed(False, 6, 6)

@@ -18,7 +18,11 @@ from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding, to_float
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import Activation, Conv2D, Crop, Dense, Flatten, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.crop import Crop
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.flatten import Flatten
 from bitsmith.sim.recurrent import Recurrent
 
 S8, U8, S5, S12 = Fixed(True, 3, 4), Fixed(False, 0, 8), Fixed(True, 1, 3), Fixed(True, 3, 8)

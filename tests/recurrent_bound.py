@@ -24,7 +24,13 @@ from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Fixed, Rounding, quantize, to_float
 from bitsmith.sim.graph import Graph
 from bitsmith.sim.op import Operator
-from bitsmith.sim.ops import GRU, LSTM, Activation, Add, BatchNorm, Conv2D, Dense, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.add import Add
+from bitsmith.sim.ops.batch_norm import BatchNorm
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.gru import GRU
+from bitsmith.sim.ops.lstm import LSTM
 from bitsmith.sim.recurrent import Recurrent
 from bitsmith.sim.table import FUNCTIONS
 

@@ -10,7 +10,11 @@ from recurrences import KERNEL, S8, STATE, TO_S8, U8, function, kernel
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import GRU, Activation, Conv2D, Dense, Kind, RepeatVector
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.gru import GRU
+from bitsmith.sim.ops.repeat_vector import RepeatVector
 
 STEPS, UNITS = 5, 3
 WIDE = Fixed(True, 7, 8)

@@ -10,23 +10,20 @@ import numpy as np
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import (
-    Activation,
-    Add,
-    Argmax,
-    AveragePool2D,
-    BatchNorm,
-    Concatenate,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Flatten,
-    GlobalAveragePool2D,
-    GlobalMaxPool2D,
-    Kind,
-    MaxPool2D,
-    Softmax,
-)
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.add import Add
+from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.ops.average_pool2d import AveragePool2D
+from bitsmith.sim.ops.batch_norm import BatchNorm
+from bitsmith.sim.ops.concatenate import Concatenate
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
+from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
+from bitsmith.sim.ops.max_pool2d import MaxPool2D
+from bitsmith.sim.ops.softmax import Softmax
 
 
 def ints(*values: Any) -> IntArray:

@@ -12,7 +12,16 @@ from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.interval import exact_product, exact_sum
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import GRU, LSTM, Activation, Conv2D, Crop, Dense, Flatten, Kind, RepeatVector, Reverse, SimpleRNN
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.crop import Crop
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.gru import GRU
+from bitsmith.sim.ops.lstm import LSTM
+from bitsmith.sim.ops.repeat_vector import RepeatVector
+from bitsmith.sim.ops.reverse import Reverse
+from bitsmith.sim.ops.simple_rnn import SimpleRNN
 from bitsmith.sim.ranges import accumulator
 from bitsmith.sim.recurrent import BIT, Recurrent
 

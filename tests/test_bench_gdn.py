@@ -25,7 +25,7 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph
-from bitsmith.sim.ops import GDN
+from bitsmith.sim.ops.gdn import GDN
 from bitsmith.sim.root import Form, Root
 
 ONE_TABLE = Form.RECIPROCAL_SQUARE_ROOT

@@ -21,7 +21,8 @@ from bitsmith.models.cells.accuracy import describe
 from bitsmith.models.training.keras import keras
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
-from bitsmith.sim.ops import Conv2D, Dense
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.dense import Dense
 
 FOLDER = Path(bitsmith.__file__).parent / "models" / "cells"
 MODELS = {"synthetic": "student2", "digits": "student2_digits"}

@@ -23,7 +23,9 @@ from bitsmith.gen.verify.levels import hls
 from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import Activation, Conv2DTranspose, Crop, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.conv2d_transpose import Conv2DTranspose
+from bitsmith.sim.ops.crop import Crop
 
 U8, S6 = Fixed(False, 0, 8), Fixed(True, 2, 3)
 W6, B8 = Fixed(True, 0, 5), Fixed(True, 1, 6)

@@ -11,7 +11,10 @@ from hardware import Case
 
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Shape, Spec
-from bitsmith.sim.ops import Activation, Conv2D, Crop, Flatten, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.crop import Crop
+from bitsmith.sim.ops.flatten import Flatten
 
 S8, S5 = Fixed(True, 3, 4), Fixed(True, 1, 3)
 Part = tuple[int, int]

@@ -15,7 +15,8 @@ from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Fixed, Rounding, to_float
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import GDN, Activation, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.gdn import GDN
 
 X = Fixed(True, 3, 4)
 

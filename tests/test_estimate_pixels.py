@@ -16,7 +16,9 @@ from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.synth.yosys import module_cells, resources
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import Activation, Kind, UpSampling2D, ZeroPadding2D
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.up_sampling2d import UpSampling2D
+from bitsmith.sim.ops.zero_padding2d import ZeroPadding2D
 
 Need = Callable[..., None]
 S8 = Fixed(True, 3, 4)

@@ -33,7 +33,11 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import Activation, Crop, Flatten, Kind, RepeatVector, Reverse
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.crop import Crop
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.repeat_vector import RepeatVector
+from bitsmith.sim.ops.reverse import Reverse
 from bitsmith.sim.recurrent import Recurrent
 
 Need = Callable[..., None]

@@ -16,7 +16,9 @@ from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.graph import Graph
-from bitsmith.sim.ops import GDN, Conv2D, Conv2DTranspose
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.conv2d_transpose import Conv2DTranspose
+from bitsmith.sim.ops.gdn import GDN
 
 Need = Callable[..., None]
 

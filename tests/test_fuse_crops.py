@@ -14,7 +14,10 @@ from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import Activation, BatchNorm, Conv2DTranspose, Crop, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.batch_norm import BatchNorm
+from bitsmith.sim.ops.conv2d_transpose import Conv2DTranspose
+from bitsmith.sim.ops.crop import Crop
 
 X, W, Y = Fixed(True, 3, 2), Fixed(True, 0, 4), Fixed(True, 6, 3)
 INPUT = Spec((3, 4, 2), X)

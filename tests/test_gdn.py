@@ -30,7 +30,8 @@ from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import GDN, Activation, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.gdn import GDN
 from bitsmith.sim.root import Form
 
 Need = Callable[..., None]

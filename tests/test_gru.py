@@ -30,7 +30,7 @@ from recurrences import (
 from bitsmith.sim.cast import Cast, cast_type
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding
 from bitsmith.sim.interval import exact_product, exact_sum
-from bitsmith.sim.ops import GRU
+from bitsmith.sim.ops.gru import GRU
 from bitsmith.sim.ranges import accumulator
 from bitsmith.sim.recurrent import BIT
 

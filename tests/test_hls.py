@@ -20,7 +20,8 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.graph import Graph
-from bitsmith.sim.ops import Dense, Flatten
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.flatten import Flatten
 
 FRAMES, SEED = 6, 1
 RANDOM_SEEDS = range(20, 25)

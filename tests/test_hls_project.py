@@ -20,7 +20,8 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph
-from bitsmith.sim.ops import Argmax, Dense
+from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.ops.dense import Dense
 
 ODD_FOLDER = "a b; $(touch x) 'ü' [1] {2}"
 

@@ -28,7 +28,9 @@ from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import Concatenate, RepeatVector, Reverse
+from bitsmith.sim.ops.concatenate import Concatenate
+from bitsmith.sim.ops.repeat_vector import RepeatVector
+from bitsmith.sim.ops.reverse import Reverse
 from bitsmith.sim.recurrent import Recurrent
 
 Need = Callable[..., None]

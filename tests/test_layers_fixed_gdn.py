@@ -19,7 +19,8 @@ from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding, quantize, to_float
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import GDN, Activation, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.gdn import GDN
 from bitsmith.sim.root import Form, Root
 
 pytestmark = pytest.mark.train

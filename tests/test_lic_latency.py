@@ -18,7 +18,12 @@ from bitsmith.models.lic.workload import layers, memory_load, operations, produc
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import BatchNorm, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, RepeatVector
+from bitsmith.sim.ops.batch_norm import BatchNorm
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.conv2d_transpose import Conv2DTranspose
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
+from bitsmith.sim.ops.repeat_vector import RepeatVector
 
 Need = Callable[..., None]
 ONE = Fixed(False, 1, 0)

@@ -30,7 +30,7 @@ from recurrences import (
 from bitsmith.sim.cast import Cast, cast_type
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding
 from bitsmith.sim.interval import exact_product, exact_sum
-from bitsmith.sim.ops import LSTM
+from bitsmith.sim.ops.lstm import LSTM
 from bitsmith.sim.ranges import accumulator
 from bitsmith.sim.recurrent import BIT
 

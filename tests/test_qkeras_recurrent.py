@@ -18,7 +18,7 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import quantize, to_float
 from bitsmith.sim.graph import Graph
-from bitsmith.sim.ops import GRU
+from bitsmith.sim.ops.gru import GRU
 
 Need = Callable[..., None]
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]

@@ -21,7 +21,8 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding, to_float
 from bitsmith.sim.graph import Graph
-from bitsmith.sim.ops import GDN, Activation
+from bitsmith.sim.ops.activation import Activation
+from bitsmith.sim.ops.gdn import GDN
 from bitsmith.sim.root import Form
 
 Item = tuple[str, dict[str, Any], dict[str, Any]]

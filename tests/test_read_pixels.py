@@ -19,7 +19,7 @@ from bitsmith.gen.read import read_network_file
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, to_float
 from bitsmith.sim.graph import Graph
-from bitsmith.sim.ops import Activation, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
 from bitsmith.sim.params import NO_PADDING
 
 FILES = [("tf_keras", ".h5"), ("tf_keras", ".keras"), ("keras", ".h5"), ("keras", ".keras")]

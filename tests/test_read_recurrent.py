@@ -21,7 +21,11 @@ from bitsmith.gen.read import read_network_file
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding
 from bitsmith.sim.graph import Graph
-from bitsmith.sim.ops import GRU, LSTM, Activation, Conv2D, Kind, SimpleRNN
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.gru import GRU
+from bitsmith.sim.ops.lstm import LSTM
+from bitsmith.sim.ops.simple_rnn import SimpleRNN
 from bitsmith.sim.recurrent import Recurrent
 
 STEPS, CHANNELS, UNITS = 5, 3, 2

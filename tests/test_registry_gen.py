@@ -21,7 +21,7 @@ from bitsmith.gen.passes.resize import resized
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import Flatten
+from bitsmith.sim.ops.flatten import Flatten
 
 ROOT = Path(__file__).parent.parent
 HLS4ML_S = {"add", "batch_norm", "dense"}

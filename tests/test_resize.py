@@ -15,7 +15,13 @@ from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import AveragePool2D, Dense, Flatten, GlobalMaxPool2D, MaxPool2D, UpSampling2D, ZeroPadding2D
+from bitsmith.sim.ops.average_pool2d import AveragePool2D
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
+from bitsmith.sim.ops.max_pool2d import MaxPool2D
+from bitsmith.sim.ops.up_sampling2d import UpSampling2D
+from bitsmith.sim.ops.zero_padding2d import ZeroPadding2D
 
 
 @pytest.mark.parametrize("build", [analysis, synthesis])

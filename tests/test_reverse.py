@@ -11,7 +11,8 @@ from hardware import Case
 
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import Activation, Kind, Reverse
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.reverse import Reverse
 
 S8, S5 = Fixed(True, 3, 4), Fixed(True, 1, 3)
 

@@ -27,7 +27,11 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import IntArray
 from bitsmith.sim.graph import Graph, Node
-from bitsmith.sim.ops import Flatten, GlobalAveragePool2D, GlobalMaxPool2D, UpSampling2D, ZeroPadding2D
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
+from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
+from bitsmith.sim.ops.up_sampling2d import UpSampling2D
+from bitsmith.sim.ops.zero_padding2d import ZeroPadding2D
 
 Need = Callable[..., None]
 SEQUENCES = 3

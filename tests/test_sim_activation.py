@@ -10,7 +10,7 @@ from sim_graphs import ints
 from sim_graphs import run_one as run
 
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding, to_float
-from bitsmith.sim.ops import Activation, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
 
 S4 = Fixed(True, 3, 0)  # -8..7
 S8 = Fixed(True, 7, 0)  # -128..127

@@ -12,18 +12,15 @@ from numpy.typing import NDArray
 
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding, quantize, to_float
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import (
-    Activation,
-    AveragePool2D,
-    BatchNorm,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    GlobalAveragePool2D,
-    GlobalMaxPool2D,
-    Kind,
-    MaxPool2D,
-)
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.average_pool2d import AveragePool2D
+from bitsmith.sim.ops.batch_norm import BatchNorm
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
+from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
+from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
+from bitsmith.sim.ops.max_pool2d import MaxPool2D
 from bitsmith.sim.params import Padding, Pair
 
 pytestmark = pytest.mark.train

@@ -24,7 +24,11 @@ from bitsmith.sim.fast.steps import Buffers, ComputeStep, ProductStep
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import GDN, Activation, Conv2D, Conv2DTranspose, Crop, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.conv2d_transpose import Conv2DTranspose
+from bitsmith.sim.ops.crop import Crop
+from bitsmith.sim.ops.gdn import GDN
 from bitsmith.sim.root import Form
 
 SEED = st.integers(0, 2**32 - 1)

@@ -15,20 +15,18 @@ from sim_graphs import run_one as run
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Rounding, to_float
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import (
-    Add,
-    Argmax,
-    AveragePool2D,
-    BatchNorm,
-    Concatenate,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Flatten,
-    GlobalAveragePool2D,
-    GlobalMaxPool2D,
-    MaxPool2D,
-)
+from bitsmith.sim.ops.add import Add
+from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.ops.average_pool2d import AveragePool2D
+from bitsmith.sim.ops.batch_norm import BatchNorm
+from bitsmith.sim.ops.concatenate import Concatenate
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
+from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
+from bitsmith.sim.ops.max_pool2d import MaxPool2D
 
 S4 = Fixed(True, 3, 0)  # -8..7
 S8 = Fixed(True, 7, 0)  # -128..127

@@ -11,7 +11,15 @@ from sim_graphs import ints
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Constant, Fixed
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import Activation, Add, Argmax, BatchNorm, Concatenate, Conv2D, Dense, Flatten, Kind, MaxPool2D
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.add import Add
+from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.ops.batch_norm import BatchNorm
+from bitsmith.sim.ops.concatenate import Concatenate
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.max_pool2d import MaxPool2D
 
 S4 = Fixed(True, 3, 0)  # -8..7
 S8 = Fixed(True, 7, 0)  # -128..127

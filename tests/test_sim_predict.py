@@ -19,7 +19,11 @@ from bitsmith.sim.fast.steps import ProductStep
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding, quantize
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import Activation, Argmax, Conv2D, Dense, Kind, MaxPool2D
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.max_pool2d import MaxPool2D
 
 SEED = st.integers(0, 2**32 - 1)
 

@@ -19,7 +19,11 @@ from bitsmith.sim.cast import Cast
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import GRU, Activation, Crop, Kind, RepeatVector, Reverse
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.crop import Crop
+from bitsmith.sim.ops.gru import GRU
+from bitsmith.sim.ops.repeat_vector import RepeatVector
+from bitsmith.sim.ops.reverse import Reverse
 from bitsmith.sim.recurrent import Recurrent
 
 SEED = st.integers(0, 2**32 - 1)

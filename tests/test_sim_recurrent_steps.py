@@ -23,7 +23,14 @@ from bitsmith.sim.fast.steps import Buffers, ComputeStep, ProductStep
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import GRU, Activation, Conv2D, Crop, Dense, Flatten, Kind, RepeatVector, Reverse
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.crop import Crop
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.gru import GRU
+from bitsmith.sim.ops.repeat_vector import RepeatVector
+from bitsmith.sim.ops.reverse import Reverse
 
 SEED = st.integers(0, 2**32 - 1)
 

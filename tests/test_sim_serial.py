@@ -19,30 +19,27 @@ from bitsmith.sim.cast import Cast
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
 from bitsmith.sim.op import Operator, Spec
-from bitsmith.sim.ops import (
-    GDN,
-    Activation,
-    Add,
-    Argmax,
-    AveragePool2D,
-    BatchNorm,
-    Concatenate,
-    Conv2D,
-    Conv2DTranspose,
-    Crop,
-    Dense,
-    DepthwiseConv2D,
-    Flatten,
-    GlobalAveragePool2D,
-    GlobalMaxPool2D,
-    Kind,
-    MaxPool2D,
-    RepeatVector,
-    Reverse,
-    Softmax,
-    UpSampling2D,
-    ZeroPadding2D,
-)
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.add import Add
+from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.ops.average_pool2d import AveragePool2D
+from bitsmith.sim.ops.batch_norm import BatchNorm
+from bitsmith.sim.ops.concatenate import Concatenate
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.conv2d_transpose import Conv2DTranspose
+from bitsmith.sim.ops.crop import Crop
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.gdn import GDN
+from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
+from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
+from bitsmith.sim.ops.max_pool2d import MaxPool2D
+from bitsmith.sim.ops.repeat_vector import RepeatVector
+from bitsmith.sim.ops.reverse import Reverse
+from bitsmith.sim.ops.softmax import Softmax
+from bitsmith.sim.ops.up_sampling2d import UpSampling2D
+from bitsmith.sim.ops.zero_padding2d import ZeroPadding2D
 from bitsmith.sim.root import Form
 from bitsmith.sim.serial import decode, decode_operator, encode
 

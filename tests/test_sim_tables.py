@@ -16,7 +16,9 @@ from bitsmith.sim.division import Reciprocal, RoundedDivision
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding, to_float
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import Activation, AveragePool2D, Kind, Softmax
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.average_pool2d import AveragePool2D
+from bitsmith.sim.ops.softmax import Softmax
 from bitsmith.sim.table import FUNCTIONS, address, lookup, table
 
 ADDRESS, OUT = Fixed(True, 3, 5), Fixed(True, 2, 9)

@@ -29,7 +29,7 @@ from recurrences import (
 from bitsmith.sim.cast import Cast, cast_type
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding
 from bitsmith.sim.interval import exact_sum
-from bitsmith.sim.ops import SimpleRNN
+from bitsmith.sim.ops.simple_rnn import SimpleRNN
 from bitsmith.sim.ranges import accumulator
 from bitsmith.sim.recurrent import BIT
 

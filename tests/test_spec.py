@@ -14,7 +14,10 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import Activation, Add, Dense, Flatten, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.add import Add
+from bitsmith.sim.ops.dense import Dense
+from bitsmith.sim.ops.flatten import Flatten
 
 X = Fixed(False, 0, 8)
 DENSE = Dense(X, np.array([[1, -2], [3, 0]]), Fixed(True, 1, 2), np.array([1, 0]), Fixed(False, 0, 1))

@@ -12,7 +12,9 @@ from hardware import Case
 
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Shape, Spec
-from bitsmith.sim.ops import Activation, Conv2D, Kind, UpSampling2D
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.up_sampling2d import UpSampling2D
 
 S8, S5 = Fixed(True, 3, 4), Fixed(True, 1, 3)
 

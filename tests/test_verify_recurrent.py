@@ -19,7 +19,7 @@ from bitsmith.gen.verify import RtlModel, verify
 from bitsmith.gen.verify.diverge import internals
 from bitsmith.hw.rtl.gru import GRUCell
 from bitsmith.sim.fast.predict import Reference
-from bitsmith.sim.ops import GRU
+from bitsmith.sim.ops.gru import GRU
 
 Need = Callable[..., None]
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")

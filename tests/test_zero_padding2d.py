@@ -11,7 +11,13 @@ from hardware import Case
 
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Shape, Spec
-from bitsmith.sim.ops import Activation, AveragePool2D, Conv2D, Crop, Flatten, Kind, MaxPool2D, ZeroPadding2D
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.average_pool2d import AveragePool2D
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.crop import Crop
+from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.max_pool2d import MaxPool2D
+from bitsmith.sim.ops.zero_padding2d import ZeroPadding2D
 from bitsmith.sim.params import NO_PADDING
 
 S8, S5, U8 = Fixed(True, 3, 4), Fixed(True, 1, 3), Fixed(False, 0, 8)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from ...sim.check import check_graph
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph
-from ...sim.ops import Activation, Kind
+from ...sim.ops.activation import Activation, Kind
 from ..classes import whose
 from ..config.fit import check_layers
 from ..config.schema import Config

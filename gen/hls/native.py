@@ -8,7 +8,8 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, to_float
 from ...sim.op import Spec
-from ...sim.ops import Conv2D, Dense
+from ...sim.ops.conv2d import Conv2D
+from ...sim.ops.dense import Dense
 from .cores import Rounded
 
 WIDEST_WEIGHT = 53  # hls4ml prints weights as decimal numbers by way of float64

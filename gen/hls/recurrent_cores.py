@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...sim.fixed import Fixed, IntArray
-from ...sim.ops import GRU, Activation
+from ...sim.ops.activation import Activation
+from ...sim.ops.gru import GRU
 from ...sim.recurrent import Recurrent
 from . import TRACE_BITS
 from .cores import Core, cpp, roomy, sizes, typedef

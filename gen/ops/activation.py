@@ -8,7 +8,7 @@ from typing import Any
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Constant, Fixed, Overflow, Rounding
-from ...sim.ops import Activation, Kind
+from ...sim.ops.activation import Activation, Kind
 from ..classes import class_name, short
 from ..config.schema import Precision
 from ..quantize.activation import HALF, ONE, ZERO, activation_operators, exact_constant, plain_type, table_address

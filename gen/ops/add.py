@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...sim.errors import BitsmithError
-from ...sim.ops import Add
+from ...sim.ops.add import Add
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
 from .floats import Array

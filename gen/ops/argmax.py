@@ -8,7 +8,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
-from ...sim.ops import Argmax
+from ...sim.ops.argmax import Argmax
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
 

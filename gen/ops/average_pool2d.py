@@ -10,7 +10,8 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Rounding
 from ...sim.op import Operator, Shape
-from ...sim.ops import AveragePool2D, DepthwiseConv2D
+from ...sim.ops.average_pool2d import AveragePool2D
+from ...sim.ops.depthwise_conv2d import DepthwiseConv2D
 from ...sim.params import NO_PADDING, Pair
 from ..config.schema import Precision
 from ..quantize.activation import plain_type

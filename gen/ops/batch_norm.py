@@ -8,7 +8,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import FloatArray
-from ...sim.ops import BatchNorm
+from ...sim.ops.batch_norm import BatchNorm
 from ..quantize.quantizers import parse_quantizer
 from ..quantize.weights import on_type, quantize_weights
 from ..read.attributes import Attributes

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
-from ...sim.ops import Concatenate
+from ...sim.ops.concatenate import Concatenate
 from ..config.schema import Precision
 from ..read.build import Builder, Tensor
 from ..read.network import Layer

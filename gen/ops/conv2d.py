@@ -8,7 +8,7 @@ import numpy as np
 
 from ...sim.fixed import FloatArray
 from ...sim.op import Operator, Shape
-from ...sim.ops import Conv2D
+from ...sim.ops.conv2d import Conv2D
 from ...sim.params import NO_PADDING, Padding, Pair
 from ..quantize.weights import WeightGrid
 from ..read.build import Builder, Tensor

@@ -6,7 +6,8 @@ import numpy as np
 
 from ...sim.fixed import Fixed, FloatArray, IntArray
 from ...sim.op import Operator, Shape
-from ...sim.ops import BatchNorm, Conv2DTranspose
+from ...sim.ops.batch_norm import BatchNorm
+from ...sim.ops.conv2d_transpose import Conv2DTranspose
 from ...sim.params import Padding, Pair
 from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes

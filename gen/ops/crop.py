@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ...sim.errors import BitsmithError
 from ...sim.op import Operator, Shape
-from ...sim.ops import Crop
+from ...sim.ops.crop import Crop
 from ...sim.params import Pair
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor, graph_shape

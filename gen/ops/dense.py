@@ -7,7 +7,8 @@ from typing import Any
 
 from ...sim.errors import BitsmithError
 from ...sim.op import Operator, Shape
-from ...sim.ops import Conv2D, Dense
+from ...sim.ops.conv2d import Conv2D
+from ...sim.ops.dense import Dense
 from ..classes import LAYER, is_layer
 from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...sim.op import Operator, Shape
-from ...sim.ops import DepthwiseConv2D
+from ...sim.ops.depthwise_conv2d import DepthwiseConv2D
 from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor

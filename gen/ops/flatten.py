@@ -7,7 +7,7 @@ from math import prod
 
 from ...sim.errors import BitsmithError
 from ...sim.op import Operator, Shape
-from ...sim.ops import Flatten
+from ...sim.ops.flatten import Flatten
 from ..classes import short
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...sim.cast import Cast
 from ...sim.fixed import Fixed, FloatArray, quantize
-from ...sim.ops import GDN
+from ...sim.ops.gdn import GDN
 from ...sim.root import Form
 from ..quantize.weights import WeightGrid
 

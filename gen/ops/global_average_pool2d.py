@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 
 from ...sim.op import Operator, Shape
-from ...sim.ops import AveragePool2D, GlobalAveragePool2D
+from ...sim.ops.average_pool2d import AveragePool2D
+from ...sim.ops.global_average_pool2d import GlobalAveragePool2D
 from ...sim.params import NO_PADDING
 from ..read.build import Builder, Tensor
 from ..read.network import Layer

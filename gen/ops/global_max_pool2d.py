@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 
 from ...sim.op import Operator, Shape
-from ...sim.ops import GlobalMaxPool2D, MaxPool2D
+from ...sim.ops.global_max_pool2d import GlobalMaxPool2D
+from ...sim.ops.max_pool2d import MaxPool2D
 from ...sim.params import NO_PADDING
 from ..read.build import Builder, Tensor
 from ..read.network import Layer

@@ -7,7 +7,7 @@ import numpy as np
 from ...sim.cast import Cast, cast_type
 from ...sim.fixed import Fixed
 from ...sim.interval import exact_product, exact_sum
-from ...sim.ops import GRU
+from ...sim.ops.gru import GRU
 from ...sim.ranges import accumulator
 from ...sim.recurrent import BIT
 from ..read.attributes import Attributes

@@ -7,7 +7,7 @@ import numpy as np
 from ...sim.cast import Cast
 from ...sim.fixed import Fixed
 from ...sim.interval import exact_product, exact_sum
-from ...sim.ops import LSTM
+from ...sim.ops.lstm import LSTM
 from ...sim.ranges import accumulator
 from ..read.build import Builder, Tensor
 from ..read.network import Layer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...sim.op import Operator, Shape
-from ...sim.ops import MaxPool2D
+from ...sim.ops.max_pool2d import MaxPool2D
 from ...sim.params import Padding, Pair
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor

@@ -16,7 +16,10 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
 from ...sim.op import Operator
-from ...sim.ops import LSTM, Conv2D, Dense, Reverse
+from ...sim.ops.conv2d import Conv2D
+from ...sim.ops.dense import Dense
+from ...sim.ops.lstm import LSTM
+from ...sim.ops.reverse import Reverse
 from ...sim.recurrent import Recurrent
 from ..config.schema import Precision
 from ..quantize.weights import WeightGrid

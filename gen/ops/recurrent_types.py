@@ -24,7 +24,7 @@ from ...sim.cast import Cast
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.op import Spec
-from ...sim.ops import Activation, Kind
+from ...sim.ops.activation import Activation, Kind
 from ..config.schema import Precision
 from ..quantize.activation import EXACT_TABLE_BITS, activation_operators, plain_type, table_address
 from ..quantize.quantizers import is_quantizer, parse_quantizer

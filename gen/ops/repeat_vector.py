@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...sim.errors import BitsmithError
-from ...sim.ops import RepeatVector
+from ...sim.ops.repeat_vector import RepeatVector
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.network import Layer

@@ -8,7 +8,9 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, Overflow, Rounding
-from ...sim.ops import Add, BatchNorm, Concatenate
+from ...sim.ops.add import Add
+from ...sim.ops.batch_norm import BatchNorm
+from ...sim.ops.concatenate import Concatenate
 from ..classes import LAYER, is_layer
 from ..config.schema import Precision
 from ..read.attributes import Attributes

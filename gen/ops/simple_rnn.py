@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...sim.fixed import Fixed
 from ...sim.interval import exact_sum
-from ...sim.ops import SimpleRNN
+from ...sim.ops.simple_rnn import SimpleRNN
 from ...sim.ranges import accumulator
 from ..read.build import Builder, Tensor
 from ..read.network import Layer

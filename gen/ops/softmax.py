@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
-from ...sim.ops import Softmax
+from ...sim.ops.softmax import Softmax
 from ..read.build import Builder, Tensor, at_layer
 from ..read.network import Layer
 from .activation_floats import named_by_class

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...sim.op import Operator, Shape
-from ...sim.ops import UpSampling2D
+from ...sim.ops.up_sampling2d import UpSampling2D
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.network import Layer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...sim.op import Operator, Shape
-from ...sim.ops import ZeroPadding2D
+from ...sim.ops.zero_padding2d import ZeroPadding2D
 from ...sim.window import pad
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor

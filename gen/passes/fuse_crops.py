@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...sim.graph import Graph, Node
-from ...sim.ops import Conv2DTranspose, Crop
+from ...sim.ops.conv2d_transpose import Conv2DTranspose
+from ...sim.ops.crop import Crop
 from ...sim.params import Padding
 
 

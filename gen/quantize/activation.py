@@ -9,7 +9,8 @@ import numpy as np
 from ...sim.errors import BitsmithError, TooWide
 from ...sim.fixed import Constant, Fixed, Overflow, Rounding
 from ...sim.op import Operator, Spec
-from ...sim.ops import Activation, BatchNorm, Kind
+from ...sim.ops.activation import Activation, Kind
+from ...sim.ops.batch_norm import BatchNorm
 from .quantizers import Quantizer, bound
 
 ONE, ZERO, HALF = Constant(1), Constant(0), Constant(1, 1)

@@ -11,7 +11,10 @@ from ...sim.fixed import Fixed, Rounding
 from ...sim.graph import Graph, Node
 from ...sim.names import FIFOS, TRACE, safe_name
 from ...sim.op import Operator, Shape, Spec
-from ...sim.ops import Activation, Flatten, Kind, RepeatVector, ZeroPadding2D
+from ...sim.ops.activation import Activation, Kind
+from ...sim.ops.flatten import Flatten
+from ...sim.ops.repeat_vector import RepeatVector
+from ...sim.ops.zero_padding2d import ZeroPadding2D
 from ...sim.params import NO_PADDING, Padding
 from ..classes import OWN
 from ..config.schema import Config, Precision

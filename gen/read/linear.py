@@ -10,7 +10,7 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, FloatArray, IntArray, Overflow, Rounding
 from ...sim.op import Operator
-from ...sim.ops import BatchNorm
+from ...sim.ops.batch_norm import BatchNorm
 from ..config.schema import Precision
 from ..quantize.quantizers import Quantizer, parse_quantizer
 from ..quantize.weights import WeightGrid, on_type, quantize_weights

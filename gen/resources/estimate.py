@@ -10,7 +10,7 @@ from ...hw.rtl.conv2d import MatrixWindowCore
 from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Rounding
-from ...sim.ops import GDN
+from ...sim.ops.gdn import GDN
 from ..config.schema import Config, parse_config
 from ..files.folder import open_build, write_json
 from ..files.graph_file import load_graph

@@ -20,7 +20,9 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
 from ...sim.graph import Graph, Node
 from ...sim.op import Operator, Spec
-from ...sim.ops import Activation, Conv2D, Conv2DTranspose, Kind
+from ...sim.ops.activation import Activation, Kind
+from ...sim.ops.conv2d import Conv2D
+from ...sim.ops.conv2d_transpose import Conv2DTranspose
 from .workload import memory_load, operations
 
 EFFICIENCY = 0.8

@@ -12,7 +12,12 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph
 from ...sim.op import Operator, Shape, Spec
-from ...sim.ops import GDN, BatchNorm, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D
+from ...sim.ops.batch_norm import BatchNorm
+from ...sim.ops.conv2d import Conv2D
+from ...sim.ops.conv2d_transpose import Conv2DTranspose
+from ...sim.ops.dense import Dense
+from ...sim.ops.depthwise_conv2d import DepthwiseConv2D
+from ...sim.ops.gdn import GDN
 
 WITHOUT_PRODUCTS = (
     *("activation", "add", "argmax", "concatenate", "crop", "flatten", "global_max_pool2d", "max_pool2d"),

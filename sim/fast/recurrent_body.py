@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fixed import Fixed
-from ..ops import GRU, LSTM, SimpleRNN
+from ..ops.gru import GRU
+from ..ops.lstm import LSTM
+from ..ops.simple_rnn import SimpleRNN
 from ..recurrent import Recurrent
 from .function import Function, bind_rounding, needs_of, reach
 from .steps import Array, Buffers, Run

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..fixed import Fixed
 from ..op import Operator, Spec
-from ..ops import GRU, Conv2D
+from ..ops.conv2d import Conv2D
+from ..ops.gru import GRU
 from ..params import NO_PADDING
 from ..recurrent import Recurrent
 from .epilogue import DType, carrier

@@ -22,7 +22,8 @@ import numpy as np
 from ..cast import Cast
 from ..fixed import Fixed, IntArray
 from ..op import Spec
-from ..ops import GDN, Activation, Kind
+from ..ops.activation import Activation, Kind
+from ..ops.gdn import GDN
 from ..root import Root
 from .bands import blocks
 from .epilogue import Epilogue, carrier, magnitude

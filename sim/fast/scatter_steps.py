@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..ops import Conv2DTranspose
+from ..ops.conv2d_transpose import Conv2DTranspose
 from .bands import blocks, row_bands
 from .epilogue import DType, Epilogue
 from .steps import Array, Buffers, Run, Step, product_parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from ....sim.fixed import Fixed
-from ....sim.ops import Activation, Kind
+from ....sim.ops.activation import Activation, Kind
 from ....sim.table import ADDRESS_OVERFLOW, ADDRESS_ROUNDING
 from ..cores import Core, bits, cpp, literal, pixels, roomy, rounds, typedef
 from ..native import Native

@@ -8,7 +8,8 @@ from ....sim.division import RoundedDivision
 from ....sim.errors import BitsmithError
 from ....sim.fixed import Fixed, Rounding
 from ....sim.op import Spec
-from ....sim.ops import AveragePool2D, GlobalAveragePool2D
+from ....sim.ops.average_pool2d import AveragePool2D
+from ....sim.ops.global_average_pool2d import GlobalAveragePool2D
 from ....sim.window import window_counts
 from ..cores import Core, cpp, literal, rounds, sizes, typedef, window
 from ..place import Place
