@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 from layer_configs import Case as LayerCase
 from layer_configs import Stored, model
+from reading import assert_equal_to_keras, library
 
+from bitsmith.gen.calibrate.float_model import run
 from bitsmith.gen.calibrate.ranges import propose
 from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.convert.layers import convert
 from bitsmith.gen.hls import HlsModel, emit
 from bitsmith.gen.passes.interleave import interleave
 from bitsmith.gen.passes.resize import resized
+from bitsmith.gen.read import read_network_file
 from bitsmith.gen.read.network import Network, read_network
 from bitsmith.gen.verify import vectors
 from bitsmith.sim.errors import BitsmithError
@@ -161,6 +164,31 @@ def test_keras_s_layer_becomes_it(shapes: tuple[Shape, ...]) -> None:
     assert [node.op.stem for node in found.nodes] == ["multiply"]
     rounded = convert(network(*shapes), parse_config(ROUNDED))
     assert [node.op.stem for node in rounded.nodes] == ["multiply", "activation"]
+
+
+KERAS: dict[str, tuple[Shape, ...]] = {
+    "three images": ((3, 4, 2),) * 3,
+    "a factor for each channel": ((3, 4, 2), (1, 1, 2)),
+    "a vector, an image and a map": ((2,), (3, 4, 2), (3, 4, 1)),
+    "a sequence and a vector": ((6, 3), (3,)),
+    "vectors": ((5,), (1,)),
+}
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(("name", "ending"), [("tf_keras", ".h5"), ("keras", ".keras")])
+@pytest.mark.parametrize("case", KERAS)
+def test_it_is_keras_s_product(name: str, ending: str, case: str, tmp_path: Path) -> None:
+    """Integer for integer: every value fits float32's mantissa. The float form gives the same."""
+    k = library(name)
+    inputs = [k.Input(shape, name=f"x{i}") for i, shape in enumerate(KERAS[case])]
+    keras_model = k.Model(inputs, k.layers.Multiply(name="product")(inputs), name="net")
+    path = tmp_path / f"net{ending}"
+    found = assert_equal_to_keras(keras_model, path, EXACT | {"Bitsmith": {"input": "fixed<6,3>"}})
+    assert [node.op.stem for node in found.nodes] == ["multiply"]
+    x = [np.random.default_rng(i).normal(size=(4, *shape)) for i, shape in enumerate(KERAS[case])]
+    wanted = np.asarray(keras_model([v.astype(np.float32) for v in x]))
+    np.testing.assert_allclose(run(read_network_file(path), x)["product"], wanted, rtol=1e-5)
 
 
 def test_shapes_that_do_not_fit_name_the_layer() -> None:
