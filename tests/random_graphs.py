@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from bitsmith.gen.rtl.plan import Choice
-from bitsmith.hw.rtl import conv2d, depthwise_conv2d
+from bitsmith.gen.rtl.sharing import legal_for
+from bitsmith.hw.rtl.layout import Layout
 from bitsmith.sim.fixed import Fixed, IntArray, Overflow, Rounding
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
@@ -95,7 +96,7 @@ class Forest:
         op = kind(spec.type, self.weights(*shape), WEIGHT, self.weights(total), WEIGHT, **place)
         name = self.add(op, source)
         strategy = self.pick(*STRATEGIES)
-        legal = [r for r in (depthwise_conv2d if depthwise else conv2d).reuse_factors(op, strategy) if r <= 12]
+        legal = [r for r in legal_for(op, Layout.of_input(spec, 1), strategy) if r <= 12]
         self.choices[name] = Choice(strategy, self.pick(*legal) if slow else None)
         return self.activation(name)
 

@@ -20,9 +20,9 @@ from bitsmith.cli.estimate import pixels, text
 from bitsmith.gen.build import build
 from bitsmith.gen.config.schema import Config, parse_config
 from bitsmith.gen.resources import Resources, count
+from bitsmith.gen.resources.cost import kept
 from bitsmith.gen.resources.estimate import BUSY, estimate, estimate_plan
-from bitsmith.gen.resources.recurrent import of_cell, products
-from bitsmith.gen.resources.stages import kept
+from bitsmith.gen.resources.recurrent import products
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.gen.rtl.plan import Plan
@@ -204,4 +204,4 @@ def test_a_cell_multiplies_gates_and_states_in_dsp_blocks(op: Recurrent, product
     plan, _ = planned(alone(op), strategy=strategy)
     core = plan.stage("y").core
     assert isinstance(core, RecurrentCore)
-    assert of_cell(core.cell).dsp == products_a_unit * UNITS
+    assert count(core.cell).dsp == products_a_unit * UNITS

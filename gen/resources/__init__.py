@@ -1,9 +1,9 @@
 """Resources by formula: what a synthesizer makes of each core's parameters, without running one. An estimate."""
 
-from . import gdn, recurrent  # noqa: F401  register their formulas with count
 from .cost import Resources, total
-from .stages import count, of_fifo, of_stage
+from .formulas import count, remarks_on
+from .stages import of_fifo, of_stage
 
 SOURCE = "formula (an estimate)"
 
-__all__ = ["SOURCE", "Resources", "count", "of_fifo", "of_stage", "total"]
+__all__ = ["SOURCE", "Resources", "count", "of_fifo", "of_stage", "remarks_on", "total"]

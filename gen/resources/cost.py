@@ -83,6 +83,11 @@ def memory(words: int, bits: int, registered: bool) -> Resources:
     return Resources(lut=distributed, ff=bits if registered else 0)
 
 
+def kept(words: int, bits: int) -> Resources:
+    """A memory that is read into registers; one word needs no memory."""
+    return memory(words, bits, registered=True) if words > 1 else registers(2 * bits)
+
+
 def half_blocks(words: int, bits: int) -> int:
     """Block RAMs of 18 kbit, in the widest form that is deep enough."""
     for depth, width in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)):

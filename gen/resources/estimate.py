@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
-from ...hw.rtl.conv2d import MatrixWindowCore
-from ...hw.rtl.recurrent import RecurrentCore
+from ...hw.rtl.core import Core
 from ...sim.errors import BitsmithError
-from ...sim.fixed import Rounding
-from ...sim.ops.gdn import GDN
 from ..config.schema import Config, parse_config
 from ..files.folder import open_build, write_json
 from ..files.graph_file import load_graph
 from ..files.hashes import demand
 from ..rtl.choices import keeping_busy, plan_for
-from ..rtl.plan import Plan, PlannedStage
 from ..rtl.schedule import Schedule
+from ..rtl.stages import Plan, PlannedStage
 
 ESTIMATES = ("formula", "yosys")
 # Part of the cycles in which a recurrent layer's arithmetic should take up work.
@@ -32,7 +28,9 @@ def estimate(folder: str | Path, resources: str = "formula", image: tuple[int, i
     sink that always takes it; ``steady_frames``: from the end of which frame to that of which one it is taken;
     ``frame_ends``: for each output, when the last beat of each frame leaves, the first input beat coming in cycle 0.
     All are what a simulation shows, to the cycle. ``layers`` has a row for each stage, ``resources`` the sums and
-    their ``source``: the formulas of ``gen.resources`` or, with ``yosys``, synthesis.
+    their ``source``: the formulas of ``gen.resources`` or, with ``yosys``, synthesis. A row's ``chosen_by`` says who
+    chose its strategy, reuse factor and pixels per cycle: ``LayerName``, ``LayerType``, ``Bitsmith`` or ``Model`` of
+    the configuration, or ``planner``.
 
     A network with recurrent layers adds ``sequences``, which stand side by side in a frame (latency and interval are
     those of such a frame), ``sequences_per_second`` at the configured clock, ``advice``, lines for people, and in the
@@ -101,54 +99,41 @@ def _row(plan: Plan, stage: PlannedStage, schedule: Schedule) -> dict[str, Any]:
     return {
         "name": stage.name,
         "operator": operators(plan, stage),
-        "strategy": stage.strategy if stage.strategy and _shared(plan, stage) else "-",
+        "strategy": stage.strategy or "-",
         "reuse_factor": stage.reuse,
         "pixels_per_cycle": max(port.layout.lanes for port in stage.core.inputs),
+        "chosen_by": _chosen_by(stage),
         "busy_cycles": schedule.busy[stage.name],
         "latency_cycles": stage.stage().timing.latency,
         "fifo_depth": max(depths),
         **cost.to_json(),
         **_recurrence(stage, schedule),
-        **_gain(plan, stage),
+        **_remarks(plan, stage),
     }
 
 
-def _gain(plan: Plan, stage: PlannedStage) -> dict[str, float | bool]:
-    """What is proven of a gdn's gain, with the error rounded up; nothing for other stages."""
-    op = next((op for op in (plan.graph.node(name).op for name in stage.nodes) if isinstance(op, GDN)), None)
-    if op is None:
-        return {}
-    error, gain = op.root.error, op.gain
-    digits = 2 - math.floor(math.log10(error))
-    step = 2.0**-gain.type.fraction
-    cut = gain.rounding in (Rounding.TRN, Rounding.TRN_ZERO)
+def _chosen_by(stage: PlannedStage) -> dict[str, str]:
+    """Which section of the configuration chose what, or the planner."""
+    found = {"pixels_per_cycle": stage.lanes_from.value}
+    if stage.decided is None:
+        return found
     return {
-        "gain_error": math.ceil(error * 10**digits) / 10**digits,
-        "gain_rounding": step if cut else step / 2,
-        "gain_saturates": op.root.range[1] * (1 + error) > gain.type.raw_max * step,
+        "strategy": stage.decided.strategy_from.value,
+        "reuse_factor": stage.decided.reuse_from.value,
+        **found,
     }
+
+
+def _remarks(plan: Plan, stage: PlannedStage) -> dict[str, float | bool]:
+    from . import remarks_on
+
+    return {key: value for name in stage.nodes for key, value in remarks_on(plan.graph.node(name).op).items()}
 
 
 def operators(plan: Plan, stage: PlannedStage) -> str:
     """The stems of a stage's nodes, or what kind of core it is where it has none of its own."""
     stems = [plan.graph.node(name).op.stem for name in stage.nodes]
-    own = [] if len(stage.nodes) > len(stage.pointwise) else [_kind(stage)]
-    return " + ".join([*own, *stems])
-
-
-def _kind(stage: PlannedStage) -> str:
-    """What a core without a node of its own does."""
-    if isinstance(stage.core, MatrixWindowCore):
-        return "phases"  # of a transposed convolution, whose own stage brings them into order
-    return type(stage.core).__name__.removesuffix("Core").lower()
-
-
-def _shared(plan: Plan, stage: PlannedStage) -> bool:
-    from ..rtl.plan import SHARED
-
-    if isinstance(stage.core, MatrixWindowCore):
-        return True
-    return bool(stage.nodes) and plan.graph.node(stage.nodes[0]).op.stem in SHARED
+    return " + ".join([stage.part, *stems] if stage.part else stems)
 
 
 def fifo_depths(plan: Plan, stage: PlannedStage, schedule: Schedule) -> list[int]:
@@ -183,18 +168,18 @@ def _rates(plan: Plan, config: Config, schedule: Schedule, image: tuple[int, int
 
 def _recurrence(stage: PlannedStage, schedule: Schedule) -> dict[str, float]:
     core = stage.core
-    if not isinstance(core, RecurrentCore):
+    if not core.recurrence:
         return {}
     return {"utilization": round(_utilization(core, schedule), 4), "recurrence_cycles": core.recurrence}
 
 
-def _utilization(core: RecurrentCore, schedule: Schedule) -> float:
+def _utilization(core: Core, schedule: Schedule) -> float:
     return core.inputs[0].layout.beats * core.reuse / schedule.interval
 
 
 def _advice(plan: Plan, config: Config, schedule: Schedule) -> list[str]:
     """A line for each recurrent layer that waits more than it should, for itself or for a slower stage."""
-    shares = {s.name: _utilization(s.core, schedule) for s in plan.stages if isinstance(s.core, RecurrentCore)}
+    shares = {s.name: _utilization(s.core, schedule) for s in plan.stages if s.core.recurrence}
     idle = {name: share for name, share in shares.items() if share < BUSY}
     needed = keeping_busy(plan.model, config) if idle else 0
     return [
@@ -203,7 +188,7 @@ def _advice(plan: Plan, config: Config, schedule: Schedule) -> list[str]:
 
 
 def _why(plan: Plan, name: str, needed: int, schedule: Schedule) -> str:
-    core: Any = plan.stage(name).core
+    core = plan.stage(name).core
     if core.wait and plan.sequences < needed:
         return f"interleaved_sequences: {needed} would keep it busy"
     if core.wait:

@@ -1,18 +1,21 @@
-"""Divisive normalization and the order of transposed convolutions: their formulas."""
+"""Divisive normalization: its formula, and what is proven of its gain."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from ...hw.rtl.conv2d_transpose import OrderCore
 from ...hw.rtl.gdn import GDNCore, GDNKernel
 from ...hw.rtl.root import LEVELS, RootUnit
+from ...sim.ops.gdn import GDN
+from ...sim.rounding import Rounding
 from .cost import Resources, counter, logic, memory, multiplexer, multiplier, registers, shift_register, table
+from .formulas import Remarks, counts, remarks
 from .kernels import kernel
-from .stages import count
 
 
-@count.register
+@counts(GDNCore)
 def _(core: GDNCore) -> Resources:
     layout = core.inputs[0].layout
     control = counter(core.kernel.cycles) + registers(layout.bits) + logic(4)
@@ -51,10 +54,15 @@ def root(module: RootUnit) -> Resources:
     return found
 
 
-@count.register
-def _(core: OrderCore) -> Resources:
-    layout, pixels = core.inputs[0].layout, core.rows.stride * core.columns.stride
-    found = counter(core.rows.places) + counter(core.columns.places) + counter(pixels) + logic(12)
-    if core.rows.stride > 1:
-        found += memory(core.columns.places, layout.bits, registered=True) + registers(layout.bits) + logic(layout.bits)
-    return found + multiplexer(pixels, core.output.bits) + registers(core.output.bits)
+@remarks(GDN)
+def gain(op: GDN) -> Remarks:
+    """What is proven of its gain, with the error rounded up."""
+    error, cast = op.root.error, op.gain
+    digits = 2 - math.floor(math.log10(error))
+    step = 2.0**-cast.type.fraction
+    cut = cast.rounding in (Rounding.TRN, Rounding.TRN_ZERO)
+    return {
+        "gain_error": math.ceil(error * 10**digits) / 10**digits,
+        "gain_rounding": step if cut else step / 2,
+        "gain_saturates": op.root.range[1] * (1 + error) > cast.type.raw_max * step,
+    }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from ...hw.rtl.recurrent import RecurrentCore
+from ...hw.rtl.role import sharing_of
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph, Node
-from ...sim.recurrent import Recurrent
 from ..passes.interleave import interleave, recurrent
-from .plan import SHARED, STRATEGY_DEFAULT, Choice, Plan, PlannedStage, plan, readers, repeated
+from .plan import plan
+from .relations import projects, repeated
+from .stages import STRATEGY_DEFAULT, Choice, Origin, Plan, PlannedStage
 
 if TYPE_CHECKING:
     from ..config.layer import LayerConfig
@@ -30,7 +31,7 @@ def plan_for(graph: Graph, config: Config) -> Plan:
 
 
 def _choices(graph: Graph, config: Config) -> dict[str, Choice]:
-    return {node.name: choice(graph, config, node) for node in graph.nodes if node.op.stem in SHARED}
+    return {node.name: choice(graph, config, node) for node in graph.nodes if sharing_of(node.op)}
 
 
 def _plan(graph: Graph, sequences: int, config: Config, choices: dict[str, Choice], slack: int | None = None) -> Plan:
@@ -38,7 +39,10 @@ def _plan(graph: Graph, sequences: int, config: Config, choices: dict[str, Choic
     wanted = config.bitsmith
     form = interleave(graph, sequences) if sequences else graph
     slack = wanted.slack_cycles if slack is None else slack
-    found = plan(form, wanted.pixels_per_cycle, choices, interval=wanted.interval_cycles or 0, slack=slack)
+    given = "pixels_per_cycle" in wanted.model_fields_set
+    lanes_from = Origin.BITSMITH if given else Origin.PLANNER
+    interval = wanted.interval_cycles or 0
+    found = plan(form, wanted.pixels_per_cycle, choices, interval=interval, slack=slack, lanes_from=lanes_from)
     return replace(found, model=graph, sequences=sequences)
 
 
@@ -63,9 +67,7 @@ def keeping_busy(graph: Graph, config: Config) -> int:
 def _busy_from(stage: PlannedStage) -> int:
     """Sequences that keep a stage's core busy."""
     core = stage.core
-    if not isinstance(core, RecurrentCore):
-        return 1
-    return -(-core.recurrence // core.reuse) * core.inputs[0].layout.lanes
+    return max(1, -(-core.recurrence // core.reuse) * core.inputs[0].layout.lanes)
 
 
 def _within_targets(make: partial[Plan], config: Config) -> Plan:
@@ -113,36 +115,41 @@ def choice(graph: Graph, config: Config, node: Node) -> Choice:
     hls4ml writes ``ReuseFactor: 1`` where nobody asked for anything, so 1 at the model's level leaves the choice to
     the planner; a larger one there is a wish, a layer's own is an order.
     """
-    own = _sections(graph, config, node)
-    strategies = [section.strategy for section in own] + [config.bitsmith.strategy, config.hls.model.strategy]
-    strategy = next((s for s in strategies if s), STRATEGY_DEFAULT)
-    reuse = next((factor for section in own if (factor := _factor(section, node))), None)
-    wish = config.hls.model.reuse_factor
-    if _projects(graph, node):  # the layer's own factor is its recurrent product's
+    own, model = _sections(graph, config, node), config.hls.model
+    strategy, strategy_from = _first(
+        [(section.strategy, origin) for origin, section in own]
+        + [(config.bitsmith.strategy, Origin.BITSMITH), (model.strategy, Origin.MODEL)]
+    )
+    order: Asked = _first([(_factor(section, node), origin) for origin, section in own])
+    wish: Asked = (model.reuse_factor, Origin.MODEL)
+    if projects(graph, node):  # the layer's own factor is its recurrent product's
         named = config.hls.layer_name.get(_label(graph, node))
-        general = next((section.reuse_factor for section in own if section.reuse_factor), None)
-        wish, reuse = general or wish, named.reuse_factor if named else None
+        general = _first([(section.reuse_factor, origin) for origin, section in own])
+        wish = general if general[0] else wish
+        order = (named.reuse_factor, Origin.LAYER_NAME) if named else _NOTHING
         if repeated(graph, node):
-            wish = None
-    return Choice(strategy, reuse, wish if wish and wish > 1 else None)
+            wish = _NOTHING
+    if not wish[0] or wish[0] == 1:
+        wish = _NOTHING
+    reuse_from = order[1] if order[0] else wish[1]
+    return Choice(strategy or STRATEGY_DEFAULT, order[0], wish[0], strategy_from, reuse_from)
+
+
+_Value = TypeVar("_Value")
+Asked = tuple[int | None, Origin]
+_NOTHING: Asked = (None, Origin.PLANNER)
+
+
+def _first(asked: list[tuple[_Value | None, Origin]]) -> tuple[_Value | None, Origin]:
+    """The first value that is given, and where; nothing, and the planner, where none is."""
+    return next(((value, origin) for value, origin in asked if value), (None, Origin.PLANNER))
 
 
 def _factor(section: LayerConfig, node: Node) -> int | None:
     """A section's reuse factor for a node: that of the part of a layer that it is, else the whole layer's."""
-    part = None
-    if isinstance(node.op, Recurrent):
-        part = section.recurrent_reuse_factor
-    elif "Separable" in node.class_name:
-        depthwise = node.op.stem == "depthwise_conv2d"
-        part = section.depthwise_reuse_factor if depthwise else section.pointwise_reuse_factor
+    sharing = sharing_of(node.op)
+    part: int | None = getattr(section, f"{sharing.part}_reuse_factor") if sharing and sharing.part else None
     return part or section.reuse_factor
-
-
-def _projects(graph: Graph, node: Node) -> bool:
-    """Whether a node makes the gate inputs of a recurrent layer."""
-    behind = readers(graph, node.name)
-    behind += [reader for n in behind if n.op.stem == "repeat_vector" for reader in readers(graph, n.name)]
-    return node.op.stem in ("conv2d", "dense") and any(isinstance(reader.op, Recurrent) for reader in behind)
 
 
 def _label(graph: Graph, node: Node) -> str:
@@ -150,11 +157,12 @@ def _label(graph: Graph, node: Node) -> str:
     return graph.labels.get(node.name, node.name)
 
 
-def _sections(graph: Graph, config: Config, node: Node) -> list[LayerConfig]:
+def _sections(graph: Graph, config: Config, node: Node) -> list[tuple[Origin, LayerConfig]]:
     """What the configuration says of a node: by its own name, by its layer's, by the layer's class."""
     by_name = [config.hls.layer_name.get(name) for name in dict.fromkeys((_label(graph, node), node.layer))]
     by_type = [own for name, own in config.hls.layer_type.items() if _is(name, node)]
-    return [section for section in by_name if section is not None] + by_type
+    found = [(Origin.LAYER_NAME, section) for section in by_name if section is not None]
+    return found + [(Origin.LAYER_TYPE, section) for section in by_type]
 
 
 def _is(class_name: str, node: Node) -> bool:

@@ -9,13 +9,12 @@ from typing import Any
 
 from ...hw.rtl.fifo import Fifo
 from ...hw.rtl.layout import Layout
-from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
 from ...sim.names import FIFOS, TRACE
 from ...sim.op import Shape
 from ..progress import Say, silent
-from .plan import Plan
 from .schedule import Schedule
+from .stages import Plan
 from .top import Top
 from .verilog import to_verilog
 
@@ -65,9 +64,7 @@ def _files(plan: Plan, top: Top) -> dict[str, dict[str, Any]]:
 
 def _shared(plan: Plan) -> frozenset[str]:
     """Modules with several instances: every kernel of a core with lanes, and a recurrent layer's functions."""
-    lanes = [name for stage in plan.stages if stage.core.output.lanes > 1 for name in stage.core.kernels()]
-    cells = [stage.core.cell for stage in plan.stages if isinstance(stage.core, RecurrentCore)]
-    return frozenset([*lanes, *(module.name for cell in cells for module in cell.functions.values())])
+    return frozenset(name for stage in plan.stages for name in stage.core.repeated())
 
 
 def _ports(plan: Plan, top: Top, trace: Top, files: list[str]) -> dict[str, Any]:

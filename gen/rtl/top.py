@@ -10,9 +10,8 @@ from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, Mux,
 from ...hw.rtl.core import Hardware, elements, shape_of
 from ...hw.rtl.fifo import Fifo
 from ...hw.rtl.layout import Layout
-from ...hw.rtl.recurrent import RecurrentCore
 from ...sim.errors import BitsmithError
-from .plan import Plan, PlannedStage
+from .stages import Plan, PlannedStage
 
 
 def container(width: int) -> int:
@@ -66,9 +65,8 @@ class Top(Hardware):
             for name, layout in zip(names, layouts):
                 if name:
                     self._trace_port(name, f"trace_{name}", layout)
-            if isinstance(stage.core, RecurrentCore):
-                for key, (_, _, layout) in stage.core.probes().items():
-                    self._trace_port(f"{stage.name}.{key}", f"probe_{stage.name}_{key}", layout)
+            for key, (_, _, layout) in stage.core.probes().items():
+                self._trace_port(f"{stage.name}.{key}", f"probe_{stage.name}_{key}", layout)
 
     def _trace_port(self, tensor: str, prefix: str, layout: Layout) -> None:
         signals = Signal(layout.bits, name=f"{prefix}_tdata"), Signal(name=f"{prefix}_tvalid")
@@ -131,7 +129,7 @@ class Top(Hardware):
 
     def _probes(self, stage: PlannedStage) -> dict[str, Any]:
         """The tracing top's ports for what is inside a step of a recurrent layer."""
-        if not self.trace or not isinstance(stage.core, RecurrentCore):
+        if not self.trace:
             return {}
         ports: dict[str, Any] = {}
         for key, (inner_data, inner_valid, _) in stage.core.probes().items():

@@ -11,6 +11,7 @@ from ...sim.table import ADDRESS_OVERFLOW, ADDRESS_ROUNDING
 from .core import Pointwise, delay, elements, shape_of
 from .layout import Layout
 from .requantize import requantize
+from .role import PointwiseRole
 
 
 class ActivationPointwise(Pointwise):
@@ -79,5 +80,4 @@ def _absolute(x: Value) -> Value:
     return (x.as_unsigned() ^ sign.replicate(len(x))) + sign
 
 
-def pointwise(name: str, op: Activation, layout: Layout) -> ActivationPointwise:
-    return ActivationPointwise(name, op, layout)
+ROLE = PointwiseRole(ActivationPointwise, whole_vector=False)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from amaranth.hdl import Module, Value
 
 from ...sim.ops.add import Add
-from .join import JoinCore
+from .join import ElementwiseCore
 from .layout import Layout
+from .role import JoinRole
 
 
-def core(name: str, op: Add, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> JoinCore:
-    output = replace(layouts[0], type=op.output_type)
-    left, right = op.shifts
-    return JoinCore(name, layouts, output, lambda parts: [(a << left) + (b << right) for a, b in zip(*parts)])
+class AddCore(ElementwiseCore):
+    def __init__(self, name: str, op: Add, layouts: tuple[Layout, ...]) -> None:
+        super().__init__(name, layouts, op.output_type)
+        self.shifts = op.shifts
+
+    def element(self, m: Module, values: list[Value], name: str) -> Value:
+        (a, b), (left, right) = values, self.shifts
+        return (a << left) + (b << right)
+
+
+ROLE = JoinRole(AddCore)

@@ -11,6 +11,7 @@ from ...sim.fixed import Fixed
 from ...sim.ops.argmax import Argmax
 from .core import Pointwise, delay, elements, shape_of
 from .layout import Layout
+from .role import PointwiseRole
 from .tree import reduce_tree, tree_stages
 
 
@@ -48,5 +49,4 @@ class ArgmaxPointwise(Pointwise):
         return value.as_signed() if self.layout.type.signed else value
 
 
-def pointwise(name: str, op: Argmax, layout: Layout) -> ArgmaxPointwise:
-    return ArgmaxPointwise(name, op, layout)
+ROLE = PointwiseRole(ArgmaxPointwise)

@@ -11,6 +11,7 @@ from .core import delay
 from .divide import LATENCY, divide
 from .geometry import Geometry
 from .layout import Layout
+from .role import StreamRole, whole_strides
 from .tree import reduce_tree, tree_stages
 from .window import WindowCore
 
@@ -64,3 +65,6 @@ class AveragePoolCore(WindowCore):
 
 def core(name: str, op: AveragePool2D, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> AveragePoolCore:
     return AveragePoolCore(name, op, layouts[0])
+
+
+ROLE = StreamRole(core, lanes=whole_strides)

@@ -9,6 +9,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from ...sim.ops.batch_norm import BatchNorm
 from .core import Pointwise, delay, elements, shape_of
 from .layout import Layout
+from .role import PointwiseRole
 
 
 class BatchNormPointwise(Pointwise):
@@ -37,5 +38,4 @@ class BatchNormPointwise(Pointwise):
         return register
 
 
-def pointwise(name: str, op: BatchNorm, layout: Layout) -> BatchNormPointwise:
-    return BatchNormPointwise(name, op, layout)
+ROLE = PointwiseRole(BatchNormPointwise)

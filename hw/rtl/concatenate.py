@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from amaranth.hdl import Module, Value
+
 from ...sim.ops.concatenate import Concatenate
 from .join import JoinCore
 from .layout import Layout
+from .role import JoinRole
 
 
-def core(name: str, op: Concatenate, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> JoinCore:
-    output = replace(layouts[0], channels=sum(layout.channels for layout in layouts))
-    return JoinCore(name, layouts, output, lambda parts: [value for part in parts for value in part])
+class ConcatenateCore(JoinCore):
+    def __init__(self, name: str, op: Concatenate, layouts: tuple[Layout, ...]) -> None:
+        super().__init__(name, layouts, replace(layouts[0], channels=sum(layout.channels for layout in layouts)))
+
+    def combine(self, m: Module, parts: list[list[Value]], name: str) -> list[Value]:
+        return [value for part in parts for value in part]
+
+
+ROLE = JoinRole(ConcatenateCore)

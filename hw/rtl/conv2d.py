@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from amaranth.hdl import Cat, Instance, Module, Signal, Value
 
 from ...sim.fixed import IntArray
 from ...sim.ops.conv2d import Conv2D
-from ...sim.ops.depthwise_conv2d import DepthwiseConv2D
 from ...sim.params import NO_PADDING, Padding
 from .geometry import Geometry
 from .layout import Layout
 from .matrix import MatrixSpec, legal_reuse
+from .role import Sharing, StreamRole, whole_strides
 from .tiles import matrix_kernel
 from .window import WindowCore
 
@@ -85,16 +85,43 @@ def core(name: str, op: Conv2D, layouts: tuple[Layout, ...], strategy: str, reus
     return MatrixWindowCore(name, geometry, spec, op.kernel.shape[3])
 
 
-def outside(op: Conv2D | DepthwiseConv2D) -> Padding:
+class Windowed(Protocol):
+    """What the functions below need of an operator's parameters."""
+
+    @property
+    def kernel(self) -> IntArray: ...
+    @property
+    def strides(self) -> tuple[int, int]: ...
+    @property
+    def padding(self) -> Padding: ...
+    @property
+    def dilation(self) -> tuple[int, int]: ...
+
+
+def outside(op: Windowed) -> Padding:
     """Zeros that must come from in front: all, where a row of windows would be longer than a row of the image."""
     spans = [(k - 1) * d + 1 for k, d in zip(op.kernel.shape, op.dilation)]
     return op.padding if any(0 < sum(zeros) >= span for zeros, span in zip(op.padding, spans)) else NO_PADDING
 
 
-def inside(op: Conv2D | DepthwiseConv2D) -> Padding:
+def inside(op: Windowed) -> Padding:
     """Zeros that the window core puts around the image itself."""
     return op.padding if outside(op) == NO_PADDING else NO_PADDING
 
 
-def reuse_factors(op: Conv2D, strategy: str) -> list[int]:
+def frame_steps(op: Windowed, layout: Layout) -> int:
+    return Geometry(layout, op.kernel.shape[:2], op.strides, inside(op), op.dilation).steps
+
+
+def reuse_factors(op: Conv2D, strategy: str, layout: Layout) -> list[int]:
     return legal_reuse(strategy, products(op), op.input_type)
+
+
+ROLE = StreamRole(
+    core,
+    lanes=whole_strides,
+    frame_steps=frame_steps,
+    outside=outside,
+    sharing=Sharing(reuse_factors, weights=lambda op: op.kernel, part="pointwise"),
+    projects=True,
+)

@@ -22,6 +22,7 @@ from .core import Core, Timing
 from .geometry import Geometry
 from .layout import Layout
 from .matrix import MatrixSpec, legal_reuse
+from .role import Behind, Sharing, StreamRole, one_pixel
 from .sharing import hold
 
 _ANY = 1 << 16  # an image's size where nothing depends on it
@@ -137,7 +138,7 @@ def ordering(name: str, op: Conv2DTranspose, source: Layout, places: Layout, int
     return OrderCore(name, image, op.kernel.shape[3], places, max(1, interval // steps))
 
 
-def reuse_factors(op: Conv2DTranspose, strategy: str) -> list[int]:
+def reuse_factors(op: Conv2DTranspose, strategy: str, layout: Layout) -> list[int]:
     rows, columns = axes(op, _ANY, _ANY)
     inputs, outputs = rows.taps * columns.taps * op.kernel.shape[2], op.strides[0] * op.strides[1] * op.kernel.shape[3]
     return legal_reuse(strategy, (1, inputs, outputs), op.input_type)
@@ -235,3 +236,12 @@ def _pick(pixels: list[Value], row: Value, column: Value, columns: int) -> Value
     for k, pixel in enumerate(pixels[1:], 1):
         chosen = Mux((row == k // columns) & (column == k % columns), pixel, chosen)
     return chosen
+
+
+ROLE = StreamRole(
+    core,
+    lanes=one_pixel,  # its phases follow one another
+    outside=outside,
+    sharing=Sharing(reuse_factors, weights=lambda op: op.kernel),
+    behind=Behind("phases", ordering),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,6 +67,9 @@ class Core(Hardware):
     come; the core takes such a step only while ``m_room`` is high.
     """
 
+    reuse: int = 1
+    """Cycles for which a step's arithmetic is taken."""
+
     def __init__(self, name: str, inputs: tuple[Layout, ...], output: Layout) -> None:
         self.name = name
         prefixes = ["s"] if len(inputs) == 1 else [f"s{k}" for k in range(len(inputs))]
@@ -84,6 +87,24 @@ class Core(Hardware):
     def kernels(self) -> dict[str, Any]:
         """Modules that the core instantiates by name, each with a ``ports()`` of its own."""
         return {}
+
+    def repeated(self) -> list[str]:
+        """Those of which there are several instances."""
+        return list(self.kernels()) if self.output.lanes > 1 else []
+
+    def probes(self) -> Mapping[str, tuple[Signal, Signal, Layout]]:
+        """(data, valid, layout) of every tensor inside of a step that the tracing top shows."""
+        return {}
+
+    @property
+    def recurrence(self) -> int:
+        """Cycles from a step to the next one that needs its result; 0 where none does."""
+        return 0
+
+    @property
+    def wait(self) -> int:
+        """Cycles for which the arithmetic waits for that result after the last beat of each step."""
+        return 0
 
     @property
     def latency(self) -> int:

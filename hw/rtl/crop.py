@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, Module, Value
 from ...sim.ops.crop import Crop
 from .geometry import Geometry
 from .layout import Layout
+from .role import StreamRole
 from .window import WindowCore
 
 
@@ -31,3 +32,6 @@ class CropCore(WindowCore):
 
 def core(name: str, op: Crop, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> CropCore:
     return CropCore(name, op, layouts[0])
+
+
+ROLE = StreamRole(core)

@@ -12,6 +12,7 @@ from ...sim.ops.dense import Dense
 from .core import Core, Timing, delay, elements, shape_of
 from .layout import Layout
 from .matrix import check_reuse
+from .role import Sharing, StreamRole
 from .sharing import hold, phase_split, phases, rom, split, take_rows
 from .tree import adder_tree, tree_stages
 
@@ -141,3 +142,6 @@ def core(name: str, op: Dense, layouts: tuple[Layout, ...], strategy: str, reuse
     return DenseCore(
         name, op, layouts[0], reuse // layouts[0].beats, logic_multipliers=strategy == "distributed_arithmetic"
     )
+
+
+ROLE = StreamRole(core, sharing=Sharing(reuse_factors), projects=True)

@@ -6,10 +6,11 @@ from amaranth.hdl import Value
 
 from ...sim.fixed import IntArray
 from ...sim.ops.depthwise_conv2d import DepthwiseConv2D
-from .conv2d import MatrixWindowCore, inside, outside
+from .conv2d import MatrixWindowCore, frame_steps, inside, outside
 from .geometry import Geometry
 from .layout import Layout
 from .matrix import MatrixSpec, legal_reuse
+from .role import Sharing, StreamRole, whole_strides
 
 __all__ = ["core", "inside", "outside", "reuse_factors"]  # the planner asks the module for all four
 
@@ -42,5 +43,14 @@ def core(name: str, op: DepthwiseConv2D, layouts: tuple[Layout, ...], strategy: 
     return DepthwiseCore(name, geometry, spec, cin * multiplier)
 
 
-def reuse_factors(op: DepthwiseConv2D, strategy: str) -> list[int]:
+def reuse_factors(op: DepthwiseConv2D, strategy: str, layout: Layout) -> list[int]:
     return legal_reuse(strategy, products(op), op.input_type)
+
+
+ROLE = StreamRole(
+    core,
+    lanes=whole_strides,
+    frame_steps=frame_steps,
+    outside=outside,
+    sharing=Sharing(reuse_factors, weights=lambda op: op.kernel, part="depthwise"),
+)

@@ -17,6 +17,7 @@ from .core import Core, Hardware, Timing, delay, elements, shape_of
 from .layout import Layout
 from .matrix import MatrixSpec, legal_reuse
 from .requantize import requantize
+from .role import Sharing, StreamRole, any_part, beats
 from .root import RootUnit
 from .sharing import hold, phases
 from .tiles import matrix_kernel
@@ -235,5 +236,14 @@ def core(name: str, op: GDN, layouts: tuple[Layout, ...], strategy: str, reuse: 
     return GDNCore(name, op, layouts[0], strategy, reuse)
 
 
-def reuse_factors(op: GDN, strategy: str) -> list[int]:
+def reuse_factors(op: GDN, strategy: str, layout: Layout) -> list[int]:
     return legal_reuse(strategy, (1, op.channels, op.channels), op.square_type)
+
+
+ROLE = StreamRole(
+    core,
+    whole_vector=True,
+    lanes=any_part,
+    frame_steps=beats,
+    sharing=Sharing(reuse_factors, weights=lambda op: op.gamma),
+)

@@ -9,6 +9,7 @@ from ...sim.ops.global_average_pool2d import GlobalAveragePool2D
 from .divide import LATENCY, divide
 from .fold import FoldCore
 from .layout import Layout
+from .role import StreamRole
 
 
 class GlobalAveragePoolCore(FoldCore):
@@ -31,3 +32,6 @@ def core(
     name: str, op: GlobalAveragePool2D, layouts: tuple[Layout, ...], strategy: str, reuse: int
 ) -> GlobalAveragePoolCore:
     return GlobalAveragePoolCore(name, op, layouts[0])
+
+
+ROLE = StreamRole(core)

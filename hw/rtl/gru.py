@@ -12,7 +12,7 @@ from .cell import Cell, Values, applied, hold_value, lift, multiplied, packed, r
 from .core import delay, elements
 from .layout import Layout
 from .matrix import MatrixKernel, check_reuse, legal_reuse
-from .recurrent import RecurrentCore
+from .recurrent import RecurrentCore, recurrent_role
 
 
 class GRUCell(Cell):
@@ -104,14 +104,17 @@ class GRUCell(Cell):
 
 def core(name: str, op: GRU, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> RecurrentCore:
     """The core for gate inputs (steps, sequences, 3 * units) and, where the operator has one, an initial state."""
-    check_reuse(reuse, strategy, reuse_factors(op, strategy))
+    check_reuse(reuse, strategy, reuse_factors(op, strategy, layouts[0]))
     return RecurrentCore(name, op, layouts, GRUCell(f"{name}_cell", op, strategy, reuse), op.units)
 
 
-def reuse_factors(op: GRU, strategy: str) -> list[int]:
+def reuse_factors(op: GRU, strategy: str, layout: Layout) -> list[int]:
     """Every reuse factor that the recurrent products can have; without reset_after there are two."""
     units, state = op.units, op.state.type
     if op.reset_after:
         return legal_reuse(strategy, (1, units, 3 * units), state)
     second = legal_reuse(strategy, (1, units, units), op.reset_product_type)
     return [r for r in legal_reuse(strategy, (1, units, 2 * units), state) if r in second]
+
+
+ROLE = recurrent_role(core, reuse_factors)

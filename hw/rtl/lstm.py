@@ -14,7 +14,7 @@ from .cell import Cell, Values, applied, lift, multiplied, packed, rounded, sett
 from .core import elements
 from .layout import Layout
 from .matrix import MatrixKernel, check_reuse, fit, legal_reuse
-from .recurrent import RecurrentCore
+from .recurrent import RecurrentCore, recurrent_role
 
 
 class LSTMCell(Cell):
@@ -98,10 +98,13 @@ class LSTMCell(Cell):
 
 def core(name: str, op: LSTM, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> RecurrentCore:
     """The core for gate inputs (steps, sequences, 4 * units) and, where the operator has them, two initial states."""
-    check_reuse(reuse, strategy, reuse_factors(op, strategy))
+    check_reuse(reuse, strategy, reuse_factors(op, strategy, layouts[0]))
     unit = LSTMCell(f"{name}_cell", op, strategy, reuse)
     return RecurrentCore(name, op, layouts, unit, op.units * (2 if op.with_cell else 1))
 
 
-def reuse_factors(op: LSTM, strategy: str) -> list[int]:
+def reuse_factors(op: LSTM, strategy: str, layout: Layout) -> list[int]:
     return legal_reuse(strategy, (1, op.units, 4 * op.units), op.state.type)
+
+
+ROLE = recurrent_role(core, reuse_factors)

@@ -8,6 +8,7 @@ from ...sim.ops.max_pool2d import MaxPool2D
 from .core import delay
 from .geometry import Geometry
 from .layout import Layout
+from .role import StreamRole, whole_strides
 from .tree import reduce_tree, tree_stages
 from .window import WindowCore
 
@@ -43,3 +44,6 @@ def larger(a: Value, b: Value) -> Value:
 
 def core(name: str, op: MaxPool2D, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> MaxPoolCore:
     return MaxPoolCore(name, op, layouts[0])
+
+
+ROLE = StreamRole(core, lanes=whole_strides)

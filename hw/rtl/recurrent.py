@@ -7,7 +7,7 @@ least that many cycles' worth of sequences the arithmetic is always busy, with f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from .cell import Cell
 from .core import Core, Timing, delay, elements
 from .layout import Layout
 from .requantize import requantize
+from .role import Sharing, StreamRole, any_part, beats
 from .sharing import hold
 
 
@@ -78,6 +79,9 @@ class RecurrentCore(Core):
     def kernels(self) -> dict[str, Any]:
         functions = {module.name: module for module in self.cell.functions.values()}
         return {self.cell.name: self.cell, **self.cell.kernels(), **functions}
+
+    def repeated(self) -> list[str]:
+        return [*super().repeated(), *(module.name for module in self.cell.functions.values())]
 
     def probes(self) -> Mapping[str, tuple[Signal, Signal, Layout]]:
         """(data, valid, layout) of every tensor inside of a step."""
@@ -185,3 +189,11 @@ class RecurrentCore(Core):
         for key, (_, at) in sorted(self.cell.probes.items(), key=lambda item: item[1][1]):
             valid, cycle = delay(m, valid, at - cycle, f"valid_{key}"), at
             m.d.comb += self.probe_valid[key].eq(valid)
+
+
+def recurrent_role(
+    make: Callable[[str, Any, tuple[Layout, ...], str, int], Core], legal: Callable[[Any, str, Layout], list[int]]
+) -> StreamRole:
+    """Of every recurrent layer: as few sequences at once as keep up, each step in the reuse factor's cycles."""
+    sharing = Sharing(legal, part="recurrent")
+    return StreamRole(make, lanes=any_part, frame_steps=beats, sharing=sharing, recurrent=True)

@@ -11,6 +11,7 @@ from amaranth.lib.memory import Memory
 from ...sim.ops.repeat_vector import RepeatVector
 from .core import Core, Timing
 from .layout import Layout
+from .role import StreamRole
 from .sharing import hold
 
 
@@ -57,3 +58,11 @@ class RepeatVectorCore(Core):
 
 def core(name: str, op: RepeatVector, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> RepeatVectorCore:
     return RepeatVectorCore(name, op, layouts[0], reuse)
+
+
+def pace(op: RepeatVector, layout: Layout, interval: int) -> int:
+    """The frame's beats spread over the interval."""
+    return max(1, interval // (layout.beats * op.steps))
+
+
+ROLE = StreamRole(core, whole_vector=True, pace=pace, repeats=True)

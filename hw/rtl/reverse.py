@@ -11,6 +11,7 @@ from amaranth.lib.memory import Memory
 from ...sim.ops.reverse import Reverse
 from .core import Core, Timing
 from .layout import Layout
+from .role import StreamRole
 
 
 class ReverseCore(Core):
@@ -50,10 +51,13 @@ class ReverseCore(Core):
         return m
 
 
-def lanes(op: Reverse, layout: Layout) -> int:
+def lanes(op: Reverse, layout: Layout) -> list[int]:
     """Pixels in a beat: steps of one sequence come one by one."""
-    return layout.lanes if op.interleaved else 1
+    return [layout.lanes if op.interleaved else 1]
 
 
 def core(name: str, op: Reverse, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> ReverseCore:
     return ReverseCore(name, op, layouts[0])
+
+
+ROLE = StreamRole(core, lanes=lanes)

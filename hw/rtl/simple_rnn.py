@@ -12,7 +12,7 @@ from .cell import Cell, applied, multiplied, packed, rounded, wait
 from .core import elements
 from .layout import Layout
 from .matrix import MatrixKernel, check_reuse, legal_reuse
-from .recurrent import RecurrentCore
+from .recurrent import RecurrentCore, recurrent_role
 
 
 class SimpleRNNCell(Cell):
@@ -48,9 +48,12 @@ class SimpleRNNCell(Cell):
 
 def core(name: str, op: SimpleRNN, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> RecurrentCore:
     """The core for gate inputs (steps, sequences, units) and, where the operator has one, an initial state."""
-    check_reuse(reuse, strategy, reuse_factors(op, strategy))
+    check_reuse(reuse, strategy, reuse_factors(op, strategy, layouts[0]))
     return RecurrentCore(name, op, layouts, SimpleRNNCell(f"{name}_cell", op, strategy, reuse), op.units)
 
 
-def reuse_factors(op: SimpleRNN, strategy: str) -> list[int]:
+def reuse_factors(op: SimpleRNN, strategy: str, layout: Layout) -> list[int]:
     return legal_reuse(strategy, (1, op.units, op.units), op.state.type)
+
+
+ROLE = recurrent_role(core, reuse_factors)

@@ -13,6 +13,7 @@ from .core import Pointwise, delay, elements, shape_of
 from .layout import Layout
 from .max_pool2d import larger
 from .requantize import requantize
+from .role import PointwiseRole
 from .tree import reduce_tree, tree_stages
 
 
@@ -72,5 +73,4 @@ def look_up(m: Module, address: Value, entries: IntArray, type_: Fixed, name: st
     return out
 
 
-def pointwise(name: str, op: Softmax, layout: Layout) -> SoftmaxPointwise:
-    return SoftmaxPointwise(name, op, layout)
+ROLE = PointwiseRole(SoftmaxPointwise)

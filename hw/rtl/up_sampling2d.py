@@ -11,6 +11,7 @@ from amaranth.lib.memory import Memory
 from ...sim.ops.up_sampling2d import UpSampling2D
 from .core import Core, Timing
 from .layout import Layout
+from .role import StreamRole
 
 
 class UpSamplingCore(Core):
@@ -83,3 +84,6 @@ class UpSamplingCore(Core):
 
 def core(name: str, op: UpSampling2D, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> UpSamplingCore:
     return UpSamplingCore(name, op, layouts[0])
+
+
+ROLE = StreamRole(core)

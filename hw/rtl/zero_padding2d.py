@@ -10,6 +10,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from ...sim.ops.zero_padding2d import ZeroPadding2D
 from .core import Core, Timing
 from .layout import Layout
+from .role import StreamRole
 
 
 class ZeroPaddingCore(Core):
@@ -70,3 +71,6 @@ class ZeroPaddingCore(Core):
 
 def core(name: str, op: ZeroPadding2D, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> ZeroPaddingCore:
     return ZeroPaddingCore(name, op, layouts[0])
+
+
+ROLE = StreamRole(core)

@@ -46,12 +46,21 @@ def text(data: dict[str, Any]) -> str:
     """One row a layer, then the whole."""
     keys = list(dict.fromkeys(key for layer in data["layers"] for key in layer))
     total = data["resources"]
-    lines = [table(keys, [[layer.get(key, "") for key in keys] for layer in data["layers"]])] if keys else []
+    lines = [table(keys, [[shown(layer.get(key, "")) for key in keys] for layer in data["layers"]])] if keys else []
     lines += [f"latency {data['latency_cycles']} cycles, a new frame every {data['interval_cycles']} (exact)"]
     lines += rates(data) if "sequences" in data else []
     figures = ", ".join(f"{total[key]} {key.upper()}" for key in ("lut", "ff", "dsp", "bram"))
     lines += [f"{figures}; source: {printable(total['source'])}"]
     return "\n".join(lines)
+
+
+def shown(value: Any) -> Any:
+    """A cell; who chose what in one word where it was one."""
+    if not isinstance(value, dict):
+        return value
+    if len(set(value.values())) == 1:
+        return next(iter(value.values()))
+    return ", ".join(f"{key.partition('_')[0]}: {origin}" for key, origin in value.items())
 
 
 def rates(data: dict[str, Any]) -> list[str]:

@@ -1,0 +1,28 @@
+"""Dense layers: shared products, trees, and an accumulator for each output."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...hw.rtl.dense import DenseCore
+from .cost import Resources, counter, multiplexer, registers
+from .formulas import counts
+from .kernels import accumulators, logic_product, products, shared_product, tree
+
+
+@counts(DenseCore)
+def _(core: DenseCore) -> Resources:
+    layout, bits, width = core.inputs[0].layout, core.output.type.width, core.inputs[0].layout.type.width
+    taken, words = layout.elements // core.rows, core.weights()
+    each = logic_product if core.logic_multipliers else shared_product
+    sums: Resources = tree(taken, width + int(np.abs(words).max(initial=0)).bit_length()) * int(words.shape[2])
+    front = registers(layout.bits + taken * width) + multiplexer(core.rows, taken * width)
+    control = counter(layout.beats) * 2 + counter(core.reuse) * 2 + counter(layout.beats * core.reuse)
+    return (
+        products(words, width, each)
+        + sums
+        + front
+        + control
+        + accumulators(core.output.channels, bits)
+        + registers(4 * core.stages)
+    )
