@@ -8,14 +8,16 @@ from math import gcd
 from typing import Any
 
 from ...hw.rtl.core import Core
-from ...hw.rtl.join import common_lanes, entrance
+from ...hw.rtl.join import entrance, fitting, whole
 from ...hw.rtl.layout import Layout
 from ...hw.rtl.narrow import NarrowCore
 from ...hw.rtl.reshape import CollectCore, SpreadCore
 from ...hw.rtl.role import JoinRole, PointwiseRole, ReshapeRole, StreamRole, role_of
+from ...hw.rtl.up_sampling2d import UpSamplingCore
 from ...hw.rtl.zero_padding2d import ZeroPaddingCore
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph, Node
+from ...sim.ops.up_sampling2d import UpSampling2D
 from ...sim.ops.zero_padding2d import ZeroPadding2D
 from ...sim.params import NO_PADDING
 from .relations import origin, reads, repeated
@@ -87,6 +89,15 @@ class Planner:
             return stream
         return self._append(NarrowCore(name, layout, lanes), (stream,), part="narrow")
 
+    def _every_row(self, stream: str, height: int, name: str) -> str:
+        """One row sent so many times; one pixel is held by who reads it."""
+        layout = self.layout(stream)
+        if layout.height == height or layout.width == 1:
+            return stream
+        return self._append(
+            UpSamplingCore(name, UpSampling2D(layout.type, (height, 1)), layout), (stream,), part="rows"
+        )
+
     def _vector(self, stream: str, name: str) -> str:
         """The stream as a vector in one beat."""
         layout = self.layout(stream)
@@ -156,8 +167,10 @@ class Planner:
             self._vector(self.at[name], f"{node.name}_vector_{k}") if self._is_vector(name) else self.at[name]
             for k, name in enumerate(node.inputs)
         ]
-        lanes = common_lanes(tuple(self.layout(s) for s in streams))
+        layouts = tuple(self.layout(s) for s in streams)
+        lanes, image = fitting(layouts), whole(layouts)
         streams = [self._narrowed(s, n, f"{node.name}_narrow_{k}") for k, (s, n) in enumerate(zip(streams, lanes))]
+        streams = [self._every_row(s, image.height, f"{node.name}_rows_{k}") for k, s in enumerate(streams)]
         streams = [self._enter(s, f"{node.name}_in_{k}") if s in self.inputs else s for k, s in enumerate(streams)]
         core = role.make(node.name, node.op, tuple(self.layout(s) for s in streams))
         return self._append(core, tuple(streams), nodes=[node.name])

@@ -7,7 +7,7 @@ from math import gcd
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
@@ -18,7 +18,8 @@ from .layout import Layout
 class JoinCore(Core):
     """A step takes one beat of every input; a subclass's ``combine`` makes a pixel's channels from the inputs' pixels.
 
-    An input of one pixel beside larger ones is held for the whole frame and taken with its last beat.
+    An input of one pixel, or one pixel a row, beside larger ones is held for the frame or the row. Which inputs fit
+    together ``fitting`` says, and brings them there.
     """
 
     stages = 0
@@ -26,13 +27,9 @@ class JoinCore(Core):
 
     def __init__(self, name: str, inputs: tuple[Layout, ...], output: Layout) -> None:
         super().__init__(name, inputs, output)
-        self.held = held(inputs)
-        for layout, waits in zip(inputs, self.held):
-            if not waits and (layout.height, layout.width, layout.lanes) != (output.height, output.width, output.lanes):
-                raise BitsmithError(
-                    f"an input of {layout.height} x {layout.width} pixels meets one of {output.height} x "
-                    f"{output.width}; they must be equal, or one of them 1 x 1"
-                )
+        self.single = tuple(layout.width < output.width for layout in inputs)
+        self.serves = tuple(output.beats // layout.beats for layout in inputs)
+        """How many of the output's beats each beat of an input is there for."""
 
     def combine(self, m: Module, parts: list[list[Value]], name: str) -> list[Value]:
         """The output's channels, ``stages`` cycles later, from ``parts[input][channel]`` of one pixel."""
@@ -44,8 +41,8 @@ class JoinCore(Core):
 
     def steps(self) -> Timing:
         every = np.ones(self.output.beats, dtype=bool)
-        last = np.arange(self.output.beats) == self.output.beats - 1
-        consumes = tuple(last if waits else every for waits in self.held)
+        done = np.arange(1, self.output.beats + 1)
+        consumes = tuple(done % serves == 0 for serves in self.serves)
         return Timing(consumes, every, every.astype(np.int64), needs=(every,) * len(self.inputs))
 
     def elaborate(self, platform: Any) -> Module:
@@ -53,17 +50,17 @@ class JoinCore(Core):
         step = Signal()
         m.d.comb += step.eq(Cat(self.m_room, *(port.tvalid for port in self.inputs)).all())
         ready = step if len(self.inputs) > 1 else self.m_room
-        last = self._last(m, step) if any(self.held) else Const(1)
-        m.d.comb += [port.tready.eq(ready & last if waits else ready) for port, waits in zip(self.inputs, self.held)]
+        last = {serves: self._last(m, step, serves) for serves in sorted(set(self.serves)) if serves > 1}
+        for port, serves in zip(self.inputs, self.serves):
+            m.d.comb += port.tready.eq(ready & last[serves] if serves > 1 else ready)
         m.d.comb += self.m_reserve.eq(step)
         data = Cat(*self._pixels(m))
         m.d.sync += [self.m_tvalid.eq(delay(m, step, self.stages, "valid")), self.m_tdata.eq(data)]
         return m
 
-    def _last(self, m: Module, step: Signal) -> Signal:
-        """High in the frame's last step."""
-        beats = self.output.beats
-        count, last = Signal(range(beats), name="count"), Signal(name="last")
+    def _last(self, m: Module, step: Signal, beats: int) -> Signal:
+        """High in the last of so many steps."""
+        count, last = Signal(range(beats), name=f"count_{beats}"), Signal(name=f"last_{beats}")
         m.d.comb += last.eq(count == beats - 1)
         with m.If(step):
             m.d.sync += count.eq(Mux(last, 0, count + 1))
@@ -73,8 +70,8 @@ class JoinCore(Core):
         pixels = []
         for lane in range(self.output.lanes):
             parts = [
-                self._channels(port.tdata, port.layout, 0 if waits else lane)
-                for port, waits in zip(self.inputs, self.held)
+                self._channels(port.tdata, port.layout, 0 if single else lane)
+                for port, single in zip(self.inputs, self.single)
             ]
             for c, value in enumerate(self.combine(m, parts, f"{lane}")):
                 out = Signal(self.output.type.width, name=f"next_{lane}_{c}")
@@ -122,15 +119,17 @@ def whole(layouts: tuple[Layout, ...]) -> Layout:
     return max(layouts, key=lambda layout: layout.height * layout.width)
 
 
-def held(layouts: tuple[Layout, ...]) -> tuple[bool, ...]:
-    """Which inputs are one pixel beside a larger image."""
+def fitting(layouts: tuple[Layout, ...]) -> tuple[int, ...]:
+    """How many pixels of each input a join takes at once: the most that all rows can be cut into, one of a held input.
+
+    BitsmithError where the images do not fit together.
+    """
     image = whole(layouts)
-    pixels = [layout.height * layout.width for layout in layouts]
-    return tuple(n == 1 < image.height * image.width for n in pixels)
-
-
-def common_lanes(layouts: tuple[Layout, ...]) -> tuple[int, ...]:
-    """How many pixels of each input a join takes at once: the most into which every beat can be cut, one of a held."""
-    waits = held(layouts)
-    lanes = gcd(*(layout.lanes for layout, alone in zip(layouts, waits) if not alone))
-    return tuple(1 if alone else lanes for alone in waits)
+    for layout in layouts:
+        if layout.height not in (1, image.height) or layout.width not in (1, image.width):
+            raise BitsmithError(
+                f"an input of {layout.height} x {layout.width} pixels meets one of {image.height} x {image.width}; "
+                "they must be equal, or 1 in the place of a size"
+            )
+    lanes = gcd(*(layout.lanes for layout in layouts if layout.width == image.width))
+    return tuple(lanes if layout.width == image.width else 1 for layout in layouts)
