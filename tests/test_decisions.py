@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from configured import Decision, in_estimate, in_hls, in_verilog, merged, project, read
 
-from bitsmith.gen.rtl.choices import choice
+from bitsmith.cli.estimate import text
+from bitsmith.gen.resources.estimate import estimate_plan
+from bitsmith.gen.rtl.choices import choice, plan_for
 from bitsmith.sim.errors import BitsmithError
 
 RESOURCE3 = {"Strategy": "Resource", "ReuseFactor": 3}
@@ -117,3 +119,82 @@ def test_a_node_goes_by_its_layers_class_whatever_the_operator(tmp_path: Path) -
     graph, config = read("recurrent", tmp_path, kind("GRU", Strategy="Resource"))
     assert {node.class_name for node in graph.nodes} == {"GRU"}
     assert {choice(graph, config, node).strategy for node in graph.nodes} == {"resource"}
+
+
+# who chose -----------------------------------------------------------------------------------------
+
+PIXELS = {"Bitsmith": {"pixels_per_cycle": 2}}
+ORIGINS: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
+    ("image", layer("conv", **RESOURCE3), "conv", {"strategy": "LayerName", "reuse_factor": "LayerName"}),
+    ("image", layer("conv", **RESOURCE3), "separable", {"strategy": "planner", "reuse_factor": "planner"}),
+    ("image", kind("QConv2D", **RESOURCE3), "conv", {"strategy": "LayerType", "reuse_factor": "LayerType"}),
+    (
+        "image",
+        merged(kind("QConv2D", **RESOURCE3), layer("conv", ReuseFactor=9)),
+        "conv",
+        {"strategy": "LayerType", "reuse_factor": "LayerName"},
+    ),
+    ("image", model(Strategy="Resource", ReuseFactor=9), "conv", {"strategy": "Model", "reuse_factor": "Model"}),
+    ("image", model(Strategy="Resource", ReuseFactor=1), "conv", {"strategy": "Model", "reuse_factor": "planner"}),
+    (
+        "image",
+        merged(model(Strategy="Latency", ReuseFactor=9), ours("resource")),
+        "conv",
+        {"strategy": "Bitsmith", "reuse_factor": "Model"},
+    ),
+    (
+        "image",
+        kind("QSeparableConv2D", Strategy="Resource", PointwiseReuseFactor=2),
+        "separable_depthwise",
+        {"strategy": "LayerType", "reuse_factor": "planner"},
+    ),
+    ("image", {}, "conv", {"strategy": "planner", "reuse_factor": "planner", "pixels_per_cycle": "planner"}),
+    ("image", PIXELS, "conv", {"strategy": "planner", "pixels_per_cycle": "Bitsmith"}),
+    ("gdn", merged(PIXELS, {"Bitsmith": {"interval_cycles": 60}}), "gdn", {"pixels_per_cycle": "planner"}),
+    (
+        "recurrent",
+        kind("GRU", **RESOURCE3, RecurrentReuseFactor=6),
+        "gru",
+        {"strategy": "LayerType", "reuse_factor": "LayerType"},
+    ),
+    ("recurrent", layer("gru", **RESOURCE3), "gru_gates", {"strategy": "LayerName", "reuse_factor": "LayerName"}),
+    ("recurrent", model(Strategy="Resource", ReuseFactor=3), "gru_gates", {"reuse_factor": "Model"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("network", "settings", "name", "expected"), ORIGINS, ids=[f"{name} {given}" for _, given, name, _ in ORIGINS]
+)
+def test_an_estimate_says_who_chose(
+    network: str, settings: dict[str, Any], name: str, expected: dict[str, str], tmp_path: Path
+) -> None:
+    graph, config = read(network, tmp_path, settings)
+    rows = {row["name"]: row for row in estimate_plan(plan_for(graph, config), config)["layers"]}
+    assert {key: rows[name]["chosen_by"][key] for key in expected} == expected
+    assert list(rows[name]["chosen_by"]) == ["strategy", "reuse_factor", "pixels_per_cycle"]
+
+
+def test_a_layer_that_shares_nothing_has_only_its_pixels(tmp_path: Path) -> None:
+    graph, config = read("normalized", tmp_path, PIXELS)
+    rows = estimate_plan(plan_for(graph, config), config)["layers"]
+    without = [row["chosen_by"] for row in rows if row["strategy"] == "-"]
+    assert without
+    assert all(found == {"pixels_per_cycle": "Bitsmith"} for found in without)
+
+
+def test_the_table_says_it_in_a_column(tmp_path: Path) -> None:
+    """One word where one chose all."""
+    graph, config = read("image", tmp_path, merged(PIXELS, layer("conv", Strategy="Resource", ReuseFactor=1)))
+    lines = text_of(graph, config)
+    column = lines[0].index("chosen_by")
+    rows = {line.split()[0]: line[column:] for line in lines[1:]}
+    assert rows["conv"].startswith("strategy: LayerName, reuse: LayerName, pixels: Bitsmith ")
+    assert lines[0][column:].split()[:2] == ["chosen_by", "busy_cycles"]
+    graph, config = read("image", tmp_path, {})
+    assert any(
+        line[line.index("planner") :].split()[1].isdigit() for line in text_of(graph, config) if "conv2d" in line
+    )
+
+
+def text_of(graph: Any, config: Any) -> list[str]:
+    return text(estimate_plan(plan_for(graph, config), config)).splitlines()
