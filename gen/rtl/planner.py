@@ -42,7 +42,7 @@ class Planner:
         self.graph, self.choices, self.default, self.slack = graph, choices, default, slack
         self.specs = graph.specs()
         self.inputs = {name: Layout.of_input(spec, pixels) for name, spec in graph.inputs}
-        self.stages: dict[str, PlannedStage] = {}
+        self.stages: list[PlannedStage] = []  # two of one name are refused when their files are named
         self.decided: dict[str, Choice] = {}
         self.at: dict[str, str] = {name: name for name in self.inputs}  # tensor -> stage or input
         self.lanes_from = dict.fromkeys(self.inputs, lanes_from)
@@ -58,19 +58,22 @@ class Planner:
         for node in self.graph.nodes:
             self._named(node, self._place)
         outputs = {name: self._output(name) for name in self.graph.outputs}
-        return Plan(self.graph, self.inputs, list(self.stages.values()), outputs, self.graph, decided=self.decided)
+        return Plan(self.graph, self.inputs, self.stages, outputs, self.graph, decided=self.decided)
 
     # streams --------------------------------------------------------------------------------------
 
     def layout(self, stream: str) -> Layout:
-        return self.inputs[stream] if stream in self.inputs else self.stages[stream].layout
+        return self.inputs[stream] if stream in self.inputs else self._stage(stream).layout
+
+    def _stage(self, name: str) -> PlannedStage:
+        return next(stage for stage in self.stages if stage.name == name)
 
     def _append(self, core: Core, sources: tuple[str, ...], **more: Any) -> str:
         name = core.name
         fewer = any(self.lanes_from[s] is Origin.PLANNER for s in sources) or isinstance(core, NarrowCore)
         self.lanes_from[name] = Origin.PLANNER if fewer else self.lanes_from[sources[0]]
         stage = PlannedStage(name, core, sources, lanes_from=self.lanes_from[sources[0]], **more)
-        self.stages[name] = stage
+        self.stages.append(stage)
         self.interval = max(self.interval, int(core.steps().cost.sum()))
         self._time(stage)
         return name
@@ -156,7 +159,7 @@ class Planner:
             stream = self._vector(stream, f"{node.name}_vector")
         if stream in self.inputs or reads(self.graph, origin(self.graph, tensor)) != 1:
             stream = self._enter(stream, f"{node.name}_in")
-        stage = self.stages[stream]
+        stage = self._stage(stream)
         stage.pointwise.append(role.make(node.name, node.op, stage.layout))
         stage.nodes.append(node.name)
         self._time(stage)
