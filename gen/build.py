@@ -159,7 +159,7 @@ def _emit(graph: Graph, config: Config, folder: Path, say: Say) -> None:
 def _write_estimate(folder: Path) -> None:
     from .resources.estimate import estimate
 
-    write_json(folder / "estimate.json", estimate(folder, "formula"))
+    estimate(folder)
 
 
 def layers(graph: Graph) -> list[dict[str, Any]]:

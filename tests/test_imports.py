@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,83 @@ def test_the_check_finds_it(part: str, source: str, name: str) -> None:
 
 def test_the_check_allows_what_is_lazy() -> None:
     assert crossings("gen", ROOT / "gen" / "x.py", "def f():\n    import hls4ml\n    from ..hw import rtl") == []
+
+
+GEN_ORDER = (
+    *("suggest", "progress", "classes", "files", "tools", "config", "quantize", "read", "ops", "passes", "convert"),
+    *("calibrate", "inspect", "rtl", "resources", "hls", "simulate", "verify", "synth", "build", "verdict", "report"),
+)
+"""The rooms of gen, each of which imports only those before it."""
+
+
+def modules() -> dict[str, Path]:
+    """Every file of the parts by its full name."""
+    found = {}
+    for part in PARTS:
+        for path in files(part):
+            names = ("bitsmith", *path.relative_to(ROOT).with_suffix("").parts)
+            found[".".join(names[:-1] if names[-1] == "__init__" else names)] = path
+    return found
+
+
+def _imports(path: Path, known: dict[str, Path]) -> set[str]:
+    """The modules of ours that the file imports, anywhere but for types alone."""
+
+    def walk(nodes: Iterable[ast.AST]) -> Iterator[str]:
+        for node in nodes:
+            if not _only_for_types(node):
+                yield from imported(path, node)
+                yield from walk(ast.iter_child_nodes(node))
+
+    names = walk(ast.parse(path.read_text(encoding="utf-8")).body)
+    return {name if name in known else name.rpartition(".")[0] for name in names} & set(known)
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Sets of names each of which leads to all the others (Tarjan 1972)."""
+    found: list[list[str]] = []
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(name: str) -> None:
+        order[name] = lowest[name] = len(order)
+        stack.append(name)
+        for other in sorted(graph.get(name, ())):
+            if other not in order:
+                visit(other)
+            if other in stack:
+                lowest[name] = min(lowest[name], lowest[other])
+        if lowest[name] == order[name]:
+            place = stack.index(name)
+            found.append(sorted(stack[place:]))
+            del stack[place:]
+
+    for name in sorted(graph):
+        if name not in order:
+            visit(name)
+    return [names for names in found if len(names) > 1]
+
+
+def test_no_circle_of_files() -> None:
+    known = modules()
+    assert circles({name: _imports(path, known) - {name} for name, path in known.items()}) == []
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [["b", "c"]]
+
+
+def test_the_rooms_of_gen_are_in_order() -> None:
+    known = modules()
+    rooms = [name.split(".")[2] for name in known if name.startswith("bitsmith.gen.")]
+    assert sorted(set(rooms)) == sorted(GEN_ORDER)
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in known.items()
+        for other in sorted(_imports(path, known))
+        if name.startswith("bitsmith.gen.")
+        and other.startswith("bitsmith.gen.")
+        and GEN_ORDER.index(other.split(".")[2]) > GEN_ORDER.index(name.split(".")[2])
+    ]
+    assert wrong == []

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from bitsmith.gen.build import build
-from bitsmith.gen.resources.estimate import estimate
 from bitsmith.gen.synth import ecp5 as synth_ecp5
+from bitsmith.gen.synth.estimate import estimate
 from bitsmith.gen.synth.yosys import SOURCE, inside, resources, synth
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed

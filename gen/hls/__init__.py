@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HlsModel", "emit"]
 
-TRACE_BITS = 53  # hls4ml's trace hands out float64
-
 
 def emit(graph: Graph, config: Config, out_dir: Path, vectors: Path, plan: Plan | None = None) -> None:
     """Write ``out_dir/hls``: hls4ml's project, with a bench that compares with the ``vectors`` folder's integers.

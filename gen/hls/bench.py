@@ -16,7 +16,8 @@ from ...sim.fixed import IntArray
 from ...sim.graph import Graph
 from ...sim.op import Spec
 from ...sim.recurrent import Recurrent
-from . import TRACE_BITS, recurrent_cores
+from . import recurrent_cores
+from .cores import TRACE_BITS
 from .layers import LayerList
 
 HERE = Path(__file__).resolve().parent

@@ -13,6 +13,7 @@ from ...sim.op import Spec
 from ...sim.params import Padding, Pair
 
 Rounded = tuple[Fixed, Rounding, Overflow]
+TRACE_BITS = 53  # hls4ml's trace hands out float64
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from ...sim.fixed import Fixed, IntArray
 from ...sim.ops.activation import Activation
 from ...sim.ops.gru import GRU
 from ...sim.recurrent import Recurrent
-from . import TRACE_BITS
-from .cores import Core, cpp, roomy, sizes, typedef
+from .cores import TRACE_BITS, Core, cpp, roomy, sizes, typedef
 from .ops.activation import element
 from .place import Place
 

@@ -15,12 +15,11 @@ from ..rtl.choices import keeping_busy, plan_for
 from ..rtl.schedule import Schedule
 from ..rtl.stages import Plan, PlannedStage
 
-ESTIMATES = ("formula", "yosys")
 # Part of the cycles in which a recurrent layer's arithmetic should take up work.
 BUSY = 0.95
 
 
-def estimate(folder: str | Path, resources: str = "formula", image: tuple[int, int] | None = None) -> dict[str, Any]:
+def estimate(folder: str | Path, image: tuple[int, int] | None = None) -> dict[str, Any]:
     """What is written to ``DIR/estimate.json``, too.
 
     ``latency_cycles``: from the first input beat's transfer to the last output beat's, both counted;
@@ -28,9 +27,9 @@ def estimate(folder: str | Path, resources: str = "formula", image: tuple[int, i
     sink that always takes it; ``steady_frames``: from the end of which frame to that of which one it is taken;
     ``frame_ends``: for each output, when the last beat of each frame leaves, the first input beat coming in cycle 0.
     All are what a simulation shows, to the cycle. ``layers`` has a row for each stage, ``resources`` the sums and
-    their ``source``: the formulas of ``gen.resources`` or, with ``yosys``, synthesis. A row's ``chosen_by`` says who
-    chose its strategy, reuse factor and pixels per cycle: ``LayerName``, ``LayerType``, ``Bitsmith`` or ``Model`` of
-    the configuration, or ``planner``.
+    their ``source``: the formulas of ``gen.resources`` (``gen.synth.estimate`` has synthesis's). A row's ``chosen_by``
+    says who chose its strategy, reuse factor and pixels per cycle: ``LayerName``, ``LayerType``, ``Bitsmith`` or
+    ``Model`` of the configuration, or ``planner``.
 
     A network with recurrent layers adds ``sequences``, which stand side by side in a frame (latency and interval are
     those of such a frame), ``sequences_per_second`` at the configured clock, ``advice``, lines for people, and in the
@@ -44,14 +43,8 @@ def estimate(folder: str | Path, resources: str = "formula", image: tuple[int, i
 
     BitsmithError where the folder is no build, or an ``image`` is given for a network that has no recurrent layer.
     """
-    if resources not in ESTIMATES:
-        raise BitsmithError(f"unknown source of resources '{resources}'; one of {', '.join(ESTIMATES)}")
     path = Path(folder)
     data = estimate_plan(*open_plan(path), image)
-    if resources == "yosys":
-        from ..synth.yosys import into_estimate
-
-        data = into_estimate(data, path)
     write_json(path / "estimate.json", data)
     return data
 

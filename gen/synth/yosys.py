@@ -91,9 +91,8 @@ def synth_xcu(path: Path, say: Say) -> dict[str, Any]:
     }
 
 
-def into_estimate(data: dict[str, Any], path: Path) -> dict[str, Any]:
-    """An estimate with its resources replaced by Yosys's."""
-    found = synth(path)
+def into_estimate(data: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """An estimate with its resources replaced by those that synthesis ``found``."""
     rows = {row["name"]: row for row in found["layers"]}
     layers = [{**row, **rows[row["name"]]} for row in data["layers"]]
     return {**data, "layers": layers, "resources": {**sum_rows(found["layers"]), "source": SOURCE}}

@@ -20,9 +20,9 @@ from ..ops.reverse import Reverse
 from ..ops.up_sampling2d import UpSampling2D
 from ..ops.zero_padding2d import ZeroPadding2D
 from ..params import NO_PADDING
-from ..place_steps import CopiesStep, RepeatStep, ReshapeStep, ViewStep, ZerosStep
 from ..recurrent import Recurrent
 from .epilogue import FLOAT64, DType, Epilogue, carrier, magnitude
+from .place_steps import CopiesStep, RepeatStep, ReshapeStep, ViewStep, ZerosStep
 from .recurrent_steps import is_projection, recurrent_step
 from .root_steps import gdn_step
 from .scatter_steps import ScatterStep

@@ -26,11 +26,9 @@ def estimate(
     json: Json = False,
 ) -> Outcome:
     """Cycles, exact; resources, estimated."""
-    from ..gen.files.folder import write_json
-    from ..gen.resources.estimate import estimate as predict
+    from ..gen.synth.estimate import estimate as predict
 
     data = predict(folder, resources, pixels(image) if image else None)
-    write_json(folder / "estimate.json", data)
     return Outcome(data, text(data), json)
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .fast.steps import Buffers, Run, Step
-from .ops.crop import Crop
-from .ops.repeat_vector import RepeatVector
-from .ops.reverse import Reverse
-from .ops.up_sampling2d import UpSampling2D
-from .ops.zero_padding2d import ZeroPadding2D
+from ..ops.crop import Crop
+from ..ops.repeat_vector import RepeatVector
+from ..ops.reverse import Reverse
+from ..ops.up_sampling2d import UpSampling2D
+from ..ops.zero_padding2d import ZeroPadding2D
+from .steps import Buffers, Run, Step
 
 
 @dataclass(frozen=True)
