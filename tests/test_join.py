@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recurrences import specs
+from test_gru import gru
 
 from bitsmith.gen.resources import of_stage
 from bitsmith.gen.rtl.emit import emit_plan
@@ -145,3 +147,17 @@ def test_what_does_not_fit_is_one_line(shapes: tuple[Shape, ...], message: str) 
     net.outputs.append(net.add(Free((S8, S8)), *(net.input(shape) for shape in shapes)))
     with pytest.raises(BitsmithError, match=message):
         plan(net.graph(), 1, {})
+
+
+def test_an_initial_state_with_other_lanes_meets_its_gate_inputs() -> None:
+    """Of 6 and 8 sequences at once: 2 of each, in the core of a recurrent layer as in a join."""
+    op = gru(interleaved=True, initial_type=S8)
+    gates, state = (spec.shape for spec in specs(op, 4, 6))
+    net = Net()
+    given = net.add(Crop(S8, (0, 1), (0, 6), (0, op.units)), net.input((1, 8, op.units)))
+    net.outputs.append(net.add(op, net.input(gates, op.input_type), given))
+    planned = plan(net.graph(), 8, {})
+    assert state == (1, 6, op.units)
+    assert planned.stage(given).core.output.lanes == 8
+    assert {port.layout.lanes for port in planned.stage(net.outputs[0]).core.inputs} <= {1, 2}
+    assert len({port.layout.lanes for port in planned.stage(net.outputs[0]).core.inputs}) == 1

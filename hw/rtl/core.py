@@ -1,4 +1,7 @@
-"""What every streaming core is: ports, one frame's timing, and the modules that it is made of."""
+"""What every streaming core is: ports, one frame's timing, and the modules that it is made of.
+
+How it stands in the network, its module says in a role (``role.py``).
+"""
 
 from __future__ import annotations
 

@@ -145,4 +145,5 @@ def role_of(op: Operator | type[Operator]) -> Role:
 
 def sharing_of(op: Operator) -> Sharing | None:
     """What can be shared in the operator's hardware: None where its layer has no strategy and no reuse factor."""
-    return getattr(role_of(op), "sharing", None)
+    role = role_of(op)
+    return role.sharing if isinstance(role, StreamRole) else None
