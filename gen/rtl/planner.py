@@ -212,11 +212,11 @@ class Planner:
     def _lanes(self, node: Node, role: StreamRole, layouts: list[Layout]) -> int:
         """The fewest pixels at once with which the layer still keeps up; one that shares nothing takes what comes."""
         layout = replace(layouts[0], lanes=gcd(*(layout.lanes for layout in layouts)))
-        fitting = role.lanes(node.op, layout)
+        possible = role.lanes(node.op, layout)
         if role.frame_steps is None:
-            return fitting[0]
-        steps = {n: role.frame_steps(node.op, replace(layout, lanes=n)) for n in fitting}
-        return min((n for n in fitting if steps[n] <= self.interval), default=fitting[0])
+            return possible[0]
+        steps = {n: role.frame_steps(node.op, replace(layout, lanes=n)) for n in possible}
+        return min((n for n in possible if steps[n] <= self.interval), default=possible[0])
 
     def _padded(self, node: Node, role: StreamRole, stream: str) -> str:
         """The stream with the zeros that a window core cannot put around it itself."""
