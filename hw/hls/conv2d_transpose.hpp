@@ -24,6 +24,8 @@ struct Conv2DTranspose {
     typename CONFIG::x_t window[deep][wide][CONFIG::channels]; // [a][b]: a rows above, b columns before the newest
     typename CONFIG::x_t lines[deep][columns][CONFIG::channels];
 
+    Conv2DTranspose(const WEIGHT *w, const BIAS *b) : weights(w), biases(b) {}
+
     // Column c comes into the window; `fresh`: with a pixel of a new row, all older ones move on by a line.
     void shift(unsigned c, bool fresh, const typename CONFIG::x_t pixel[CONFIG::channels]) {
 #pragma HLS INLINE
@@ -84,7 +86,7 @@ struct Conv2DTranspose {
 template <class CONFIG, class IN, class OUT, class WEIGHT, class BIAS>
 void conv2d_transpose(IN &data, OUT &res, const WEIGHT *weights, const BIAS *biases) {
     typedef Conv2DTranspose<CONFIG, WEIGHT, BIAS> core_t;
-    core_t core = {weights, biases};
+    core_t core(weights, biases);
 #pragma HLS ARRAY_PARTITION variable = core.window complete dim = 0
 #pragma HLS ARRAY_PARTITION variable = core.lines complete dim = 1
 #pragma HLS ARRAY_PARTITION variable = core.lines complete dim = 3

@@ -101,6 +101,7 @@ void energies(const typename CONFIG::square_t *squares, const GAMMA *gamma, type
     const unsigned channels = CONFIG::channels;
     const unsigned multipliers = (channels * channels + CONFIG::reuse_factor - 1) / CONFIG::reuse_factor;
 #pragma HLS ALLOCATION operation instances = mul limit = multipliers
+    (void)multipliers; // only the pragma reads it
     for (unsigned j = 0; j < channels; j++) {
 #pragma HLS UNROLL
         for (unsigned i = 0; i < channels; i++) {

@@ -17,6 +17,8 @@ struct GRU {
     const BIAS *biases;    // [columns]
     typename CONFIG::state_t state[units];
 
+    GRU(const WEIGHT *w, const BIAS *b) : weights(w), biases(b) {}
+
     void step(unsigned t, const typename CONFIG::x_t x[columns], typename CONFIG::y_t y[units]) {
 #pragma HLS INLINE
         typename CONFIG::product_t product[products];
@@ -103,7 +105,7 @@ struct GRU {
 
 template <class CONFIG, class IN, class OUT, class WEIGHT, class BIAS>
 void gru(IN &data, OUT &res, const WEIGHT *weights, const BIAS *biases) {
-    GRU<CONFIG, WEIGHT, BIAS> cell = {weights, biases};
+    GRU<CONFIG, WEIGHT, BIAS> cell(weights, biases);
 #pragma HLS ARRAY_PARTITION variable = cell.state complete
     clear<CONFIG::units>(cell.state);
     recur<CONFIG>(cell, data, res);
@@ -111,7 +113,7 @@ void gru(IN &data, OUT &res, const WEIGHT *weights, const BIAS *biases) {
 
 template <class CONFIG, class IN, class INITIAL, class OUT, class WEIGHT, class BIAS>
 void gru(IN &data, INITIAL &state, OUT &res, const WEIGHT *weights, const BIAS *biases) {
-    GRU<CONFIG, WEIGHT, BIAS> cell = {weights, biases};
+    GRU<CONFIG, WEIGHT, BIAS> cell(weights, biases);
 #pragma HLS ARRAY_PARTITION variable = cell.state complete
     start<CONFIG::units, typename CONFIG::initial_state_t>(state, cell.state);
     recur<CONFIG>(cell, data, res);

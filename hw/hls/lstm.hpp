@@ -15,6 +15,8 @@ struct LSTM {
     typename CONFIG::state_t state[units];
     typename CONFIG::cell_t cell[units];
 
+    explicit LSTM(const WEIGHT *w) : weights(w) {}
+
     void step(unsigned t, const typename CONFIG::x_t x[columns], typename CONFIG::y_t y[CONFIG::outputs]) {
 #pragma HLS INLINE
         typename CONFIG::product_t product[columns];
@@ -70,7 +72,7 @@ struct LSTM {
 
 template <class CONFIG, class IN, class OUT, class WEIGHT>
 void lstm(IN &data, OUT &res, const WEIGHT *weights) {
-    LSTM<CONFIG, WEIGHT> cell = {weights};
+    LSTM<CONFIG, WEIGHT> cell(weights);
 #pragma HLS ARRAY_PARTITION variable = cell.state complete
 #pragma HLS ARRAY_PARTITION variable = cell.cell complete
     clear<CONFIG::units>(cell.state);
@@ -80,7 +82,7 @@ void lstm(IN &data, OUT &res, const WEIGHT *weights) {
 
 template <class CONFIG, class IN, class STATE, class CELL, class OUT, class WEIGHT>
 void lstm(IN &data, STATE &state, CELL &carry, OUT &res, const WEIGHT *weights) {
-    LSTM<CONFIG, WEIGHT> cell = {weights};
+    LSTM<CONFIG, WEIGHT> cell(weights);
 #pragma HLS ARRAY_PARTITION variable = cell.state complete
 #pragma HLS ARRAY_PARTITION variable = cell.cell complete
     start<CONFIG::units, typename CONFIG::initial_state_t>(state, cell.state);

@@ -7,6 +7,9 @@
 #include "ap_int.h"
 #include "hls_stream.h"
 
+// A loop's label is its name in the HLS tool's reports; nothing jumps to it.
+#pragma GCC diagnostic ignored "-Wunused-label"
+
 namespace bitsmith {
 
 // VALUE has the width and the binary point of the tensor's own type; only the rounding modes in its name may differ.

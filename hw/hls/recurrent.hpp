@@ -16,6 +16,7 @@ template <class CONFIG, unsigned TERMS, unsigned COLUMNS, unsigned OUTPUTS, clas
 void multiply(const VALUE *values, const WEIGHT *weights, SUM *sums) {
     const unsigned multipliers = (TERMS * OUTPUTS + CONFIG::reuse_factor - 1) / CONFIG::reuse_factor;
 #pragma HLS ALLOCATION operation instances = mul limit = multipliers
+    (void)multipliers; // only the pragma reads it
     for (unsigned i = 0; i < TERMS; i++) {
 #pragma HLS UNROLL
         for (unsigned o = 0; o < OUTPUTS; o++) {

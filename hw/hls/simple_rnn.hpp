@@ -13,6 +13,8 @@ struct SimpleRNN {
     const WEIGHT *weights; // [units][units]
     typename CONFIG::state_t state[units];
 
+    explicit SimpleRNN(const WEIGHT *w) : weights(w) {}
+
     void step(unsigned t, const typename CONFIG::x_t x[units], typename CONFIG::y_t y[units]) {
 #pragma HLS INLINE
         typename CONFIG::product_t product[units];
@@ -39,7 +41,7 @@ struct SimpleRNN {
 
 template <class CONFIG, class IN, class OUT, class WEIGHT>
 void simple_rnn(IN &data, OUT &res, const WEIGHT *weights) {
-    SimpleRNN<CONFIG, WEIGHT> cell = {weights};
+    SimpleRNN<CONFIG, WEIGHT> cell(weights);
 #pragma HLS ARRAY_PARTITION variable = cell.state complete
     clear<CONFIG::units>(cell.state);
     recur<CONFIG>(cell, data, res);
@@ -47,7 +49,7 @@ void simple_rnn(IN &data, OUT &res, const WEIGHT *weights) {
 
 template <class CONFIG, class IN, class INITIAL, class OUT, class WEIGHT>
 void simple_rnn(IN &data, INITIAL &state, OUT &res, const WEIGHT *weights) {
-    SimpleRNN<CONFIG, WEIGHT> cell = {weights};
+    SimpleRNN<CONFIG, WEIGHT> cell(weights);
 #pragma HLS ARRAY_PARTITION variable = cell.state complete
     start<CONFIG::units, typename CONFIG::initial_state_t>(state, cell.state);
     recur<CONFIG>(cell, data, res);

@@ -27,6 +27,7 @@ def mean(op: AveragePool2D | GlobalAveragePool2D, x: Spec, counts: list[int]) ->
     """The types, how a value becomes an integer, and the constants of the division for every window's count."""
     divisions = {n: op.division(n) for n in counts}
     first = divisions[counts[0]]
+    others = list(divisions.items())[1:]
     quotient = Fixed(True, 62 - op.output_type.fraction, op.output_type.fraction)
     integer = "ap_int" if x.type.signed else "ap_uint"
     width = x.type.width
@@ -37,8 +38,8 @@ def mean(op: AveragePool2D | GlobalAveragePool2D, x: Spec, counts: list[int]) ->
         *sizes(up=first.up),
         f"static const bool tie_to_even = {str(op.rounding is Rounding.RND_CONV).lower()};",
         f"static ap_int<64> raw(x_t x) {{ return {integer}<{width}>(x.range({width - 1}, 0)); }}",
-        "static bitsmith::Division division(unsigned count) {",
-        *(f"    if (count == {n})\n            return {_division(d)};" for n, d in list(divisions.items())[1:]),
+        f"static bitsmith::Division division(unsigned{' count' if others else ''}) {{",
+        *(f"    if (count == {n})\n            return {_division(d)};" for n, d in others),
         f"    return {_division(first)};",
         "}",
     ]

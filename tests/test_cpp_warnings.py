@@ -1,0 +1,149 @@
+"""The emitted C++ compiles without a warning at -Wall -Wextra, with g++ and with clang++.
+
+Warnings inside the headers that hls4ml brings are not ours and are not counted. ``#pragma HLS`` is known to HLS tools
+alone, so the warning about unknown pragmas is switched off.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import test_conv2d_transpose
+import test_gdn
+import test_gru
+import test_lstm
+import test_repeat_vector
+import test_reverse
+import test_simple_rnn
+from contract import OperatorContract
+from hls_cases import joined, others, windows
+from sim_graphs import random_inputs
+from test_hls import project
+
+from bitsmith.gen.build import load
+from bitsmith.gen.config.schema import load_config, parse_config
+from bitsmith.gen.hls import emit
+from bitsmith.gen.rtl.choices import plan_for
+from bitsmith.gen.rtl.emit import emit_plan
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.simulate.simulation import harness, render
+from bitsmith.gen.simulate.verilator import VERILATE, mangle
+from bitsmith.gen.tools import verilator
+from bitsmith.gen.verify import vectors
+from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.graph import Graph
+from bitsmith.sim.op import Operator
+
+FLAGS = ["-std=c++14", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-fsyntax-only", "-fPIC", "-Ifirmware/ap_types"]
+THEIRS = {"ap_types", "nnet_utils"}
+MODELS = Path(__file__).parent.parent / "models"
+IMAGES = (test_gdn.TestGDN, test_conv2d_transpose.TestConv2DTranspose)
+SEQUENCES = (
+    test_gru.TestGRU,
+    test_lstm.TestLSTM,
+    test_simple_rnn.TestSimpleRNN,
+    test_repeat_vector.TestRepeatVector,
+    test_reverse.TestReverse,
+)
+
+
+def some(graphs: Sequence[Graph]) -> list[Graph]:
+    """Every fifth: compiling all of them takes minutes, and they differ in numbers more than in code."""
+    return list(graphs[::5])
+
+
+def cases(*classes: type[OperatorContract]) -> list[Graph]:
+    return [graph for c in classes for graph in some([case.graph("case") for case in c.cases.values()])]
+
+
+GRAPHS: dict[str, Callable[[], Graph]] = {
+    "arrays": lambda: joined(some([*windows(), *others()])),
+    "streams": lambda: joined([*windows(), *others()]),
+    "images": lambda: joined(cases(*IMAGES)),
+    "sequences": lambda: joined(cases(*SEQUENCES)),
+}
+DEMOS = {
+    "cells": ("cells/student2.h5", "cells/config.yaml"),
+    "fli": ("fli/lite32_8.h5", "fli/config.yaml"),
+    "lic": ("lic/trained/wide_100/analysis.h5", "lic/config.yaml"),
+}
+
+
+def warnings_of_ours(hls: Path, compiler: str) -> list[str]:
+    """What the compiler says of the top function, the bench and the bridge to Python, hls4ml's headers left out."""
+    sources = [*hls.glob("firmware/*.cpp"), *hls.glob("*.cpp")]
+    assert len(sources) == 3
+    said = []
+    for source in sources:
+        command = [compiler, *FLAGS, str(source.relative_to(hls))]
+        done = subprocess.run(command, cwd=hls, capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == 0, done.stderr
+        said += [line for line in done.stderr.splitlines() if "warning: " in line]
+    return [line for line in said if not THEIRS & set(Path(line.split(":")[0]).parts)]
+
+
+def test_the_graphs_have_every_operator() -> None:
+    stems = {node.op.stem for name in GRAPHS for node in GRAPHS[name]().nodes}
+    assert stems == set(Operator.registry)
+
+
+@pytest.fixture(scope="module", params=GRAPHS)
+def emitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cpp")
+    parallel = request.param == "arrays"
+    project(
+        GRAPHS[request.param](),
+        folder,
+        IOType="io_parallel" if parallel else "io_stream",
+        Backend="Vivado" if parallel else "Vitis",
+    )
+    return folder / "hls"
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_every_operator_compiles_without_a_warning(compiler: str, emitted: Path) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    assert warnings_of_ours(emitted, compiler) == []
+
+
+@pytest.mark.parametrize("model", DEMOS)
+def test_the_demos_compile_without_a_warning(model: str, tmp_path: Path, need: Callable[..., None]) -> None:
+    need("g++")
+    file, config = (MODELS / path for path in DEMOS[model])
+    settings = load_config(config)
+    graph = load(file, settings)
+    inputs = random_inputs(graph, 1, 1)
+    given = {name: x for (name, _), x in zip(graph.inputs, inputs)}
+    vectors.save(tmp_path / "vectors", given, dict(zip(graph.outputs, Reference(graph).predict_raw(*inputs))))
+    emit(graph, settings, tmp_path, tmp_path / "vectors")
+    assert warnings_of_ours(tmp_path / "hls", "g++") == []
+
+
+def test_the_harness_compiles_without_a_warning(tmp_path: Path, need: Callable[..., None]) -> None:
+    """What drives the Verilog under Verilator; the C++ that Verilator itself writes is not ours."""
+    need("g++", "verilator")
+    graph, tool = next(graph for graph in others() if graph.name == "dense_argmax"), verilator()
+    emit_plan(plan_for(graph, parse_config({})), tmp_path)
+    top = Top.load(tmp_path).traced()
+    (tmp_path / "device.hpp").write_text(render("verilator.hpp.j2"))
+    (tmp_path / "harness.cpp").write_text(harness(top, "device.hpp", mangle))
+    tool.run([*VERILATE, "--top-module", top.name, *(path.name for path in top.sources())], tmp_path, "Verilator")
+    headers = ["-isystem", str(tool.include), "-isystem", f"{tool.include}/vltstd"]
+    command = ["g++", "-std=gnu++17", "-Wall", "-Wextra", "-fsyntax-only", *headers, "harness.cpp"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_warning_of_ours_is_found(tmp_path: Path, need: Callable[..., None]) -> None:
+    need("g++")
+    project(joined(windows()[:1]), tmp_path)
+    header = tmp_path / "hls" / "firmware" / "bitsmith" / "raw.hpp"
+    header.write_text(header.read_text() + "\ninline int zero(int not_used) { return 0; }\n")
+    found = warnings_of_ours(tmp_path / "hls", "g++")
+    assert found
+    assert all("bitsmith/raw.hpp:" in line and "not_used" in line for line in found)
