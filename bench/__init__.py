@@ -1,1 +1,1 @@
-"""``make bench``: the issue's table of figures, measured in one run, as ratios."""
+"""``make bench``: Bitsmith beside other tools, measured in one run, as ratios."""

@@ -1,6 +1,6 @@
 """The reference's predict on a GRU, against hls4ml's compiled predict and against Keras's own, in one process.
 
-The issue's network, with random weights: 64 steps of one channel, QGRU(32) with hard activations, 8-bit kernel and
+The network has random weights: 64 steps of one channel, QGRU(32) with hard activations, 8-bit kernel and
 recurrent kernel and 16-bit state, then Dense(1) at each step. hls4ml 1.3.0 refuses a QGRU with hard activations, so
 its time is that of its plain GRU(32) and Dense(1) of the same sizes, which is also Keras's. QKeras is timed in float32,
 as it runs by default; its outputs are compared in float64, since its sums need more than float32's 24 bits.
@@ -57,7 +57,7 @@ def main(folder: Path) -> dict[str, Any]:
 
 
 def quantized_network(keras: Any) -> Any:
-    """The issue's QGRU: 8-bit weights, 16-bit gates and state, hard activations."""
+    """The benchmark's QGRU: 8-bit weights, 16-bit gates and state, hard activations."""
     import qkeras
 
     def bits(width: int) -> Any:

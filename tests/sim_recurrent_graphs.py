@@ -1,4 +1,4 @@
-"""Recurrent operators and graphs for tests: random ones over all their parameters, and the issue's benchmark."""
+"""Recurrent operators and graphs for tests: random ones over all their parameters, and a benchmark's network."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def rounded_everywhere(stem: str, kernel: IntArray, t: Fixed, reset_after: bool 
 
 
 def lite(units: int = 32, steps: int = 64, hard: bool = True, seed: int = 1) -> Graph:
-    """The issue's QGRU: 8-bit kernel and recurrent kernel, 16-bit state and gates, then Dense(1) at each step."""
+    """The benchmark's QGRU: 8-bit kernel and recurrent kernel, 16-bit state and gates, then Dense(1) at each step."""
     rng = np.random.default_rng(seed)
     w = Fixed(True, 0, 7)
 

@@ -45,7 +45,7 @@ def without(kernel: IntArray, channel: int) -> IntArray:
 
 
 EXTREMES = np.where(np.indices((2, 2, 3, 2)).sum(axis=0) % 2, W6.raw_min, W6.raw_max)
-# facts.md, failure 6: 8 bits, integer 3, (16, 35, 1).
+# A layer that hls4ml got wrong: 8 bits, integer 3, input (16, 35, 1).
 EIGHT = Fixed(True, 3, 4)
 
 

@@ -72,8 +72,8 @@ def test_the_bound_holds_and_is_no_larger_than_it_must_be(
     assert op.root.error <= found["gain_error"] <= op.root.error * 1.01
 
 
-def test_facts_one_table_of_64_segments() -> None:
-    """facts.md: the best lines for the reciprocal square root are off by 2^-14.5; behind a Newton step by 1.5 e^2,
+def test_one_table_of_64_segments() -> None:
+    """The best lines for the reciprocal square root are off by 2^-14.5; behind a Newton step by 1.5 e^2,
     where e is with what the step's 16 fraction bits round off the slope (half a unit at the segment's end, a quarter on
     either side) and off the root, both of a value of at least 1/2, and cut off the argument."""
     assert 2.0**-14.6 < row(operator())["gain_error"] < 2.0**-14.4

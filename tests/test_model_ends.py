@@ -56,7 +56,7 @@ def dense(name: str, node: Any) -> dict[str, Any]:
 
 
 def two_inputs(inputs: Any, outputs: Any, calls: Any = call) -> dict[str, Any]:
-    """The issue's model: z @ first + (a @ second) @ third; 'a' stands first in the file."""
+    """z @ first + (a @ second) @ third; 'a' stands first in the file."""
     layers = [
         entry("a", 3),
         dense("second", calls("a")),

@@ -122,7 +122,7 @@ def test_scales_that_are_no_powers_of_two(library: tuple[Any, Any], tmp_path: Pa
     assert [node.name for node in graph.nodes] == ["rnn_gates", "rnn_scale", "rnn"]
 
 
-def issue_row(k: Any, q: Any, **activations: str) -> Any:
+def row_network(k: Any, q: Any, **activations: str) -> Any:
     """QGRU(32), 8-bit kernel and recurrent kernel, 16-bit state, 64 steps, Dense(1) per step."""
     inputs = k.layers.Input((64, 4), name="x")
     eight = {name: bits(q, 8) for name in ("kernel_quantizer", "recurrent_quantizer", "bias_quantizer")}
@@ -135,12 +135,12 @@ def issue_row(k: Any, q: Any, **activations: str) -> Any:
     return model
 
 
-def test_the_row_of_the_issue_with_hard_activations(library: tuple[Any, Any], tmp_path: Path, need: Need) -> None:
+def test_a_long_row_with_hard_activations(library: tuple[Any, Any], tmp_path: Path, need: Need) -> None:
     """hls4ml 1.3.0 refuses it; 256 sequences, 16,384 outputs: the reference's and the C simulation's are all equal."""
     k, q = library
     need("g++")
     activations = {"activation": "quantized_tanh(8)", "recurrent_activation": "quantized_sigmoid(8)"}
-    model = issue_row(k, q, **activations)
+    model = row_network(k, q, **activations)
     graph = assert_exact(model, tmp_path, 256)
     spec = graph.specs()[graph.outputs[0]]
     assert spec.shape[:2] == (1, 64)
@@ -164,12 +164,12 @@ REAL = [
 
 
 @pytest.mark.parametrize("activations", REAL, ids=["quantized", "plain"])
-def test_the_row_of_the_issue_with_real_activations(
+def test_a_long_row_with_real_activations(
     library: tuple[Any, Any], tmp_path: Path, activations: dict[str, str]
 ) -> None:
     """Off by at most one table step: the distance of two addresses of the coarser of the two tables, the sigmoid's."""
     k, q = library
-    model = issue_row(k, q, **activations)
+    model = row_network(k, q, **activations)
     save(model, tmp_path / "m.h5")
     expected = None
     with pytest.raises(BitsmithError, match="takes a table too long to be exact; give Precision.gate_input"):

@@ -105,9 +105,9 @@ def fixed(text: str) -> Fixed:
 
 
 class TestQuantizers:
-    """facts.md, failures 1, 2 and 4."""
+    """What hls4ml has read wrongly in recurrent layers: quantizers that it dropped or took from another tensor."""
 
-    def test_failure_1_every_tensor_has_its_own_bits(self, tmp_path: Path) -> None:
+    def test_every_tensor_has_its_own_bits(self, tmp_path: Path) -> None:
         """hls4ml#1166, #1171: the recurrent weights silently got a default."""
         graph = read(tmp_path, quantize(), layer("QGRU"))
         op, gates = operator(graph), projection(graph)
@@ -118,7 +118,7 @@ class TestQuantizers:
         assert op.state.type == Fixed(True, 0, 8)
         assert (op.gate_type, op.activation.output_type) == (Fixed(False, 0, 4), Fixed(True, 0, 7))
 
-    def test_failure_1_no_default_for_recurrent_weights(self, tmp_path: Path) -> None:
+    def test_no_default_for_recurrent_weights(self, tmp_path: Path) -> None:
         config = {"HLSConfig": {"Model": {"Precision": "fixed<16,6>"}}}
         rnn = layer("QLSTM", recurrent_quantizer=None)
         with pytest.raises(BitsmithError, match="recurrent_quantizer=None on 'rnn' is not supported without a type"):
@@ -128,7 +128,7 @@ class TestQuantizers:
 
     @pytest.mark.parametrize("use_bias", [True, False])
     @pytest.mark.parametrize("reset_after", [True, False])
-    def test_failure_2_biases_and_the_reset_gate(self, tmp_path: Path, use_bias: bool, reset_after: bool) -> None:
+    def test_biases_and_the_reset_gate(self, tmp_path: Path, use_bias: bool, reset_after: bool) -> None:
         """hls4ml#594 and what 1.3.0 does with reset_after=False and use_bias=False."""
         item = layer("QGRU", use_bias=use_bias, reset_after=reset_after)
         graph = read(tmp_path, quantize(), item)
@@ -140,7 +140,7 @@ class TestQuantizers:
         np.testing.assert_array_equal(gates.bias, first)
         np.testing.assert_array_equal(op.recurrent_bias, second)
 
-    def test_failure_4_qkeras_would_use_the_kernel(self, tmp_path: Path) -> None:
+    def test_qkeras_would_use_the_kernel(self, tmp_path: Path) -> None:
         with pytest.raises(BitsmithError, match="recurrent_quantizer=None on 'rnn' is not supported: qkeras 0.9.0"):
             read(tmp_path, quantize(), layer("QGRU", recurrent_quantizer=None))
 
@@ -227,7 +227,7 @@ class TestPlainLayers:
         assert op.reset_product.rounding is Rounding.RND
 
     @pytest.mark.parametrize("role", ["table", "<layer>_tanh"])
-    def test_failure_13_a_table_s_precision_counts(self, tmp_path: Path, role: str) -> None:
+    def test_a_table_s_precision_counts(self, tmp_path: Path, role: str) -> None:
         """hls4ml 1.3.0 ignores it for a GRU."""
         config = precision(table="fixed<10,2>")
         if role != "table":
@@ -267,7 +267,7 @@ class TestPlainLayers:
             ({"units": 0}, "units=0 on 'rnn' is not supported"),
         ],
     )
-    def test_failure_13_refused(self, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    def test_refused(self, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
         """Among them stateful, which hls4ml 1.3.0 resets at each call without a word."""
         with pytest.raises(BitsmithError, match=message):
             read(tmp_path, layer("GRU", **changes), config=PLAIN)
@@ -354,8 +354,8 @@ class TestNetworks:
         ],
         ids=["list", "keyword", "keras3"],
     )
-    def test_failure_3_initial_state_and_return_state(self, tmp_path: Path, call: Any) -> None:
-        """hls4ml#1111: ignored by 1.3.0, off by 0.92 (failure 13); return_state raises there."""
+    def test_initial_state_and_return_state(self, tmp_path: Path, call: Any) -> None:
+        """hls4ml#1111: ignored by 1.3.0, off by 0.92; return_state raises there."""
         item = layer("GRU", return_state=True, return_sequences=True)
         path = self.functional(tmp_path, call, item, [["rnn", 0, 0], ["rnn", 0, 1]])
         graph = read_model(path, parse_config(PLAIN))
@@ -385,7 +385,7 @@ class TestNetworks:
         with pytest.raises(BitsmithError, match=message):
             read_model(self.functional(tmp_path, call, layer("GRU")), parse_config(PLAIN))
 
-    def test_failure_3_repeat_vector_is_projected_once(self, tmp_path: Path) -> None:
+    def test_repeat_vector_is_projected_once(self, tmp_path: Path) -> None:
         vector = input_layer(CHANNELS)
         repeat: Item = ("RepeatVector", {"name": "again", "n": 7}, {})
         graph = read(tmp_path, repeat, layer("GRU", return_sequences=True), config=PLAIN, first=vector)
@@ -395,7 +395,7 @@ class TestNetworks:
         graph = read(tmp_path, repeat, relu, config=PLAIN, first=vector)
         assert stems(graph) == [("again", "repeat_vector"), ("relu", "activation")]
 
-    def test_failure_3_time_distributed(self, tmp_path: Path) -> None:
+    def test_time_distributed(self, tmp_path: Path) -> None:
         """Dense per step is a 1x1 convolution, pointwise layers are themselves; others are refused."""
         dense = {"class_name": "Dense", "config": {"name": "d", "units": 2, "use_bias": False}}
         item: Item = ("TimeDistributed", {"name": "td", "layer": dense}, {"kernel": np.full((CHANNELS, 2), 0.5)})

@@ -33,7 +33,7 @@ class Bits:
 class StudentBits:
     """The quantizers of Student 2, tensor by tensor; all scales are powers of two (alpha = 1).
 
-    QKeras leaves the grid above 10 bits (google/qkeras issue 60), so no width goes beyond.
+    Above 10 bits, QKeras gives values that no fixed-point type has (google/qkeras#60), so no width goes beyond.
     """
 
     pixels: Bits = Bits(8)
