@@ -1,4 +1,4 @@
-"""The house: what the packaging, the Makefile and the documents promise is what is there."""
+"""What the packaging, the Makefile and the documents promise is what is there."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_the_readme_names_the_two_commands() -> None:
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 

@@ -34,7 +34,7 @@ def test_every_stage_keeps_up_with_the_camera(pixels: int, strategy: str) -> Non
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_latency_and_interval_reach_the_goal(strategy: str) -> None:
-    """Limits for the cell sorter at 1 and 16 pixels per cycle; the simulation is held to these predictions elsewhere."""
+    """The cell sorter at 1 and 16 pixels per cycle; other tests compare these predictions with the simulation."""
     for pixels, most, interval in ((1, 2304 + 120, 2304), (16, 400, 160)):
         network = planned(pixels, strategy).network()
         schedule = network.solve(network.depths())
