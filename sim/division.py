@@ -72,18 +72,18 @@ class RoundedDivision:
 
     @property
     def reciprocal(self) -> Reciprocal:
-        """Of ``2 * divisor``, good for every numerator ``b``."""
+        """The reciprocal of ``2 * divisor``, valid for every numerator ``b``."""
         high = (self.high << (self.up + 1)) + self.c_positive
         low = (self.low << (self.up + 1)) + self.c_negative
         return Reciprocal.of(2 * self.divisor, max(high, -low - 1, 2 * self.divisor))
 
     def compute(self, a: IntArray) -> IntArray:
-        """By the hardware's steps, in int64 (the product must stay below 2**63)."""
+        """The result by the hardware's steps, in int64 (the product must stay below 2**63)."""
         b = (a << (self.up + 1)) + np.where(a < 0, self.c_negative, self.c_positive)
         return self._ties_to_even(self.reciprocal.floor(b), b)
 
     def exact(self, a: IntArray) -> IntArray:
-        """By a true division: what ``compute`` is proven and tested against."""
+        """The result by a true division; ``compute`` is proven and tested equal to it."""
         b = (a << (self.up + 1)) + np.where(a < 0, self.c_negative, self.c_positive)
         return self._ties_to_even(b // (2 * self.divisor), b)
 

@@ -9,7 +9,7 @@ class BitsmithError(Exception):
 
 
 class TooWide(BitsmithError):
-    """A value would need a type of more bits than there are; who knows the layer adds the cure."""
+    """A value would need more bits than a type can have; the caller, who knows the layer, adds the cure."""
 
 
 def install_extra(name: str) -> str:

@@ -88,7 +88,7 @@ class Recurrent(Operator):
         ``states`` and ``output`` among them."""
 
     def state_casts(self) -> tuple[Cast, ...]:
-        """One for each of ``states``."""
+        """The casts of the states, one for each of ``states``."""
         return (self.state,)
 
     def product(self, bias: IntArray | None = None, bias_type: Fixed | None = None) -> Accumulator:

@@ -24,7 +24,7 @@ SEED = 18  # bits inside the tables in front of a Newton step: their root has 17
 
 
 class Form(str, Enum):
-    """How a root is found."""
+    """Which tables a root is computed from."""
 
     SQUARE_ROOT_RECIPROCAL = "square_root_reciprocal"  # two tables, one behind the other, as in Mazouz et al. 2025
     RECIPROCAL_SQUARE_ROOT = "reciprocal_square_root"  # one table
@@ -79,7 +79,7 @@ class Root:
 
     @cached_property
     def tables(self) -> dict[str, PiecewiseLinear]:
-        """What is looked up, by function."""
+        """The tables that are used, by function."""
         needed = {
             Form.RECIPROCAL_SQUARE_ROOT: ["reciprocal_square_root"],
             Form.SQUARE_ROOT_RECIPROCAL: ["square_root", *(["reciprocal"] * (self.newton or not self.inverse))],
@@ -89,7 +89,7 @@ class Root:
     # the steps ------------------------------------------------------------------------------------
 
     def __call__(self, s: IntArray) -> IntArray:
-        """Raw gains of raw sums."""
+        """The raw gains of raw sums."""
         m, h = self.normalize(s)
         return self.scale(self.root(m), h)
 

@@ -23,13 +23,13 @@ Pauses = Callable[[random.Random], Iterator[bool]]
 
 
 def never(rng: random.Random) -> Iterator[bool]:
-    """No pause: full speed."""
+    """Never a pause: full speed."""
     while True:
         yield False
 
 
 def always(rng: random.Random) -> Iterator[bool]:
-    """Nothing but pause."""
+    """Always a pause."""
     while True:
         yield True
 

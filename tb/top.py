@@ -2,8 +2,8 @@
 
 The environment names the device: BITSMITH_RTL, the folder with ports.json; BITSMITH_VECTORS, a .npz with
 ``input_<name>`` and ``output_<name>``, (frames, *shape) raw integers (whole frames of the hardware, where it takes
-several sequences side by side); BITSMITH_SEED; where cycles were predicted,
-BITSMITH_LATENCY and BITSMITH_INTERVAL; where the top has a threshold, BITSMITH_THRESHOLD.
+several sequences side by side); BITSMITH_SEED; where cycles were predicted, BITSMITH_LATENCY and BITSMITH_INTERVAL;
+where the top has a threshold, BITSMITH_THRESHOLD.
 """
 
 from __future__ import annotations

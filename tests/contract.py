@@ -1,4 +1,4 @@
-"""What every operator promises, proven the same way for each: a subclass gives its cases and inherits the proofs.
+"""The operator contract: comparisons that every operator must pass; a subclass gives the cases and inherits the tests.
 
 * float bound: the integers are what real arithmetic gives, exactly, or within the stated number of output steps;
 * reference: the fast reference gives the integers of ``compute``;

@@ -36,7 +36,7 @@ def nearest(value: Fraction, rounding: Rounding) -> int:
 
 
 def rounded(value: Fraction, type: Fixed, rounding: Rounding, overflow: Overflow) -> Fraction:
-    """``value`` in a type."""
+    """``value`` rounded to a type."""
     raw = nearest(value * Fraction(2) ** type.fraction, rounding)
     low, high = type.raw_min, type.raw_max
     if overflow is Overflow.WRAP:

@@ -1,4 +1,4 @@
-"""The cases of a contract side by side in one graph, so that one compiled simulation shows them all.
+"""The cases of an operator contract in one graph, so that one compiled simulation runs them all.
 
 They share nothing: each has inputs, layers and an output of its own, named after the case.
 """

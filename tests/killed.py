@@ -37,7 +37,7 @@ def compiled(place: Path, content: str) -> None:
 
 
 def contents(place: Path) -> set[str]:
-    """Of a build: all that its files say."""
+    """The contents of all files of a build."""
     mark = open_build(place)["content"]
     return (
         {mark, *((place / name).read_text() for name in FILES)} if set(os.listdir(place)) == {MARK, *FILES} else set()

@@ -1,4 +1,7 @@
-"""The contract with activations: every rounding and overflow, every kind, tables narrow and wide."""
+"""The operator contract (contract.py) for activations.
+
+Every rounding and overflow, every kind, tables narrow and wide.
+"""
 
 from __future__ import annotations
 

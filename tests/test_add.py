@@ -1,4 +1,4 @@
-"""The contract with addition's parameters."""
+"""The operator contract (contract.py) for addition's parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract with the decision: ties, the threshold and its changes at run time, "rejected"."""
+"""The operator contract (contract.py) for the decision: ties, the threshold and its changes at run time, "rejected"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract with average pooling's parameters: counts of every kind, each rounded once."""
+"""The operator contract (contract.py) for average pooling's parameters: counts of every kind, each rounded once."""
 
 from __future__ import annotations
 

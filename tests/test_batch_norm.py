@@ -1,4 +1,4 @@
-"""The contract with batch normalization's parameters."""
+"""The operator contract (contract.py) for batch normalization's parameters."""
 
 from __future__ import annotations
 

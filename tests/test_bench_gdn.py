@@ -1,4 +1,4 @@
-"""The rival of our root is what it says: an exact root and divider; and the table says truly who is smaller."""
+"""The circuit that our root is compared with is an exact root and divider, and the table names the smaller one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line's manners: one line for every failure, one JSON object for machines, and nothing left behind."""
+"""What every command keeps to: one line for every failure, one JSON object for machines, and nothing left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract with concatenation's parameters."""
+"""The operator contract (contract.py) for concatenation's parameters."""
 
 from __future__ import annotations
 

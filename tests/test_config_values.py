@@ -104,7 +104,7 @@ def test_a_clock_uncertainty_is_a_part_or_a_time(value: Any) -> None:
 @pytest.mark.parametrize("value", [10**30, 1 << 63, 1 << 40, 1 << 32, 0, -1, -(10**30)], ids=str)
 @pytest.mark.parametrize("key", [key for key in INTEGERS if "gdn" not in key.lower()])
 def test_a_number_of_any_size_is_planned_or_refused(key: str, value: int, tmp_path: Path) -> None:
-    """With its key; a plan takes no more time for it."""
+    """The error names the key, and a plan takes no longer for it."""
     found = ""
     try:
         graph, config = read("recurrent", tmp_path, under(key, value))

@@ -1,4 +1,4 @@
-"""The contract with convolution's parameters."""
+"""The operator contract (contract.py) for convolution's parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract with transposed convolution's parameters: every phase, edge and dilation."""
+"""The operator contract (contract.py) for transposed convolution's parameters: every phase, edge and dilation."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def spoil(path: Path, entry: int, bit: int, fraction: int = 0) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An unspoilt project."""
+    """An unchanged project."""
     folder = tmp_path_factory.mktemp("whole")
     project(upwards(), folder)
     return folder

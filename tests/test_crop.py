@@ -1,4 +1,7 @@
-"""The contract with cropping's parameters: rows, columns, channels, the last step of a sequence."""
+"""The operator contract (contract.py) for cropping's parameters.
+
+Rows, columns, channels, the last step of a sequence.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an error tells a user to do is done here, and then it works."""
+"""The tests do what an error message tells a user to do, and then the command works."""
 
 from __future__ import annotations
 

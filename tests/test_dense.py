@@ -1,4 +1,4 @@
-"""The contract with a fully connected layer's parameters."""
+"""The operator contract (contract.py) for a fully connected layer's parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract with depthwise convolution's parameters."""
+"""The operator contract (contract.py) for depthwise convolution's parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract with reshapes: free where only a name changes, beats moved where more does."""
+"""The operator contract (contract.py) for reshapes: free where only a name changes, beats moved where more does."""
 
 from __future__ import annotations
 

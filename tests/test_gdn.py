@@ -1,4 +1,7 @@
-"""The contract with generalized divisive normalization's parameters; the definition in fractions; 8-bit outputs."""
+"""The operator contract (contract.py) for generalized divisive normalization's parameters.
+
+The definition in fractions; 8-bit outputs.
+"""
 
 from __future__ import annotations
 
@@ -302,7 +305,7 @@ def test_192_channels_in_the_cpp(form: Form, inverse: bool, tmp_path: Path, need
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An unspoilt project."""
+    """An unchanged project."""
     folder = tmp_path_factory.mktemp("whole")
     project(alone(MUTANT, 5, 6), folder)
     return folder

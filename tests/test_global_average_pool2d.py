@@ -1,4 +1,4 @@
-"""The contract with global average pooling's parameters."""
+"""The operator contract (contract.py) for global average pooling's parameters."""
 
 from __future__ import annotations
 

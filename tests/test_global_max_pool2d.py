@@ -1,4 +1,4 @@
-"""The contract with global maximum pooling's parameters."""
+"""The operator contract (contract.py) for global maximum pooling's parameters."""
 
 from __future__ import annotations
 

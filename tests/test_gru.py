@@ -1,4 +1,7 @@
-"""The contract with GRU's parameters: both forms, every tensor inside rounded or exact, states in, last step only."""
+"""The operator contract (contract.py) for GRU's parameters.
+
+Both forms, every tensor inside rounded or exact, states in, last step only.
+"""
 
 from __future__ import annotations
 

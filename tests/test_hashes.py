@@ -49,7 +49,7 @@ def test_every_file_is_known(built: Path) -> None:
 
 
 def test_every_edited_file_is_named(built: Path) -> None:
-    """One bit of each, one after another."""
+    """One bit is changed in each file, one file after another."""
     for name in open_build(built)["files"]:
         path = built / name
         before = path.read_bytes()
@@ -92,7 +92,7 @@ def test_no_estimate_of_another_network(name: str, built: Path) -> None:
 
 
 def saved(array: object) -> bytes:
-    """A .npy of it."""
+    """The bytes of a .npy file with this array."""
     file = BytesIO()
     np.save(file, np.asarray(array), allow_pickle=True)
     return file.getvalue()

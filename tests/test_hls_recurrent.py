@@ -249,7 +249,7 @@ def job(graph: Graph, folder: Path, inputs: list[IntArray]) -> Job:
 
 
 def flip(firmware: Path, node: str, role: str, entries: slice, bit: int) -> None:
-    """One bit of some entries of an array of a node's core."""
+    """Change one bit in some entries of an array of a node's core."""
     parameters = (firmware / "parameters.h").read_text()
     before, _, _ = parameters.partition(f'return "{node}";')
     index = re.findall(r"struct config(\d+) \{", before)[-1]

@@ -1,4 +1,4 @@
-"""The emitted Tcl under a real interpreter, the vendor's commands replaced by ones that write down their arguments."""
+"""The emitted Tcl under a real interpreter, the vendor's commands replaced by ones that record their arguments."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_latents_that_the_tables_do_not_know(small: Codec) -> None:
 
 
 def test_random_images_use_many_tables(small: Codec) -> None:
-    """So that the tests above do not all look at one."""
+    """The tests above therefore do not all use one table."""
     fitted = small.networks.fitted(128, 256)
     y, z = small.latents(picture(100, 201))
     index = small.tables.index(fitted.find_scales.predict_raw(z[None])[0])

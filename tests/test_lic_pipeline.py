@@ -129,7 +129,7 @@ def test_the_table() -> None:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """From a build's estimate and from plain cycles."""
+    """The command takes a build's estimate, or a number of cycles."""
     chain = Chain("encoder", (8, 8, 3), BYTE, 1)
     chain.conv(3, 2)
     chain.round(BYTE)

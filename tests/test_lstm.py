@@ -1,4 +1,7 @@
-"""The contract with LSTM's parameters: every tensor inside rounded or exact, both states in, the cell out."""
+"""The operator contract (contract.py) for LSTM's parameters.
+
+Every tensor inside rounded or exact, both states in, the cell out.
+"""
 
 from __future__ import annotations
 

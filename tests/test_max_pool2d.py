@@ -1,4 +1,4 @@
-"""The contract with maximum pooling's parameters."""
+"""The operator contract (contract.py) for maximum pooling's parameters."""
 
 from __future__ import annotations
 

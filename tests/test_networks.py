@@ -106,7 +106,7 @@ def skips() -> Graph:
 
 
 def small_skip() -> Graph:
-    """One channel, one convolution, around it a wire."""
+    """A convolution of one channel with a skip connection around it."""
     net = Builder("small", a=Spec((5, 6, 1), S6))
     net.conv("conv", "a", (3, 3, 1, 1), padding=SAME3)
     net.add("total", Add((net.type("conv"), S6)), "conv", "a")

@@ -1,4 +1,4 @@
-"""Folders, model files and inputs may be called anything: no tool that is run takes a part of a name for its own."""
+"""Folders, model files and inputs may have any name: no tool interprets a part of a name as an option or a variable."""
 
 from __future__ import annotations
 

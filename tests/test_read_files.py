@@ -270,7 +270,7 @@ class TestLayers:
 
     @pytest.mark.parametrize("layer", ["same", "same_trace", "same_fifos"])
     def test_a_model_called_like_a_layer(self, tmp_path: Path, layer: str) -> None:
-        """In Verilog both are modules, and a file for each."""
+        """Both become Verilog modules, each with a file of its own."""
         graph = read_model(write_h5(tmp_path / "m.h5", [input_layer(3), quantize(), dense(layer)], name="same"))
         assert (graph.name, graph.outputs) == ("same_2", (layer,))
         emit_plan(plan_for(graph, parse_config({})), tmp_path / "rtl")

@@ -1,4 +1,4 @@
-"""A refusal names what is not supported, the layer's attribute or its package, and blames no file that is whole."""
+"""A refusal names the attribute or the package that is not supported, and does not call an intact file damaged."""
 
 from __future__ import annotations
 

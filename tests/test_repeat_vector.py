@@ -1,4 +1,4 @@
-"""The contract with RepeatVector's parameters."""
+"""The operator contract (contract.py) for RepeatVector's parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract with a sequence's reversal."""
+"""The operator contract (contract.py) for a sequence's reversal."""
 
 from __future__ import annotations
 

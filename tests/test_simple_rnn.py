@@ -1,4 +1,4 @@
-"""The contract with the simple recurrent layer's parameters."""
+"""The operator contract (contract.py) for the simple recurrent layer's parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract with softmax's parameters; its largest output is the largest logit's."""
+"""The operator contract (contract.py) for softmax's parameters; its largest output is the largest logit's."""
 
 from __future__ import annotations
 

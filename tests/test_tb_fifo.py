@@ -100,7 +100,7 @@ CHECKS = {
 
 @pytest.mark.parametrize("spoilt", CHECKS)
 def test_a_buffer_checks_itself(spoilt: str, tmp_path: Path, need: Need) -> None:
-    """In a simulation that looks at nothing."""
+    """The checks inside the buffer find it, in a simulation that compares nothing."""
     need("iverilog")
     old, new, said = CHECKS[spoilt]
     path = emitted(tmp_path, 12, 5)

@@ -1,4 +1,7 @@
-"""The contract with up-sampling's factors: rows, columns, both; widths that are no multiple of the lanes."""
+"""The operator contract (contract.py) for up-sampling's factors.
+
+Rows, columns, both; widths that are no multiple of the lanes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``verify`` puts a top through finds what full speed and equal integers hide: one compiled top, many mutants.
+"""``verify`` finds errors that do not show at full speed: one compiled top with many mutants.
 
 Each mutant is one change of the emitted Verilog: a register without its reset, a buffer with a credit too many, a tlast
 that is checked wrongly.

@@ -65,7 +65,7 @@ def configuration(strategy: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One unspoilt build a strategy."""
+    """One unchanged build for each strategy."""
     folders = {}
     for strategy in ("latency", "resource", "distributed_arithmetic"):
         folders[strategy] = tmp_path_factory.mktemp(strategy) / "build"

@@ -27,7 +27,7 @@ STRATEGIES = ("latency", "resource", "distributed_arithmetic")
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One unspoilt build a strategy."""
+    """One unchanged build for each strategy."""
     folders = {}
     for strategy in STRATEGIES:
         folders[strategy] = tmp_path_factory.mktemp(strategy) / "build"

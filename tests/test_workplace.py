@@ -1,4 +1,4 @@
-"""Work folders: what killed processes left is swept and put back, what living ones hold is let alone."""
+"""Work folders: what killed processes left is removed or restored; the folders of running processes are not touched."""
 
 from __future__ import annotations
 

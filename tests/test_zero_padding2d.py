@@ -1,4 +1,7 @@
-"""The contract with zero padding's numbers: each side alone, all of them, more than a beat, more than the image."""
+"""The operator contract (contract.py) for zero padding's numbers.
+
+Each side alone, all of them, more than a beat, more than the image.
+"""
 
 from __future__ import annotations
 

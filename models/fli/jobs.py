@@ -41,7 +41,7 @@ class Job:
 
     @property
     def precision(self) -> Precision:
-        """Of a fixed network."""
+        """The precision of a fixed-point network."""
         own = PRECISIONS[self.bits]
         return replace(own, state_type=self.state_type) if self.state_type else own
 

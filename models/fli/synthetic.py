@@ -77,12 +77,12 @@ def train_set(images: int = 200) -> Decays:
 
 
 def validation_set(images: int = 20) -> Decays:
-    """For choosing between networks."""
+    """The curves by which a network is chosen."""
     return make_images(images, VALIDATION_SEED)
 
 
 def test_set(images: int = 20) -> Decays:  # noqa: PT028  no pytest test
-    """For the figures that are reported; nothing is chosen by it."""
+    """The curves of the reported figures; nothing is chosen by them."""
     return make_images(images, TEST_SEED)
 
 

@@ -43,7 +43,7 @@ class FactorizedPrior:
             self.variables += [tf.Variable(values, dtype=tf.float32) for values in layer]
 
     def logits(self, points: Tensor) -> Tensor:
-        """Of the cumulative distribution at points (C, n); (C, n)."""
+        """The logits (C, n) of the cumulative distribution at the points (C, n)."""
         import tensorflow as tf
 
         x, rest = points[:, None, :], list(self.variables)

@@ -1,4 +1,4 @@
-"""The paper's latency model with the clock that it forgot, beside exact cycles, both against simulation.
+"""The paper's latency model, with the clock that its formula lacks, beside exact cycles and simulation.
 
 Mazouz et al. 2025, equations 5 to 7: a frame takes workload / (operations a cycle × efficiency) *cycles*; the paper
 calls them seconds. ``python -m bitsmith.models.lic.latency`` prints two tables: what the paper's own figures give, and

@@ -114,7 +114,7 @@ class Codec:
             yield from (layer for layer in model.layers if layer.weights)
 
     def variables(self) -> list[Any]:
-        """All that is trained."""
+        """All trained variables."""
         return [variable for layer in self.layers() for variable in layer.trainable_weights] + self.prior.variables
 
     def weights(self) -> Weights:

@@ -50,7 +50,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Pass:
-    """What one batch came to."""
+    """A codec's results for one batch, with their rate and distortion."""
 
     rate: Tensor
     """Bits per pixel."""

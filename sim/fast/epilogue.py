@@ -63,7 +63,7 @@ class Epilogue:
         return rising and op.overflow in (Overflow.SAT, Overflow.SAT_SYM)
 
     def apply(self, y: FloatArray) -> None:
-        """In place."""
+        """Apply the activation in place."""
         op = self.activation
         if op.kind is Kind.LEAKY_RELU:
             np.multiply(y, y.dtype.type(float(op.slope)), out=y, where=y < 0)

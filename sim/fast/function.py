@@ -189,7 +189,7 @@ class Lookup(Stage):
 
     @cached_property
     def entries(self) -> IntArray:
-        """Raw results by index."""
+        """The raw results, by index."""
         if self.overflow is Overflow.WRAP:
             return self.values
         least, most = limits(self.type.raw_min, self.type.raw_max, self.overflow)
@@ -229,7 +229,7 @@ class Function:
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """One, or the rounding by itself and then the function."""
+        """One stage, or two: the rounding, and then the function."""
         op, cast = self.activation, self.cast
         last: Stage = _formula(op) if op.table_type is None else _table(op.table_type, op)
         if cast is None:
@@ -250,7 +250,7 @@ class Function:
         return self.stages[0].offset
 
     def needs(self, most: int, fraction: int) -> int:
-        """As a stage's, for all of them."""
+        """As ``Stage.needs``, the largest of all stages."""
         found = []
         for stage in self.stages:
             found.append(stage.needs(most, fraction))

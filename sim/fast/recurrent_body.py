@@ -102,7 +102,7 @@ class LSTMBody(Body):
 
     @cached_property
     def functions(self) -> tuple[Function, Function, Function]:
-        """Of gates, candidate and new cell."""
+        """The functions of gates, candidate and new cell."""
         op = self.op
         return (
             Function(op.gates_type, op.gate_input, op.recurrent_activation),
@@ -158,7 +158,7 @@ class GRUBody(Body):
 
     @cached_property
     def functions(self) -> tuple[Function, Function]:
-        """Of gates and candidate."""
+        """The functions of gates and candidate."""
         op = self.op
         return (
             Function(op.gates_type, op.gate_input, op.recurrent_activation),

@@ -69,7 +69,7 @@ class RecurrentStep(Step):
         return run
 
     def _bind_begin(self, states: list[Array], buffers: Buffers) -> Run:
-        """The initial states."""
+        """What writes the initial states."""
         type, loads, rounds = self.op.initial_type, list[tuple[Callable[[Array], object], Array]](), list[Run]()
         for name, state, cast in zip(self.inputs[1:], states, self.op.state_casts()):
             assert type is not None
@@ -198,7 +198,7 @@ def _body(op: Recurrent, projection: Conv2D | None) -> Body:
 
 
 def _types(op: Recurrent, projection: Conv2D | None) -> list[Fixed]:
-    """Of every tensor and parameter."""
+    """The types of all tensors and parameters."""
     types = [op.input_type, op.recurrent_kernel_type, op.output_type, *op.internals().values()]
     types += [op.recurrent_bias_type] if isinstance(op, GRU) else []
     types += [] if op.initial_type is None else [op.initial_type]

@@ -102,14 +102,14 @@ class GDNStep(Step):
 
     @cached_property
     def _gain(self) -> Epilogue:
-        """From the scaled root to the gain."""
+        """The gain of a scaled root."""
         root = self.op.root
         bits = root.width + 1 + root.most
         return _rounding(Fixed(False, bits - root.scaled_fraction, root.scaled_fraction), root.gain)
 
     @cached_property
     def _scales(self) -> Array:
-        """By h: what brings a root to units of the gain."""
+        """The factors that bring a root to units of the gain, by h."""
         root = self.op.root
         h = np.arange(root.most + 1)
         return np.ldexp(1.0, (h if root.inverse else root.most - h) + self._gain.exponent)

@@ -35,7 +35,7 @@ _SHORT_RUN = 8  # below this many contiguous values a copy by taps (long runs) i
 
 
 def tensor_dtype(type: Fixed) -> DType:
-    """What a tensor of this type travels as."""
+    """The dtype of a tensor of this type."""
     return carrier(magnitude(type.raw_min, type.raw_max)) or np.dtype(np.int64)
 
 

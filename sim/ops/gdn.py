@@ -81,7 +81,7 @@ class GDN(Operator):
 
     @cached_property
     def root(self) -> Root:
-        """From the sum to the gain."""
+        """What computes the gain from the sum."""
         sums = self.accumulator
         low, high = min(sums.low), max(sums.high)
         return Root(sums.type, low, high, self.gain, self.inverse, self.form, self.segments, self.width, self.newton)

@@ -91,7 +91,7 @@ class GRU(Recurrent):
 
     @property
     def candidate_sum_type(self) -> Fixed:
-        """What is added up for the candidate, exact."""
+        """The exact type of the sum that the candidate's function takes."""
         inner = self.candidate_accumulator
         return exact_sum(self.input_type, self.reset_product_type if inner is None else inner.type)
 
