@@ -1,5 +1,5 @@
-// Transposed convolution by phases: one output pixel at a time, from those weights alone that meet an input pixel
-// there, so that nothing is multiplied by inserted zeros. The accumulator y_t is exact.
+// Transposed convolution by phases: one output pixel at a time, with only those weights that meet an input pixel there,
+// so that nothing is multiplied by inserted zeros. The accumulator y_t is exact.
 #ifndef BITSMITH_CONV2D_TRANSPOSE_HPP_
 #define BITSMITH_CONV2D_TRANSPOSE_HPP_
 
@@ -11,7 +11,7 @@ namespace bitsmith {
 // dilation_height, dilation_width, top, left (what the full sum loses there), out_height, out_width, reuse_factor.
 template <class CONFIG, class WEIGHT, class BIAS>
 struct Conv2DTranspose {
-    // Input rows and columns that meet in one output pixel, and strides that the loops below take.
+    // Input rows and columns that add to one output pixel, and the strides that the loops below go through.
     static const unsigned deep = (CONFIG::window_height - 1) * CONFIG::dilation_height / CONFIG::stride_height + 1;
     static const unsigned wide = (CONFIG::window_width - 1) * CONFIG::dilation_width / CONFIG::stride_width + 1;
     static const unsigned needed_rows = (CONFIG::top + CONFIG::out_height - 1) / CONFIG::stride_height + 1;
@@ -62,7 +62,7 @@ struct Conv2DTranspose {
                 const bool in_kernel = i % CONFIG::dilation_height == 0 && j % CONFIG::dilation_width == 0 &&
                                        i / CONFIG::dilation_height < CONFIG::window_height &&
                                        j / CONFIG::dilation_width < CONFIG::window_width;
-                // Unsigned differences: what lies before the image is far behind it.
+                // An unsigned index before the image wraps to a large one, so one comparison tests both ends.
                 if (in_kernel && r - a < CONFIG::height && c - b < CONFIG::width)
                     add(a, b, i / CONFIG::dilation_height * CONFIG::window_width + j / CONFIG::dilation_width, y);
             }

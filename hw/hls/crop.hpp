@@ -19,7 +19,7 @@ Rows:
 #pragma HLS ARRAY_PARTITION variable = pixel complete
             load<CONFIG::channels>(data, read, pixel);
             read++;
-            // Unsigned differences: what lies before the part is far behind it.
+            // An unsigned index before the part wraps to a large one, so one comparison tests both ends.
             if (r - CONFIG::first_row < CONFIG::rows && c - CONFIG::first_column < CONFIG::columns) {
                 store<CONFIG::outputs>(res, written, pixel + CONFIG::first_channel);
                 written++;

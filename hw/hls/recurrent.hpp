@@ -48,8 +48,8 @@ void start(IN &data, STATE *state) {
 }
 
 // CONFIG: x_t, y_t, steps, inputs (channels of a step), outputs, return_sequences, reuse_factor.
-// CELL: step(t, x, y) with its states inside. A step needs the state of the one before: the tool raises the interval to
-// the latency of a step.
+// CELL: step(t, x, y) with its states inside. A step needs the state of the one before, so the tool raises the interval
+// to the latency of a step.
 template <class CONFIG, class CELL, class IN, class OUT>
 void recur(CELL &cell, IN &data, OUT &res) {
 #pragma HLS INLINE
@@ -68,7 +68,7 @@ Steps:
 }
 
 #ifndef __SYNTHESIS__
-// A simulation's look inside: what step t made, into the buffer "<layer>.<tensor>" of hls4ml's trace where it has one.
+// For simulations: writes a tensor of step t to the buffer "<layer>.<tensor>" of hls4ml's trace, if there is one.
 template <class CONFIG, unsigned WIDTH, class T>
 void probe(const char *tensor, unsigned t, const T (&values)[WIDTH]) {
     if (!nnet::trace_enabled || !nnet::trace_outputs)

@@ -21,7 +21,7 @@ Rows:
 #pragma HLS UNROLL
                 pixel[k] = 0;
             }
-            // Unsigned differences: what lies before the image is far behind it.
+            // An unsigned index before the image wraps to a large one, so one comparison tests both ends.
             if (r - CONFIG::top < CONFIG::height && c - CONFIG::left < CONFIG::width) {
                 load<CONFIG::channels>(data, read, pixel);
                 read++;
