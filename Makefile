@@ -21,12 +21,12 @@ ABOUT_cells  := on the first 1,000 images of the synthetic test set and on 179 r
 ABOUT_fli    := on 200 synthetic fluorescence decays of 70 samples
 ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
-SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/*)
+SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/* tb/*.py tb/*.j2)
 
-.PHONY: help demo test golden sim second netlist synth row proofs images schedule full gdn soak lint bench train lock wheel install-check clean
+.PHONY: help demo test golden sim second cocotb netlist synth row proofs images schedule full gdn soak lint bench train lock wheel install-check clean
 .DEFAULT_GOAL := help
 
-ifneq ($(filter demo golden sim second netlist synth train,$(MAKECMDGOALS)),)
+ifneq ($(filter demo golden sim second cocotb netlist synth train,$(MAKECMDGOALS)),)
   ifeq ($(MODEL_$(MODEL)),)
     $(error MODEL=$(MODEL) is not there; this version has cells, fli and lic)
   endif
@@ -54,6 +54,9 @@ sim: $(BUILD)/bitsmith.json $(IMAGES) ## simulate the Verilog against the refere
 
 second: $(BUILD)/bitsmith.json ## a second opinion: the Verilog on Icarus, or on CXXRTL where there is none
 	$(RUN) verify $(BUILD) --level second
+
+cocotb: $(BUILD)/bitsmith.json ## the build's own cocotb bench; SIM=icarus, FRAMES=20, WAVES=1
+	$(MAKE) -C $(BUILD)/tb PYTHON="$(CURDIR)/$(PY)"
 
 netlist: $(BUILD)/bitsmith.json ## simulate what Yosys synthesizes (many minutes)
 	$(RUN) verify $(BUILD) --level netlist

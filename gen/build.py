@@ -19,6 +19,7 @@ from .files.folder import MARK, check_target, replacing, write_json
 from .files.graph_file import save_graph
 from .files.hashes import of_file, sealed
 from .progress import Say, silent
+from .simulate.ports import Top
 
 if TYPE_CHECKING:
     from ..sim.fast.predict import Reference
@@ -148,12 +149,14 @@ def _emit(graph: Graph, config: Config, folder: Path, say: Say) -> None:
     from .hls import emit as emit_hls
     from .rtl.choices import plan_for
     from .rtl.emit import emit_plan
+    from .testbench import emit as emit_bench
 
     say("plan: reuse factors and buffers")
     plan = plan_for(graph, config)
     say(f"HLS: {len(graph.nodes)} layers")
     emit_hls(graph, config, folder, folder / "vectors", plan)
     emit_plan(plan, folder / "rtl", say)
+    emit_bench(Top.load(folder / "rtl"), folder / "tb")
 
 
 def _write_estimate(folder: Path) -> None:

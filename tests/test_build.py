@@ -38,6 +38,7 @@ def test_the_folder_is_as_documented(built: tuple[Path, dict[str, Any]]) -> None
         "graph.json",
         "hls",
         "rtl",
+        "tb",
         "vectors",
     ]
     assert json.loads((folder / "bitsmith.json").read_text()) == mark

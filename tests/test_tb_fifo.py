@@ -12,10 +12,12 @@ from rigs import edit
 
 from bitsmith.gen.rtl.emit import checked
 from bitsmith.gen.rtl.verilog import to_verilog
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.testbench import emit
 from bitsmith.gen.tools import iverilog, yosys
+from bitsmith.gen.verify.cocotb_bench import run
 from bitsmith.hw.rtl import fifo
 from bitsmith.hw.rtl.fifo import CHECK, Fifo
-from bitsmith.tb.run import run_bench
 
 Need = Callable[..., None]
 
@@ -28,8 +30,10 @@ def emitted(folder: Path, width: int, depth: int) -> Path:
 
 
 def results(path: Path, width: int, depth: int, latency: int) -> dict[str, str]:
+    folder = path.parent / "bench"
+    emit(Top(path.parent, "fifo", (path.name,), (), (), (), None), folder)
     device = {"FIFO_WIDTH": str(width), "FIFO_DEPTH": str(depth), "FIFO_LATENCY": str(latency)}
-    return run_bench([path], "fifo", "bitsmith.tb.fifo", path.parent / "bench", "icarus", device, {})
+    return run(folder, "icarus", {"RTL": "..", "COCOTB_TEST_MODULES": "bitsmith.tb.fifo", **device})
 
 
 def result(path: Path, width: int, depth: int, latency: int) -> str:

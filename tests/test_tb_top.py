@@ -1,4 +1,4 @@
-"""cocotb benches on whole tops: stalls on both sides, back-to-back frames, reset in mid-frame, TLAST, cycles."""
+"""The cocotb bench that every build comes with, on whole tops of all kinds of ports, and on tops that are spoilt."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rigs import ADDER, ADDER_CYCLES, adder_graph, edit
+from rigs import ADDER, ADDER_ESTIMATE, adder_graph, edit
 from seq2seq import configuration, network
 
-from bitsmith.gen import tools
 from bitsmith.gen.build import build
 from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.testbench import emit
 from bitsmith.gen.verify import vectors
+from bitsmith.gen.verify.cocotb_bench import run
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops.add import Add
-from bitsmith.sim.ops.conv2d import Conv2D
-from bitsmith.tb.run import run_bench
+from bitsmith.sim.ops import Activation, Add, Argmax, Conv2D, Dense, Kind
 
 Need = Callable[..., None]
 TESTS = {
-    "back_to_back_frames",
+    "full_speed",
     "idle_source",
     "back_pressure",
     "stalls_on_both_sides",
     "full_and_empty_buffers",
     "reset_in_mid_frame",
-    "cycles_as_predicted",
     "wrong_tlast_is_reported",
 }
 
 
-def bench(simulator: str, graph: Graph, rtl: Path, cycles: Mapping[str, int], frames: int = 4) -> dict[str, str]:
-    """Every test of tb/top.py on the Verilog in ``rtl``; works on a copy beside it."""
-    folder = rtl.parent / f"cocotb_{simulator}"
-    shutil.copytree(rtl, folder / "rtl")
-    top = Top.load(folder / "rtl")
-    batch = vectors.make(graph.inputs, frames * top.sequences, seed=11)
-    outputs = Reference(graph).predict_raw(*(batch[name] for name, _ in graph.inputs))
-    arrays = {f"input_{name}": raw for name, raw in batch.items()}
-    arrays |= {f"output_{name}": raw for name, raw in zip(graph.outputs, outputs)}
-    np.savez(folder / "vectors.npz", **arrays)  # type: ignore[arg-type]
-    device = {
-        "BITSMITH_RTL": str(folder / "rtl"),
-        "BITSMITH_VECTORS": str(folder / "vectors.npz"),
-        "BITSMITH_LATENCY": str(cycles["latency_cycles"]),
-        "BITSMITH_INTERVAL": str(cycles["interval_cycles"]),
-    }
-    tool = tools.verilator().environment if simulator == "verilator" else {}
-    return run_bench(top.sources(), top.name, "bitsmith.tb.top", folder, simulator, device, tool)
+def bench(simulator: str, folder: Path, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Every test of the bench in a build's ``tb/``."""
+    return run(folder / "tb", simulator, variables or {})
+
+
+def adder(folder: Path) -> Path:
+    """The hand-written top with vectors and a bench, as a build has them."""
+    graph = adder_graph()
+    shutil.copytree(ADDER, folder / "rtl")
+    # Like a generated one it counts the beats: a wrong tlast on an input is reported and changes nothing.
+    edit(folder / "rtl" / "adder.v", "  reg [2:0] beat;\n", "")
+    edit(folder / "rtl" / "adder.v", "  wire mid_tvalid", "  reg [2:0] beat;\n  wire mid_tvalid")
+    edit(folder / "rtl" / "adder.v", ".s_tlast(s_axis_tlast)", ".s_tlast(beat == 5)")
+    ports = json.loads((folder / "rtl" / "ports.json").read_text())
+    ports |= {"frame_ends": ADDER_ESTIMATE["frame_ends"], "quiet_cycles": 14, "default_threshold": None}
+    (folder / "rtl" / "ports.json").write_text(json.dumps(ports))
+    inputs = vectors.make(graph.inputs, 8, seed=11)
+    vectors.save(folder / "vectors", inputs, {"twice": Reference(graph).predict_raw(inputs["image"])[0]})
+    emit(Top.load(folder / "rtl"), folder / "tb")
+    return folder
 
 
 def needed(simulator: str, need: Need) -> None:
@@ -72,34 +72,57 @@ def residual() -> Graph:
     return Graph("residual", (("image", image),), nodes, ("total",))
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
-def test_the_hand_written_top(simulator: str, tmp_path: Path, need: Need) -> None:
-    needed(simulator, need)
-    shutil.copytree(ADDER, tmp_path / "rtl")
-    assert bench(simulator, adder_graph(), tmp_path / "rtl", ADDER_CYCLES) == dict.fromkeys(TESTS, "")
+def many_ports() -> Graph:
+    """A vector, and images of two channels, in; a decision that may be "rejected", and an image, out."""
+    rng = np.random.default_rng(9)
+    number, weight, pixel = Fixed(True, 2, 3), Fixed(True, 0, 5), Fixed(False, 4, 0)
+    image = Spec((3, 5, 2), pixel)
+    dense = Dense(number, rng.integers(-32, 32, (7, 3)), weight, rng.integers(-32, 32, 3), weight)
+    rounded = Activation(dense.accumulator.type, Kind.LINEAR, Fixed(True, 4, 5))
+    conv = Conv2D(pixel, rng.integers(-32, 32, (2, 2, 2, 3)), weight, np.arange(3), weight)
+    nodes = (
+        Node("scores", dense, ("numbers",), "scores"),
+        Node("logits", rounded, ("scores",), "scores"),
+        Node("decision", Argmax(rounded.output_type, 40), ("logits",), "decision"),
+        Node("conv", conv, ("image",), "conv"),
+    )
+    inputs = (("numbers", Spec((7,), number)), ("image", image))
+    return Graph("many_ports", inputs, nodes, ("decision", "conv"))
+
+
+def test_the_hand_written_top(tmp_path: Path, need: Need) -> None:
+    needed("icarus", need)
+    assert bench("icarus", adder(tmp_path)) == dict.fromkeys(TESTS, "")
+
+
+def test_a_generated_top_that_forks_and_joins(tmp_path: Path, need: Need) -> None:
+    """Rows of 6 pixels, 4 in a beat: a row's end is void."""
+    needed("icarus", need)
+    build(residual(), {"Bitsmith": {"pixels_per_cycle": 4}}, tmp_path / "build", vectors=5)
+    assert bench("icarus", tmp_path / "build") == dict.fromkeys(TESTS, "")
 
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
-def test_a_generated_top_that_forks_and_joins(simulator: str, tmp_path: Path, need: Need) -> None:
+def test_a_top_with_many_ports(simulator: str, tmp_path: Path, need: Need) -> None:
     needed(simulator, need)
-    graph = residual()
-    build(graph, {"Bitsmith": {"pixels_per_cycle": 4}}, tmp_path / "build", vectors=1)
-    cycles = json.loads((tmp_path / "build" / "estimate.json").read_text())
-    assert bench(simulator, graph, tmp_path / "build" / "rtl", cycles) == dict.fromkeys(TESTS, "")
+    build(many_ports(), {"Bitsmith": {"pixels_per_cycle": 2}}, tmp_path / "build", vectors=32)
+    decisions = np.load(tmp_path / "build" / "vectors" / "output_decision.npy")
+    assert {3} < set(decisions.ravel().tolist()), "the threshold decides nothing"
+    assert bench(simulator, tmp_path / "build") == dict.fromkeys(TESTS, "")
 
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_a_recurrent_top_with_sequences_side_by_side(simulator: str, tmp_path: Path, need: Need) -> None:
+    """Seven vectors, three in a frame."""
     needed(simulator, need)
     config = configuration("distributed_arithmetic") | {"Bitsmith": {"interleaved_sequences": 3}}
-    build(network(), config, tmp_path / "build", vectors=1)
-    cycles = json.loads((tmp_path / "build" / "estimate.json").read_text())
-    assert bench(simulator, network(), tmp_path / "build" / "rtl", cycles) == dict.fromkeys(TESTS, "")
+    build(network(), config, tmp_path / "build", vectors=7)
+    assert bench(simulator, tmp_path / "build", {"FRAMES": "5"}) == dict.fromkeys(TESTS, "")
 
 
 # What is spoilt, and the tests that must find it; the others may.
 SPOILED = {
-    "a wrong constant": ("plus_three.v", "6'sd3", "6'sd2", {"back_to_back_frames", "idle_source"}),
+    "a wrong constant": ("plus_three.v", "6'sd3", "6'sd2", {"full_speed", "idle_source"}),
     "data changes while waiting": (
         "adder.v",
         "end_tdata[6:0]}",
@@ -118,9 +141,12 @@ SPOILED = {
         "if",
         {"reset_in_mid_frame"},
     ),
-    "no tlast": ("plus_three.v", "m_tlast <= s_tlast", "m_tlast <= 0", {"back_to_back_frames"}),
+    "no tlast": ("plus_three.v", "m_tlast <= s_tlast", "m_tlast <= 0", {"full_speed"}),
     "tlast_error never set": ("adder.v", "tlast_error <= 1", "tlast_error <= 0", {"wrong_tlast_is_reported"}),
-    "one cycle more": ("adder.v", "beat == 5 ? 0", "beat == 5 ? 0", {"cycles_as_predicted"}),
+    "one cycle less predicted": ("ports.json", "[7, 13", "[6, 13", {"full_speed"}),
+    "a longer interval predicted": ("ports.json", "13, 19", "13, 20", {"full_speed"}),
+    "an early tlast": ("plus_three.v", "m_tlast <= s_tlast", "m_tlast <= !s_tlast", {"full_speed"}),
+    "tvalid falls before tready": ("twice.v", "if (rst)", "if (rst | (m_tvalid & !m_tready))", {"back_pressure"}),
 }
 
 
@@ -128,12 +154,8 @@ SPOILED = {
 def test_every_bench_can_fail(spoilt: str, tmp_path: Path, need: Need) -> None:
     need("iverilog")
     file, old, new, found = SPOILED[spoilt]
-    shutil.copytree(ADDER, tmp_path / "rtl")
-    edit(tmp_path / "rtl" / file, old, new)
-    cycles = dict(ADDER_CYCLES)
-    if spoilt == "one cycle more":
-        cycles["latency_cycles"] -= 1
-    results = bench("icarus", adder_graph(), tmp_path / "rtl", cycles)
+    edit(adder(tmp_path) / "rtl" / file, old, new)
+    results = bench("icarus", tmp_path)
     assert found <= {name for name, failure in results.items() if failure}, results
 
 

@@ -21,6 +21,7 @@ OURS = frozenset(
         "graph.json",
         "hls",
         "rtl",
+        "tb",
         "vectors",
         "estimate.json",
         "verify.json",

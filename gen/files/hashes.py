@@ -11,7 +11,7 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from .folder import MARK
 
-PARTS = ("hls", "rtl", "vectors")
+PARTS = ("hls", "rtl", "tb", "vectors")
 FILES, OWN = "files", "hash"
 """Keys of bitsmith.json: every file's hash by its path, and that of all else in it, the configuration too."""
 REWRITTEN = frozenset({"hls/build_opt.tcl"})
@@ -21,7 +21,7 @@ CHUNK = 1 << 20
 
 
 def sealed(folder: Path, mark: dict[str, Any]) -> dict[str, Any]:
-    """``mark`` with the hashes of graph.json, of every file in hls/, rtl/ and vectors/, and of itself."""
+    """``mark`` with the hashes of graph.json, of every file in hls/, rtl/, tb/ and vectors/, and of itself."""
     below = (path for part in PARTS for path in (folder / part).rglob("*") if path.is_file())
     names = ["graph.json", *(path.relative_to(folder).as_posix() for path in below)]
     whole = {**mark, FILES: {name: of_file(folder / name) for name in sorted(names) if name not in REWRITTEN}}

@@ -12,6 +12,7 @@ from ...hw.rtl.layout import Layout
 from ...sim.errors import BitsmithError
 from ...sim.names import FIFOS, TRACE
 from ...sim.op import Shape
+from ...sim.ops import Argmax
 from ..progress import Say, silent
 from .schedule import Schedule
 from .stages import Plan
@@ -84,6 +85,7 @@ def _ports(plan: Plan, top: Top, trace: Top, files: list[str]) -> dict[str, Any]
         "outputs": outs,
         "traces": traces,
         "threshold": None if top.threshold is None else len(top.threshold),
+        "default_threshold": next((n.op.threshold for n in plan.graph.nodes if isinstance(n.op, Argmax)), None),
     }
 
 

@@ -12,6 +12,7 @@ from ..simulate import cxxrtl, icarus, netlist, verilator
 from ..simulate.ports import Top
 from ..simulate.simulation import Run
 from ..tools import iverilog
+from . import cocotb_bench
 from .diverge import Divergence, first_difference, locate, named, tensors, wrong_frames
 from .job import Job
 from .trials import STALLED_FRAMES, Cycles, Outcome, Simulator, compare, first, full_speed, look_inside, through
@@ -106,7 +107,13 @@ def synthesized(job: Job) -> Outcome:
     return through("netlist", job, top, device, NETLIST_FRAMES, brief=True)
 
 
-LEVELS: dict[str, Callable[[Job], Outcome]] = {"hls": hls, "rtl": rtl, "second": second, "netlist": synthesized}
+LEVELS: dict[str, Callable[[Job], Outcome]] = {
+    "hls": hls,
+    "rtl": rtl,
+    "second": second,
+    "netlist": synthesized,
+    "cocotb": cocotb_bench.level,
+}
 
 
 def _cycles(job: Job, top: Top, device: Simulator, run: Run) -> Cycles:

@@ -16,7 +16,9 @@ def verify(
     folder: Build,
     level: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--level", metavar="LEVEL", help="hls, rtl, second, netlist; may be repeated [default: hls rtl]."),
+        typer.Option(
+            "--level", metavar="LEVEL", help="hls, rtl, second, netlist, cocotb; repeatable [default: hls rtl]."
+        ),
     ] = None,
     vectors: Annotated[
         Optional[int],  # noqa: UP045
