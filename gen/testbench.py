@@ -27,9 +27,6 @@ def emit(top: Top, folder: Path) -> None:
 
 
 def frames(top: Top) -> int:
-    """How many frames a test has where nobody says: those whose ends are predicted, more where they are short."""
-    ends = [each for each in (top.frame_ends or {}).values() if len(each) > 1]
-    if not ends:
-        return MOST
-    interval = max(each[-1] - each[-2] for each in ends)
-    return max(len(ends[0]), min(MOST, CYCLES // interval))
+    """How many frames a test has where nobody says: two show an interval, more where they are short."""
+    interval = max((ends[-1] - ends[-2] for ends in (top.frame_ends or {}).values() if len(ends) > 1), default=1)
+    return max(2, min(MOST, CYCLES // interval))

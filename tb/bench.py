@@ -38,6 +38,8 @@ FRAMES = int(os.environ.get("FRAMES", "4"))
 PERIOD = 10
 """Of the clock, in nanoseconds."""
 INPUT_BEATS = sum(entry["beats"] for entry in PORTS["inputs"])
+INTERVAL = max(ends[-1] - ends[-2] for ends in PORTS["frame_ends"].values())
+"""Cycles from frame to frame at full speed."""
 STILL = 64 + PORTS["quiet_cycles"]
 """After so many cycles without a transfer nothing moves inside, either."""
 PATIENCE = 10_000 + 4 * (PORTS["quiet_cycles"] + INPUT_BEATS)
@@ -90,6 +92,8 @@ class Port:
         self.vectors = np.load(VECTORS / f"{kind}_{self.name}.npy")
         self.count = 0
         """Beats transferred since the reset."""
+        self.frames = 0
+        """Frames that were sent, or must come, since the reset."""
 
     def place(self, frame: int, beat: int, element: int) -> tuple[int, int] | None:
         """The vector that an element of a beat belongs to, and its index in it, flattened; None in a void lane."""
@@ -125,10 +129,11 @@ class Source(Port):
         """The cycle of the first transfer."""
 
     def send(self, frames: int) -> None:
-        """Queue whole frames."""
-        for frame in range(frames):
+        """Queue whole frames, from the vector on that the last ones ended with."""
+        for frame in range(self.frames, self.frames + frames):
             for beat in range(self.beats):
                 self.queue.append((self.packed(frame, beat), beat == self.beats - 1))
+        self.frames += frames
 
     def packed(self, frame: int, beat: int) -> int:
         """The bits of a beat. What the top must ignore is random: void lanes, and the bits above an element's own."""
@@ -161,8 +166,6 @@ class Sink(Port):
     def __init__(self, dut: Any, entry: dict[str, Any]) -> None:
         super().__init__(dut, entry, "output")
         self.pauses = never()
-        self.frames = 0
-        """So many may come."""
         self.ends: list[int] = []
         """The cycle of each frame's last beat."""
 
@@ -230,14 +233,14 @@ class Bench:
             source.queue.clear()
         for sink in self.sinks:
             sink.tready.value = 1
-            sink.frames, sink.ends = 0, []
+            sink.ends = []
         for number_of_edge in range(cycles):
             await self.edge()
             for sink in self.sinks if number_of_edge else ():
                 assert not number(sink.tvalid), f"{sink.prefix}_tvalid is high in reset"
         self.dut.aresetn.value = 1
         for port in self.streams:
-            port.count = 0
+            port.count = port.frames = 0
         self.running = [cocotb.start_soon(port.run()) for port in self.streams]
 
     def pace(self, source: Callable[[], Pauses], sink: Callable[[], Pauses]) -> None:
@@ -339,10 +342,13 @@ async def stalls_on_both_sides(dut: Any) -> None:
 
 @cocotb.test()
 async def full_and_empty_buffers(dut: Any) -> None:
-    """The sinks wait until nothing moves any more, then the sources do."""
+    """The sinks wait until no input is taken any more, then the sources wait until everything is out."""
     bench = await started(dut, sink=always)
-    bench.send(1 + STILL // INPUT_BEATS)
+    bench.send(2 + PORTS["quiet_cycles"] // INTERVAL)
     await bench.until_still()
+    while not any(source.queue for source in bench.sources):
+        bench.send(1)
+        await bench.until_still()
     bench.pace(always, never)
     await bench.until_still()
     bench.pace(never, never)
