@@ -113,10 +113,6 @@ class Port:
         vector, index = place
         return int(self.vectors[vector].flat[index])
 
-    def whole(self) -> bool:
-        """Whether the last beat transferred was a frame's last."""
-        return self.count % self.beats == 0
-
 
 class Source(Port):
     """Offers beats. Once offered, a beat stays until it is taken; while none is, tdata and tlast are noise."""
@@ -216,15 +212,13 @@ class Bench:
         self.sinks = [Sink(dut, entry) for entry in PORTS["outputs"]]
         self.streams: list[Source | Sink] = [*self.sources, *self.sinks]
         self.running: list[Any] = []
+        self.quiet = 0
         if PORTS["threshold"] is not None:
             dut.threshold.value = PORTS["default_threshold"] & ((1 << PORTS["threshold"]) - 1)
         Clock(dut.aclk, PERIOD, unit="ns").start()
 
-    async def edge(self) -> None:
-        await RisingEdge(self.dut.aclk)
-
     async def reset(self, cycles: int = 3) -> None:
-        """Hold aresetn low: whatever is on its way is lost, here and inside, and no output is valid from then on."""
+        """Hold aresetn low: whatever is on its way is lost, and from the next cycle on no output is valid."""
         for task in self.running:
             task.cancel()
         self.dut.aresetn.value = 0
@@ -234,9 +228,10 @@ class Bench:
         for sink in self.sinks:
             sink.tready.value = 1
             sink.ends = []
-        for number_of_edge in range(cycles):
-            await self.edge()
-            for sink in self.sinks if number_of_edge else ():
+        await self.step()
+        for _ in range(cycles - 1):
+            await self.step()
+            for sink in self.sinks:
                 assert not number(sink.tvalid), f"{sink.prefix}_tvalid is high in reset"
         self.dut.aresetn.value = 1
         for port in self.streams:
@@ -266,29 +261,31 @@ class Bench:
         """Whether the top has taken so many beats since the reset."""
         return sum(source.count for source in self.sources) >= beats
 
+    async def step(self) -> None:
+        """One cycle. ``quiet`` counts those in a row without a transfer."""
+        moved = self.moved
+        await RisingEdge(self.dut.aclk)
+        self.quiet = 0 if self.moved != moved else self.quiet + 1
+
     async def until(self, done: Callable[[], bool]) -> None:
         """Wait until ``done``; an error where nothing moves for so long that nothing will."""
-        moved, quiet = -1, 0
+        self.quiet = 0
         while not done():
-            quiet = 0 if self.moved != moved else quiet + 1
-            moved = self.moved
             counts = (f"{p.prefix} moved {p.count} beats, {p.beats} a frame" for p in self.streams)
-            assert quiet < PATIENCE, f"nothing moves for {PATIENCE} cycles: {'; '.join(counts)}"
-            await self.edge()
+            assert self.quiet < PATIENCE, f"nothing moves for {PATIENCE} cycles: {'; '.join(counts)}"
+            await self.step()
 
     async def until_still(self) -> None:
         """Wait until nothing has moved for so long that nothing moves inside, either."""
-        moved, quiet = -1, 0
-        while quiet < STILL:
-            quiet = 0 if self.moved != moved else quiet + 1
-            moved = self.moved
-            await self.edge()
+        self.quiet = 0
+        while self.quiet < STILL:
+            await self.step()
 
     async def finish(self) -> None:
         """Wait for all that was sent, then a little longer: nothing more may come, and every tlast was right."""
         await self.until(lambda: all(len(sink.ends) == sink.frames for sink in self.sinks))
         for _ in range(64):
-            await self.edge()
+            await self.step()
         assert not number(self.dut.tlast_error), "tlast_error is set though every tlast was right"
 
 
@@ -365,7 +362,7 @@ async def reset_in_mid_frame(dut: Any) -> None:
         beats = random.randrange(1, 2 * INPUT_BEATS)
         await bench.until(functools.partial(bench.took, beats))
         for _ in range(random.randrange(8)):
-            await bench.edge()
+            await bench.step()
         await bench.reset(random.choice((1, 2, 3)))
     bench.pace(never, never)
     bench.send(FRAMES)
@@ -385,10 +382,10 @@ async def wrong_tlast_is_reported(dut: Any) -> None:
                 source.queue[beat] = data, not last
             while source.count <= min(wrong):
                 assert not number(dut.tlast_error), f"tlast_error is set before a wrong tlast on {source.prefix}"
-                await bench.edge()
+                await bench.step()
             for _ in range(source.beats):
-                await bench.edge()
+                await bench.step()
                 assert number(dut.tlast_error), f"a wrong tlast on {source.prefix}, beats {wrong}, went unnoticed"
             await bench.reset()
-            await bench.edge()
+            await bench.step()
             assert not number(dut.tlast_error), "tlast_error outlived the reset"
