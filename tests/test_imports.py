@@ -114,7 +114,20 @@ def test_the_check_allows_what_is_lazy() -> None:
 
 GEN_ORDER = (
     *("suggest", "progress", "classes", "files", "tools", "config", "quantize", "read", "ops", "passes", "convert"),
-    *("calibrate", "inspect", "rtl", "resources", "hls", "simulate", "verify", "synth", "build", "verdict", "report"),
+    *(
+        "calibrate",
+        "inspect",
+        "rtl",
+        "resources",
+        "hls",
+        "simulate",
+        "testbench",
+        "verify",
+        "synth",
+        "build",
+        "verdict",
+        "report",
+    ),
 )
 """The rooms of gen, each of which imports only those before it."""
 

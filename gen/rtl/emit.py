@@ -12,7 +12,6 @@ from ...hw.rtl.layout import Layout
 from ...sim.errors import BitsmithError
 from ...sim.names import FIFOS, TRACE
 from ...sim.op import Shape
-from ...sim.ops import Argmax
 from ..progress import Say, silent
 from .schedule import Schedule
 from .stages import Plan
@@ -77,6 +76,7 @@ def _ports(plan: Plan, top: Top, trace: Top, files: list[str]) -> dict[str, Any]
         shape = specs[tensor].shape if tensor in specs else (1, layout.height, layout.channels)
         prefix = data.name.removesuffix("_tdata")
         traces.append(_port(tensor, prefix, shape, layout, layout.type.width, number))
+    deciding: list[Any] = [node.op for node in plan.graph.nodes if node.op.has_threshold]
     return {
         "top": plan.graph.name,
         "trace_top": f"{plan.graph.name}{TRACE}",
@@ -85,7 +85,7 @@ def _ports(plan: Plan, top: Top, trace: Top, files: list[str]) -> dict[str, Any]
         "outputs": outs,
         "traces": traces,
         "threshold": None if top.threshold is None else len(top.threshold),
-        "default_threshold": next((n.op.threshold for n in plan.graph.nodes if isinstance(n.op, Argmax)), None),
+        "default_threshold": next((op.threshold for op in deciding), None),
     }
 
 
