@@ -12,7 +12,6 @@ from random_graphs import PIXEL, Forest
 
 from bitsmith.gen.build import build
 from bitsmith.gen.resources.cost import Resources, constant_multiplier, memory, multiplexer, shift_register, table
-from bitsmith.gen.resources.estimate import estimate
 from bitsmith.gen.resources.kernels import adder_graph
 from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.gen.rtl.plan import Plan, plan
@@ -20,6 +19,7 @@ from bitsmith.gen.rtl.schedule import FRAMES, Schedule
 from bitsmith.gen.simulate import verilator
 from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.simulate.simulation import Drive, Run
+from bitsmith.gen.synth.estimate import estimate
 from bitsmith.gen.verify.vectors import Batch, make
 from bitsmith.hw.rtl.adder_graph import Adder, AdderGraph, Output
 from bitsmith.sim.errors import BitsmithError

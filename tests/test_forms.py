@@ -11,7 +11,7 @@ from bitsmith.gen.passes.fuse_crops import fuse_crops
 from bitsmith.gen.passes.interleave import interleave
 from bitsmith.gen.verify import vectors
 from bitsmith.sim.fast.predict import Reference
-from bitsmith.sim.fixed import Fixed
+from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Shape, Spec
 from bitsmith.sim.ops.add import Add
@@ -51,10 +51,11 @@ CASES: dict[str, tuple[Shape, Operator]] = {
 }
 
 
-def side_by_side(x: np.ndarray) -> np.ndarray:
+def side_by_side(x: IntArray) -> IntArray:
     """(sequences, 1, steps, channels) or (sequences, channels) as one image (1, steps, sequences, channels)."""
     steps = x[:, 0] if x.ndim == 4 else x[:, np.newaxis]
-    return steps.swapaxes(0, 1)[np.newaxis]
+    found: IntArray = steps.swapaxes(0, 1)[np.newaxis]
+    return found
 
 
 @pytest.mark.parametrize("sequences", [1, 3])

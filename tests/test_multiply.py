@@ -186,8 +186,8 @@ def test_it_is_keras_s_product(name: str, ending: str, case: str, tmp_path: Path
     path = tmp_path / f"net{ending}"
     found = assert_equal_to_keras(keras_model, path, EXACT | {"Bitsmith": {"input": "fixed<6,3>"}})
     assert [node.op.stem for node in found.nodes] == ["multiply"]
-    x = [np.random.default_rng(i).normal(size=(4, *shape)) for i, shape in enumerate(KERAS[case])]
-    wanted = np.asarray(keras_model([v.astype(np.float32) for v in x]))
+    x: list[Any] = [np.random.default_rng(i).normal(size=(4, *shape)) for i, shape in enumerate(KERAS[case])]
+    wanted: Any = np.asarray(keras_model([v.astype(np.float32) for v in x]))
     np.testing.assert_allclose(run(read_network_file(path), x)["product"], wanted, rtol=1e-5)
 
 

@@ -21,7 +21,11 @@ from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
-from bitsmith.sim.ops import Activation, Add, Argmax, Conv2D, Dense, Kind
+from bitsmith.sim.ops.activation import Activation, Kind
+from bitsmith.sim.ops.add import Add
+from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.ops.conv2d import Conv2D
+from bitsmith.sim.ops.dense import Dense
 
 Need = Callable[..., None]
 TESTS = {
