@@ -154,6 +154,35 @@ def test_no_cocotb_is_one_line(built: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("asked", "answer", "line"),
+    [
+        ("--libpython", "exit 1", "cocotb needs the shared library of"),
+        ("--makefiles", "echo /a folder/makefiles", "make cannot read cocotb's makefiles in '/a folder/makefiles'"),
+    ],
+)
+def test_a_python_that_cocotb_cannot_use_is_one_line(
+    asked: str, answer: str, line: str, built: Path, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ncase "$*" in *{asked}*) {answer}; exit;; esac\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    done = make(built, f"PYTHON={python}")
+    assert done.returncode != 0
+    assert line in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_copy_of_the_folder_runs_elsewhere(built: Path, tmp_path: Path, need: Need) -> None:
+    need("iverilog")
+    shutil.copytree(built / "tb", tmp_path / "board" / "tb")
+    shutil.rmtree(built / "tb")
+    places = (f"RTL={built / 'rtl'}", f"VECTORS={built / 'vectors'}")
+    done = make(tmp_path / "board", *places, "FRAMES=1", "COCOTB_TESTCASE=full_speed")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASS=1 FAIL=0" in done.stdout
+
+
 def test_the_level_runs_the_same(built: Path, need: Need, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is in verify.json, leaves nothing in ``tb/``, and compares as many as FRAMES says."""
     need("iverilog")
