@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hardware import SEED, Case, Hardware, icarus_says
+from hardware import SEED, Case, Hardware, icarus_says, lint_says
 
 from bitsmith.gen.rtl.schedule import FRAMES as PREDICTED_FRAMES
 from bitsmith.gen.simulate.ports import Top
@@ -110,6 +110,7 @@ class OperatorContract:
             top = Top.load(hardware.emitted(group)[0])
             for twin in (top.without_traces(), top.traced()):
                 assert icarus_says(twin) == ""
+                assert lint_says(twin) == ""
 
     def test_saved_and_read_back(self, name: str, hardware: Hardware) -> None:
         graph = hardware.graphs[name]

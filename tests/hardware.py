@@ -23,6 +23,7 @@ from bitsmith.gen.simulate import verilator
 from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.simulate.simulation import Drive, Run, Simulation
 from bitsmith.gen.tools import iverilog
+from bitsmith.gen.tools import verilator as verilator_tool
 from bitsmith.gen.verify import vectors
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed, IntArray
@@ -101,6 +102,14 @@ def icarus_says(top: Top) -> str:
     command = [*iverilog().command, "-g2005", "-Wall", "-t", "null", "-s", top.name, *map(str, top.sources())]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     return done.stdout + done.stderr + (f"status {done.returncode}" if done.returncode else "")
+
+
+def lint_says(top: Top, *options: str) -> str:
+    """All that Verilator's lint has to say of a top, but for the rules that ``LINT`` waives."""
+    tool = verilator_tool()
+    command = [*tool.command, *verilator.LINT, *options, "--top-module", top.name, *map(str, top.sources())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, env=tool.env)
+    return done.stderr + (f"status {done.returncode}" if done.returncode else "")
 
 
 def side_by_side(graphs: Mapping[str, Graph]) -> Graph:

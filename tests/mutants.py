@@ -20,14 +20,17 @@ class Mutants:
     rtl: Path
     names: list[str] = field(default_factory=list)
 
-    def put(self, kind: str, pattern: str, change: Change) -> None:
-        """A mutant wherever ``pattern`` stands, the tracing twin left out; its first group is in the mutant's name."""
+    def put(self, kind: str, pattern: str, change: Change, within: str = r"(?s).*") -> None:
+        """A mutant wherever ``pattern`` stands, the tracing twin left out; its first group is in the mutant's name.
+
+        ``within``: only in what this pattern finds.
+        """
         for path in sorted(self.rtl.glob("*.v")):
             if not path.stem.endswith("_trace"):
                 parts = re.split(r"(?=^module )", path.read_text(), flags=re.M)
-                path.write_text("".join(self._mutated(part, kind, pattern, change) for part in parts))
+                path.write_text("".join(self._mutated(part, kind, pattern, change, within) for part in parts))
 
-    def _mutated(self, module: str, kind: str, pattern: str, change: Change) -> str:
+    def _mutated(self, module: str, kind: str, pattern: str, change: Change, within: str) -> str:
         head = re.match(r"module (\w+)[^;]*;.*\n", module)
 
         def one(match: re.Match[str]) -> str:
@@ -37,7 +40,7 @@ class Mutants:
             self.names.append(f"{head[1]}: {kind} {match[1]}")
             return text
 
-        changed = re.sub(pattern, one, module)
+        changed = re.sub(within, lambda part: re.sub(pattern, one, part[0]), module)
         if head is None or changed == module or SELECTOR in changed:
             return changed
         return changed.replace(head[0], head[0] + SELECTOR, 1)

@@ -29,9 +29,9 @@ from bitsmith.sim.ops.flatten import Flatten
 
 Need = Callable[..., None]
 U8, W8, B8, OUT = Fixed(False, 0, 8), Fixed(True, 0, 7), Fixed(True, 0, 7), Fixed(False, 2, 4)
-# 3, -77 and -64 take a multiplier each (Yosys sees no shift in a negative power of two), 0, 1 and 32 none.
+# 3 and -77 take a multiplier each; 0, 1, 32 and, with a carry chain, -64 take none.
 KERNEL = np.array([3, 0, 1, -64, 32, -77, 3, 3, 1])
-MULTIPLIERS = 5
+MULTIPLIERS = 4
 
 
 def small(folder: Path, strategy: str, pixels: int = 1) -> Path:

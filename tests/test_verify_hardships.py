@@ -27,6 +27,8 @@ from bitsmith.sim.ops.max_pool2d import MaxPool2D
 
 Need = Callable[..., None]
 
+# What a reset does, a line for each register.
+RESET = r"if \(rst\)(?: begin)?\n(?: +\w+ <= [^;]+;\n)+"
 # No reset is needed: where a ring of rows begins does not matter; data is nothing without its valid; and what a first
 # layer takes up comes from the input's tvalid, which is low in reset.
 NEEDLESS = re.compile(r": no reset of (line_\d+_address|\w+_tdata)$|^total_in_1: no reset of m_tvalid$")
@@ -53,17 +55,16 @@ def network() -> Graph:
 def mutate(rtl: Path) -> Mutants:
     """The Verilog with every mutant in it."""
     found = Mutants(rtl)
-    found.put("no reset of", r"if \(rst\) begin\n +(\w+) <=", _as("if (rst & ~{lives}) begin {0} <="))
-    found.put("a credit too many in", r"(credits) <= (\d)'h(\w);", _one_credit_more)
-    found.put("never set:", r"(tlast_error) <= 1'h1;", _as("{0} <= ~{lives};"))
-    kept = r"begin\n(?= +if \(n\d+\) begin\n +(tlast_error) <=)"
-    found.put("not kept:", kept, _as("begin if ({lives}) {0} <= 0;\n"))
-    check = r"assign (n\d+) = (\w+_tlast) != (n\d+);"
-    found.put("a missing one passes", check, _as("assign {0} = {lives} ? {1} & ~{2} : {1} != {2};"))
-    again = r": (\w+_tlast) != (n\d+);"
-    found.put("an early one passes", again, _as(": {lives} ? ~{0} & {1} : {0} != {1};"))
-    taken = r"assign (n\d+) = (s_axis\w*_tvalid) & (s_axis\w*_tready);"
-    found.put("counted before it is taken", taken, _as("assign {0} = {1} & ({2} | {lives});"))
+    found.put("no reset of", r"(\w+) <= ([^;]+);", _as("begin if (~{lives}) {0} <= {1}; end"), within=RESET)
+    found.put("a credit too many in", r"(credits) <= (\d+)'d(\d+);", _one_credit_more)
+    found.put("never set:", r"(tlast_error) <= 1'b1;", _as("{0} <= ~{lives};"))
+    kept = r"else begin\n(?= +if \(.*\n +(tlast_error) <=)"
+    found.put("not kept:", kept, _as("else begin if ({lives}) {0} <= 0;\n"))
+    last = r"(\w+_tlast) != (\(\w+ == \d+'d\d+\))\)"
+    found.put("a missing one passes", rf"\({last}", _as("({lives} ? {0} & ~{1} : {0} != {1})"))
+    found.put("an early one passes", f": {last}", _as(": {lives} ? ~{0} & {1} : {0} != {1})"))
+    taken = r"if \((s_axis\w*_tvalid) & (s_axis\w*_tready)\)"
+    found.put("counted before it is taken", taken, _as("if ({0} & ({1} | {lives}))"))
     return found
 
 
@@ -74,7 +75,7 @@ def _as(text: str) -> Change:
 
 def _one_credit_more(match: re.Match[str], lives: str) -> str | None:
     """The value of a reset, where one more fits."""
-    value, width = int(match[3], 16), int(match[2])
+    value, width = int(match[3]), int(match[2])
     more = f"{match[1]} <= {lives} ? {width}'d{value + 1} : {width}'d{value};"
     return more if value + 1 < 1 << width else None
 

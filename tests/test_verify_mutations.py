@@ -85,11 +85,11 @@ def spoil(whole: dict[str, Path], tmp_path: Path) -> Callable[[str], Path]:
 
 
 def flip(path: Path, pattern: str, which: int) -> None:
-    """Clear the lowest bit that is set in the ``which``-th hexadecimal number that ``pattern`` finds in a file."""
+    """Clear the lowest bit that is set in the ``which``-th decimal number that ``pattern`` finds in a file."""
     text = path.read_text()
-    found = [match for match in re.finditer(pattern, text) if int(match[1], 16)][which]
-    number = int(found[1], 16)
-    value = format(number ^ (number & -number), f"0{len(found[1])}x")
+    found = [match for match in re.finditer(pattern, text) if int(match[1])][which]
+    number = int(found[1])
+    value = str(number ^ (number & -number))
     path.write_text(text[: found.start(1)] + value + text[found.end(1) :])
 
 
@@ -111,12 +111,12 @@ def test_unspoilt_builds_pass(strategy: str, whole: dict[str, Path], need: Need)
 def weight(verilog: str, strategy: str) -> str:
     """Where a weight's bits stand: a factor; an entry of a table by phase; in an adder graph a summand, the bias."""
     if strategy == "latency":
-        return r"\* \d+'h([0-9a-f]+)"
+        return r"\* (?:\$signed\()?-?\d+'s?d(\d+)"
     if strategy == "distributed_arithmetic":
-        return r"[+-] (?:\$signed\()?\d+'h([0-9a-f]+)"
-    table = re.search(r":\n +(weight_\w+) <= ", verilog)
+        return r"[+-] \d+'s?d(\d+);"
+    table = re.search(r": (weight_\w+) <= ", verilog)
     assert table is not None
-    return rf":\n +{table[1]} <= \d+'h([0-9a-f]+);"
+    return rf": {table[1]} <= -?\d+'s?d(\d+);"
 
 
 @pytest.mark.parametrize("strategy", ["latency", "resource", "distributed_arithmetic"])

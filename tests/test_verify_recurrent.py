@@ -112,11 +112,11 @@ def test_a_flipped_bit_in_the_verilog(strategy: str, spoil: Callable[[str], Path
     path = folder / "rtl" / "decoder.v"
     parts = re.split(r"(?=^module )", path.read_text(), flags=re.M)
     index = next(k for k, part in enumerate(parts) if re.match(r"module \S*candidate_function", part))
-    entries = list(re.finditer(r":\n +\w+ <= 8'h([0-9a-f]{2});", parts[index]))[:32]  # from 0 upwards
+    entries = list(re.finditer(r": \w+ <= 8'sd(\d+);", parts[index]))[:32]  # from 0 upwards
     assert len(entries) == 32
-    for entry in entries:
+    for entry in reversed(entries):
         spot = slice(entry.start(1), entry.end(1))
-        parts[index] = parts[index][: spot.start] + f"{int(entry[1], 16) ^ 1:02x}" + parts[index][spot.stop :]
+        parts[index] = parts[index][: spot.start] + str(int(entry[1]) ^ 1) + parts[index][spot.stop :]
     path.write_text("".join(parts))
     report = verify(folder, ["rtl"], vectors=200)
     assert report["passed"] is False

@@ -119,7 +119,7 @@ def multiplier(a_bits: int, b_bits: int) -> Resources:
 
 
 def constant_multiplier(x_bits: int, weight: int) -> Resources:
-    """``x * weight``: free for powers of two; as Yosys does it, a DSP block even for -64, and not a few adders."""
-    if weight >= 0 and weight & (weight - 1) == 0:
-        return Resources()
+    """``x * weight``: free for powers of two, a carry chain for negative ones; else a DSP block, as Yosys does it."""
+    if abs(weight) & (abs(weight) - 1) == 0:
+        return Resources() if weight >= 0 else adder(x_bits)
     return multiplier(x_bits, (weight if weight > 0 else -weight - 1).bit_length() + (weight < 0))

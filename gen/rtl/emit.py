@@ -13,10 +13,11 @@ from ...sim.errors import BitsmithError
 from ...sim.names import FIFOS, TRACE
 from ...sim.op import Shape
 from ..progress import Say, silent
+from .comments import comments
 from .schedule import Schedule
 from .stages import Plan
 from .top import Top
-from .verilog import to_verilog
+from .verilog import HEADER, to_verilog
 
 
 def emit_plan(plan: Plan, rtl: Path, say: Say = silent) -> Schedule:
@@ -28,11 +29,12 @@ def emit_plan(plan: Plan, rtl: Path, say: Say = silent) -> Schedule:
     top, trace = Top(plan, depths), Top(plan, depths, trace=True)
     files = _files(plan, top)
     files[f"{name}{TRACE}.v"] = {f"{name}{TRACE}": trace}
-    texts = to_verilog({n: module for file in files.values() for n, module in file.items()}, _shared(plan), say)
+    modules = {n: module for file in files.values() for n, module in file.items()}
+    texts = to_verilog(modules, _shared(plan), say, comments(plan, name, f"{name}{TRACE}", top.fifos()))
     texts |= {n: checked(texts[n], n, fifo) for n, fifo in top.fifos().items()}
     rtl.mkdir(parents=True, exist_ok=True)
     for file, modules in files.items():
-        (rtl / file).write_text("\n".join(texts[n] for n in modules))
+        (rtl / file).write_text(HEADER + "\n" + "\n".join(texts[n] for n in modules))
     sources = [file for file in files if file != f"{name}{TRACE}.v"]
     ports = _ports(plan, top, trace, sources) | {
         "quiet_cycles": schedule.latency + network.interval,

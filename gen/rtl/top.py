@@ -69,8 +69,10 @@ class Top(Hardware):
                 self._trace_port(f"{stage.name}.{key}", f"probe_{stage.name}_{key}", layout)
 
     def _trace_port(self, tensor: str, prefix: str, layout: Layout) -> None:
-        signals = Signal(layout.bits, name=f"{prefix}_tdata"), Signal(name=f"{prefix}_tvalid")
-        self.traces[tensor] = (*signals, layout)
+        self.traces[tensor] = (*self._stream(prefix, layout), layout)
+
+    def _stream(self, prefix: str, layout: Layout) -> tuple[Signal, Signal]:
+        return Signal(layout.bits, name=f"{prefix}_tdata"), Signal(name=f"{prefix}_tvalid")
 
     def ports(self) -> list[Signal]:
         axi = [s for port in [*self.inputs.values(), *self.outputs.values()] for s in port.signals()]
@@ -128,12 +130,13 @@ class Top(Hardware):
         self._buffers(m, stage, room, reserve, valid, data)
 
     def _probes(self, stage: PlannedStage) -> dict[str, Any]:
-        """The tracing top's ports for what is inside a step of a recurrent layer."""
-        if not self.trace:
-            return {}
+        """What is inside a step of a recurrent layer: ports of the tracing top, read by nobody in the other."""
         ports: dict[str, Any] = {}
-        for key, (inner_data, inner_valid, _) in stage.core.probes().items():
-            data, valid, _ = self.traces[f"{stage.name}.{key}"]
+        for key, (inner_data, inner_valid, layout) in stage.core.probes().items():
+            if self.trace:
+                data, valid, _ = self.traces[f"{stage.name}.{key}"]
+            else:
+                data, valid = self._stream(f"probe_{stage.name}_{key}", layout)
             ports |= {f"o_{inner_data.name}": data, f"o_{inner_valid.name}": valid}
         return ports
 

@@ -22,6 +22,12 @@ class ActivationPointwise(Pointwise):
         self.op = op
         self.latency = 2 if op.kind is Kind.TABLE else 1
 
+    def about(self) -> str:
+        op = self.op
+        if op.kind is Kind.TABLE:
+            return f"Every element is looked up in a table of {len(op.table)} entries."
+        return f"Every element: {op.kind.value}, then rounding {op.rounding.value} and overflow {op.overflow.value}."
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         element = self._by_table if self.op.kind is Kind.TABLE else self._exact

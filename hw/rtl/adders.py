@@ -9,6 +9,7 @@ from amaranth.hdl import Const, Module, Signal, Value, signed
 
 from ...sim.fixed import IntArray
 from .adder_graph import AdderGraph
+from .core import noted
 from .tree import LEVELS_PER_STAGE
 
 
@@ -19,6 +20,9 @@ def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: tuple[int, 
     values: list[Value] = list(x)
     waiting: dict[tuple[int, int], Value] = {}
 
+    def label(index: int) -> str:
+        return f"x_{index}" if index < graph.inputs else f"sum_{index - graph.inputs}"
+
     def at(index: int, stage: int) -> Value:
         """Value ``index`` as it can be used in pipeline stage ``stage``."""
         own = stage_of(depths[index])
@@ -26,7 +30,7 @@ def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: tuple[int, 
             return values[index]
         if (index, stage) not in waiting:
             before = at(index, stage - 1)
-            register = Signal(before.shape(), name=f"v{index}_s{stage}", reset_less=True)
+            register = Signal(before.shape(), name=f"{label(index)}_stage_{stage}", reset_less=True)
             m.d.sync += register.eq(before)
             waiting[index, stage] = register
         return waiting[index, stage]
@@ -34,7 +38,9 @@ def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: tuple[int, 
     for k, add in enumerate(graph.adders, graph.inputs):
         stage = stage_of(depths[k])
         a, b = at(add.a, stage) << add.shift_a, at(add.b, stage) << add.shift_b
-        out = Signal(_range_shape(int(lows[k]), int(highs[k])), name=f"v{k}")
+        out = Signal(_range_shape(int(lows[k]), int(highs[k])), name=label(k))
+        if k == graph.inputs:
+            noted(out, "The adder graph: two terms, shifted, in each sum; what is needed later waits in registers.")
         m.d.comb += out.eq(a - b if add.subtract else a + b)
         values.append(out)
     results = []

@@ -38,7 +38,7 @@ class ArgmaxPointwise(Pointwise):
         def first_larger(a: Value, b: Value) -> Value:
             return Mux(self._value(b, width) > self._value(a, width), b, a)
 
-        best = reduce_tree(m, pairs, first_larger, "best")
+        best = reduce_tree(m, pairs, first_larger, "best", named=True)
         out = Signal(width, name="y", reset_less=True)
         m.d.sync += out.eq(Mux(self._value(best, width) < self.threshold, self.layout.channels, best[:width]))
         m.d.comb += [self.o_tdata.eq(out), self.o_tvalid.eq(delay(m, self.i_tvalid, self.latency, "valid"))]

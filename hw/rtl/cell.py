@@ -50,6 +50,13 @@ class Cell(Hardware):
             for key, one in op.activations.items()
         }
 
+    def about(self) -> str:
+        return (
+            f"One step of {self.op.units} units: x are its gate inputs, h the states before it. Both stay for "
+            f"{self.reuse} cycles from start on; o comes {self.latency} cycles after start, h_next, the states behind "
+            f"it, {self.state_latency} cycles after it. probe_ ports show what is inside, for comparing."
+        )
+
     def probe(self, name: str, elements: int, cycle: int) -> None:
         """A port for an internal tensor that is there ``cycle`` cycles after ``start``."""
         width = elements * self.op.internals()[name].width
@@ -137,7 +144,8 @@ def applied(m: Module, module: ActivationPointwise, values: Values) -> Values:
     for k, value in enumerate(values):
         out = Signal(shape_of(module.output.type), name=f"{module.name}_{k}")
         ports = {"i_clk": ClockSignal(), "i_rst": ResetSignal(), "i_i_tvalid": Const(0), "i_i_tdata": value}
-        m.submodules[f"{module.name}_{k}"] = Instance(module.name, **ports, o_o_tdata=out)
+        there = Signal(name=f"{module.name}_{k}_tvalid")
+        m.submodules[f"apply_{module.name}_{k}"] = Instance(module.name, **ports, o_o_tvalid=there, o_o_tdata=out)
         results.append(out)
     return results
 

@@ -16,6 +16,14 @@ from numpy.typing import NDArray
 from ...sim.fixed import Fixed
 from .layout import Layout
 
+NOTE = "note"
+"""The attribute of a signal or a memory that says what it is: a comment in front of it in the Verilog."""
+HANDSHAKE = (
+    "Beats are taken under tvalid and tready. m_room: the buffer behind has a free place. m_reserve: a step was taken "
+    "whose beat takes that place, and comes at m_tvalid a fixed number of cycles later. No step that emits is taken "
+    "while m_room is low, so the pipeline behind the step never stalls."
+)
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -61,6 +69,10 @@ class Hardware(Elaboratable):
 
     _MustUse__silence = True
 
+    def about(self) -> str:
+        """What the module does, for who reads the Verilog."""
+        return ""
+
 
 class Core(Hardware):
     """A streaming core: beats in under valid/ready, beats out whenever ``m_room`` was granted.
@@ -86,6 +98,9 @@ class Core(Hardware):
     def ports(self) -> list[Signal]:
         ins = [signal for port in self.inputs for signal in port.signals()]
         return [*ins, self.m_room, self.m_reserve, self.m_tvalid, self.m_tdata]
+
+    def about(self) -> str:
+        return HANDSHAKE
 
     def kernels(self) -> dict[str, Any]:
         """Modules that the core instantiates by name, each with a ``ports()`` of its own."""
@@ -138,6 +153,12 @@ class Pointwise(Hardware):
 
     def ports(self) -> list[Signal]:
         return [self.i_tvalid, self.i_tdata, self.o_tvalid, self.o_tdata]
+
+
+def noted(signal: Signal, text: str) -> Signal:
+    """The signal with a comment in front of it in the Verilog."""
+    signal.attrs[NOTE] = text
+    return signal
 
 
 def elements(data: Value, type_: Fixed) -> list[Value]:

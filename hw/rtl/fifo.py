@@ -7,7 +7,7 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 
-from .core import Hardware
+from .core import Hardware, noted
 
 DEEP = 64  # places that one distributed RAM has
 CHECK = "BITSMITH_CHECK"
@@ -15,23 +15,24 @@ CHECK = "BITSMITH_CHECK"
 CHECKS = """\
 `ifdef {macro}
   // For simulation: the buffer's promises, held to counters of their own. Synthesis never sees this.
-  integer check_held = 0, check_coming = 0;
+  reg [{high}:0] check_held = 0, check_coming = 0;
   reg check_failed = 0;
   always @(posedge clk)
     if (rst) begin
-      check_held <= 0;
-      check_coming <= 0;
+      check_held <= {width}'d0;
+      check_coming <= {width}'d0;
     end else if (!check_failed) begin
-      check_held <= check_held + w_tvalid - (r_tvalid & r_tready);
-      check_coming <= check_coming + reserve - w_tvalid;
+      check_held <= check_held + {{{zeros}, w_tvalid}} - {{{zeros}, r_tvalid & r_tready}};
+      check_coming <= check_coming + {{{zeros}, reserve}} - {{{zeros}, w_tvalid}};
       check_failed <= 1;
-      if (w_tvalid && check_held == {depth}) $display("problem {name}: pushed while all {depth} places are full");
-      else if (w_tvalid && !reserve && check_coming == 0) $display("problem {name}: pushed without a place reserved");
-      else if (r_tvalid && r_tready && check_held == 0) $display("problem {name}: popped while empty");
-      else if (!r_tvalid && check_held != 0) $display("problem {name}: a beat is held back");
+      if (w_tvalid && check_held == {places}) $display("problem {name}: pushed while all {depth} places are full");
+      else if (w_tvalid && !reserve && check_coming == {none})
+        $display("problem {name}: pushed without a place reserved");
+      else if (r_tvalid && r_tready && check_held == {none}) $display("problem {name}: popped while empty");
+      else if (!r_tvalid && check_held != {none}) $display("problem {name}: a beat is held back");
       else if (reserve && !room) $display("problem {name}: a place taken that was not granted");
-      else if (room && check_held + check_coming >= {depth}) $display("problem {name}: over {depth} places granted");
-      else if (!room && check_held + check_coming < {depth}) $display("problem {name}: a free place is not granted");
+      else if (room && check_held + check_coming >= {places}) $display("problem {name}: over {depth} places granted");
+      else if (!room && check_held + check_coming < {places}) $display("problem {name}: a free place is not granted");
       else check_failed <= 0;
     end
 `endif
@@ -59,15 +60,24 @@ class Fifo(Hardware):
     def ports(self) -> list[Signal]:
         return [self.room, self.reserve, self.w_tvalid, self.w_tdata, self.r_tvalid, self.r_tready, self.r_tdata]
 
+    def about(self) -> str:
+        kind = "a register" if self.depth == 1 else "distributed RAM" if self.depth <= DEEP else "block RAM"
+        return (
+            f"A buffer of {self.depth} places of {self.width} bits, for {kind}. room: a place is neither filled nor "
+            "reserved; reserve takes one for a beat that is on its way. The oldest beat stands at r_tdata."
+        )
+
     def checks(self, name: str) -> str:
         """Verilog to stand in the module ``name``, whose ports it reads; a line ``problem …`` for the first failure."""
-        return CHECKS.format(macro=CHECK, name=name, depth=self.depth)
+        width = (2 * self.depth + 1).bit_length()
+        sizes = {"high": width - 1, "width": width, "zeros": f"{width - 1}'d0", "none": f"{width}'d0"}
+        return CHECKS.format(macro=CHECK, name=name, depth=self.depth, places=f"{width}'d{self.depth}", **sizes)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         pop = Signal()
-        credits = Signal(range(self.depth + 1), init=self.depth)
-        level = Signal(range(self.depth + 1))
+        credits = noted(Signal(range(self.depth + 1), init=self.depth, name="credits"), "Places that nobody has.")
+        level = noted(Signal(range(self.depth + 1), name="level"), "Beats that can be read.")
         m.d.comb += [pop.eq(self.r_tvalid & self.r_tready), self.room.eq(credits != 0), self.r_tvalid.eq(level != 0)]
         m.d.sync += [credits.eq(credits + pop - self.reserve), level.eq(level + self.w_tvalid - pop)]
         if self.depth == 1:
@@ -83,13 +93,13 @@ class Fifo(Hardware):
         m.submodules.storage = storage = Memory(shape=self.width, depth=self.depth, init=[])
         write, read = storage.write_port(), storage.read_port(domain="comb")
         m.d.comb += [write.en.eq(self.w_tvalid), write.data.eq(self.w_tdata), self.r_tdata.eq(read.data)]
-        for enable, port in ((self.w_tvalid, write), (pop, read)):
-            pointer, _ = self._pointer(m, enable)
+        for enable, port, name in ((self.w_tvalid, write, "write"), (pop, read, "read")):
+            pointer, _ = self._pointer(m, enable, name)
             m.d.comb += port.addr.eq(pointer)
 
-    def _pointer(self, m: Module, advance: Signal) -> tuple[Signal, Signal]:
+    def _pointer(self, m: Module, advance: Signal, name: str) -> tuple[Signal, Signal]:
         """A place, and the one behind it."""
-        pointer, following = Signal(range(self.depth)), Signal(range(self.depth))
+        pointer, following = (Signal(range(self.depth), name=f"{name}_{what}") for what in ("place", "following"))
         m.d.comb += following.eq(Mux(pointer == self.depth - 1, 0, pointer + 1))
         with m.If(advance):
             m.d.sync += pointer.eq(following)
@@ -99,11 +109,11 @@ class Fifo(Hardware):
         """The head is in the memory's output register, or in one of its own where it ``passes`` by the memory."""
         m.submodules.storage = storage = Memory(shape=self.width, depth=self.depth, init=[])
         write, read = storage.write_port(), storage.read_port()
-        place, _ = self._pointer(m, self.w_tvalid)
-        _, behind = self._pointer(m, pop)
+        place, _ = self._pointer(m, self.w_tvalid, "write")
+        _, behind = self._pointer(m, pop, "read")
         m.d.comb += [write.en.eq(self.w_tvalid), write.data.eq(self.w_tdata), write.addr.eq(place)]
         m.d.comb += [read.en.eq(pop), read.addr.eq(behind)]
-        passed, past = Signal(self.width, reset_less=True), Signal()
+        passed, past = Signal(self.width, name="passed", reset_less=True), Signal(name="past")
         with m.If(passes):
             m.d.sync += [passed.eq(self.w_tdata), past.eq(1)]
         with m.Elif(pop):

@@ -67,7 +67,7 @@ class FoldCore(Core):
         valid = layout.width - (layout.beats_per_row - 1) * layout.lanes
         neutral = Const(self.neutral, shape_of(layout.type))
         lanes = [lane if k < valid else Mux(row_end, neutral, lane) for k, lane in enumerate(lanes)]
-        folded = reduce_tree(m, lanes, self.combine, f"beat_{channel}")
+        folded = reduce_tree(m, lanes, self.combine, f"beat_{channel}", named=True)
         register = Signal(shape_of(self.fold_type), name=f"fold_{channel}", reset_less=True)
         with m.If(live):
             m.d.sync += register.eq(Mux(first, folded, self.combine(register, folded)))

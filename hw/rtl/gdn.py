@@ -13,7 +13,7 @@ from amaranth.lib.memory import Memory
 
 from ...sim.ops.gdn import GDN
 from .conv2d import kernel_instance
-from .core import Core, Hardware, Timing, delay, elements, shape_of
+from .core import NOTE, Core, Hardware, Timing, delay, elements, noted, shape_of
 from .layout import Layout
 from .matrix import MatrixSpec, legal_reuse
 from .requantize import requantize
@@ -74,12 +74,19 @@ class GDNKernel(Hardware):
 
     # hardware -------------------------------------------------------------------------------------
 
+    def about(self) -> str:
+        return (
+            f"One pixel's divisive normalization: squares, gamma's product, roots, and x times its gain. {self.units} "
+            f"units, {self.turns} channels each. x stays for {self.cycles} cycles from start on; o comes with o_tvalid "
+            f"{self.latency} cycles after start."
+        )
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         squares = self._squares(m, elements(self.x, self.op.input_type))
         summed, sums = Signal(name="summed"), Signal(len(self.matrix.o), name="sums")
         go = delay(m, self.start, self._go, "go")
-        m.submodules.sums = kernel_instance(f"{self.name}_gamma", go, squares, summed, sums)
+        m.submodules.gamma = kernel_instance(f"{self.name}_gamma", go, squares, summed, sums)
         gains = self._gains(m, summed, sums)
         rooted = delay(m, summed, self._rooted - self._go - self.matrix.latency, "rooted")
         self._results(m, elements(self._late(m), self.op.input_type), gains, rooted)
@@ -92,6 +99,7 @@ class GDNKernel(Hardware):
         for u in range(self.units):
             value = self._chosen(m, x, u, turn, f"x_{u}")
             square = Signal(self.op.exact_square.width, name=f"square_{u}", reset_less=True)
+            noted(square, f"Unit {u}: the square of its channel.")
             m.d.sync += square.eq(value * value)
             squares.append(self._rounded(m, square, u))
         if self.turns == 1:
@@ -118,7 +126,7 @@ class GDNKernel(Hardware):
         turn, values, gains = self._turn(m, begun, "root"), elements(standing, self.op.accumulator.type), list[Value]()
         for u in range(self.units):
             s = self._chosen(m, values, u, turn, f"s_{u}") if self.turns > 1 else values[u]
-            gain = Signal(shape_of(self.op.gain.type), name=f"gain_{u}")
+            gain = noted(Signal(shape_of(self.op.gain.type), name=f"gain_{u}"), f"Unit {u}: its channel's gain.")
             m.submodules[f"root_{u}"] = Instance(
                 f"{self.name}_root", i_clk=ClockSignal(), i_rst=ResetSignal(), i_s=s, o_gain=gain
             )
@@ -128,7 +136,8 @@ class GDNKernel(Hardware):
     def _late(self, m: Module) -> Value:
         """The pixel that the gains belong to, from the cycle in which the first turn's are there."""
         depth = self._rooted // self.cycles + 2
-        m.submodules.kept = memory = Memory(shape=len(self.x), depth=depth, init=[])
+        about = {NOTE: "Pixels that wait for their gains."}
+        m.submodules.kept = memory = Memory(shape=len(self.x), depth=depth, init=[], attrs=about)
         write, read = memory.write_port(), memory.read_port()
         early = delay(m, self.start, self._rooted - 1, "early")
         m.d.comb += [write.data.eq(self.x), write.en.eq(self.start), read.en.eq(early)]
@@ -165,7 +174,7 @@ class GDNKernel(Hardware):
         if self.turns == 1:
             return Const(0, 1)
         m.submodules[f"{name}_turns"] = inner = Module()
-        turn, _ = phases(inner, start, self.turns)
+        turn, _ = phases(inner, start, self.turns, name)
         return turn
 
     def _chosen(self, m: Module, values: list[Value], u: int, turn: Value, name: str) -> Signal:

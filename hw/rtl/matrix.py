@@ -20,7 +20,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray
 from .adder_graph import AdderGraph, solve
 from .adders import emit_graph
-from .core import Hardware, delay, elements, shape_of
+from .core import Hardware, delay, elements, noted, shape_of
 from .sharing import phase_split, phases, rom, split, take_rows
 from .tree import LEVELS_PER_STAGE, adder_tree, tree_stages
 
@@ -106,6 +106,15 @@ class MatrixKernel(Hardware):
     def ports(self) -> list[Signal]:
         return [self.start, self.x, self.o_tvalid, self.o]
 
+    def about(self) -> str:
+        groups, inputs, outputs = self.spec.matrix.shape
+        times = f"{groups} times " if groups > 1 else ""
+        return (
+            f"A constant matrix times a vector: {times}{inputs} inputs of {self.spec.x_type}, {outputs} sums of "
+            f"{self.spec.y_type}, the bias in them. Strategy {self.spec.strategy}, reuse factor {self.spec.reuse}. "
+            f"x stays for {self.cycles} cycles from start on; o comes with o_tvalid {self.latency} cycles after start."
+        )
+
     @property
     def cycles(self) -> int:
         """For which a vector stays."""
@@ -144,6 +153,8 @@ class MatrixKernel(Hardware):
     def _product(self, m: Module, x: Value, g: int, k: int, n: int) -> Value:
         weight = int(self.spec.matrix[g, k, n])
         product = Signal(shape_of_range(x, weight), name=f"product_{g}_{k}_{n}", reset_less=True)
+        if (g, k, n) == (0, 0, 0):
+            noted(product, "product_g_k_n: input k of group g times its weight for output n.")
         m.d.sync += product.eq(x * Const(weight))
         return product
 
@@ -201,6 +212,8 @@ class MatrixKernel(Hardware):
         for c in range(columns):
             index = g * outputs + c * (outputs // columns) + n
             register = Signal(shape_of(spec.y_type), name=f"y_{index}", reset_less=True)
+            if index == 0:
+                noted(register, "The accumulators: each begins at its bias.")
             start = Const(int(spec.bias[g, c * (outputs // columns) + n]), shape_of(spec.y_type))
             with m.If(live & (chosen == c)):
                 m.d.sync += register.eq(Mux(first, start, register) + total)

@@ -31,7 +31,7 @@ class MaxPoolCore(WindowCore):
         results = []
         for lane, window in enumerate(windows):
             for channel, values in enumerate(zip(*window)):
-                top = reduce_tree(m, list(values), larger, f"max_{lane}_{channel}")
+                top = reduce_tree(m, list(values), larger, f"max_{lane}_{channel}", named=True)
                 out = Signal(self.output.type.width, name=f"max_{lane}_{channel}")
                 m.d.comb += out.eq(top)
                 results.append(out)

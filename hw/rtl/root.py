@@ -45,6 +45,13 @@ class RootUnit(Hardware):
     def ports(self) -> list[Signal]:
         return [self.s, self.gain]
 
+    def about(self) -> str:
+        kind = "sqrt(s)" if self.root.inverse else "1 / sqrt(s)"
+        return (
+            f"A normalization's gain, about {kind}: the sum is shifted until a bit is in front, looked up in lines, "
+            f"shifted back and rounded to {self.root.gain.type}. gain comes {self.latency} cycles after s."
+        )
+
     @cached_property
     def latency(self) -> int:
         trial = Module()

@@ -39,12 +39,12 @@ def hold(m: Module, taken: Value, reuse: int, pauses: Value | None = None, pause
     return count == 0
 
 
-def phases(m: Module, start: Value, reuse: int) -> tuple[Value, Value]:
+def phases(m: Module, start: Value, reuse: int, name: str = "") -> tuple[Value, Value]:
     """(phase, busy): counts 0 … reuse-1, beginning in the cycle of ``start``."""
     if reuse == 1:
         return Const(0, 1), start
-    count = Signal(range(reuse), name="phase")
-    busy = Signal(name="busy")
+    count = Signal(range(reuse), name=f"{name}_turn" if name else "phase")
+    busy = Signal(name=f"{name}_busy" if name else "busy")
     m.d.comb += busy.eq(start | (count != 0))
     with m.If(busy):
         m.d.sync += count.eq(Mux(count == reuse - 1, 0, count + 1))

@@ -36,7 +36,7 @@ class SoftmaxPointwise(Pointwise):
 
     def _pixel(self, m: Module, xs: list[Value], k: int) -> Value:
         op = self.op
-        top = reduce_tree(m, xs, larger, f"max_{k}")
+        top = reduce_tree(m, xs, larger, f"max_{k}", named=True)
         xs = [delay(m, x, self.stages, f"x_{k + c}") for c, x in enumerate(xs)]
         exps = [self._exp(m, top - x, f"{k + c}") for c, x in enumerate(xs)]
         total = reduce_tree(m, exps, lambda a, b: a + b, f"sum_{k}")

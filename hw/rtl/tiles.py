@@ -19,7 +19,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed, 
 from amaranth.lib.memory import Memory
 
 from ...sim.fixed import Fixed, IntArray
-from .core import Hardware, delay, elements, shape_of
+from .core import Hardware, delay, elements, noted, shape_of
 from .matrix import MatrixKernel, MatrixSpec, weight_words
 from .sharing import split
 from .tree import LEVELS_PER_STAGE, adder_tree, tree_stages
@@ -70,6 +70,15 @@ class TileKernel(Hardware):
 
     def ports(self) -> list[Signal]:
         return [self.start, self.x, self.o_tvalid, self.o]
+
+    def about(self) -> str:
+        spec, (_, inputs, outputs) = self.spec, self.spec.matrix.shape
+        return (
+            f"A constant matrix times a vector in tiles, its weights in a memory: {inputs} inputs of {spec.x_type}, "
+            f"{outputs} sums of {spec.y_type}, the bias in them. Strategy {spec.strategy}, reuse factor {spec.reuse}, "
+            f"{self.multipliers} multipliers. x stays for {self.cycles} cycles from start on; o comes with o_tvalid "
+            f"{self.latency} cycles after start."
+        )
 
     @cached_property
     def packing(self) -> Packing | None:
@@ -185,8 +194,12 @@ class TileKernel(Hardware):
             if self.packing:
                 low = factor[: self._low_bits].as_signed()
                 wide = Cat(fill(low, self.packing.field), factor[self._low_bits :]).as_signed()
+            weight = Signal(wide.shape(), name=f"weight_{k}_{p}")
+            if (k, p) == (0, 0):
+                noted(weight, f"weight_k_p: {'two weights packed' if self.packing else 'the weight'} for input k.")
             product = Signal(signed(len(wide) + len(x) + 1), name=f"product_{k}_{p}", reset_less=True)
-            m.d.sync += product.eq(wide * x)
+            m.d.comb += weight.eq(wide)
+            m.d.sync += product.eq(weight * x)
             products.append(product)
         return products
 
@@ -206,7 +219,7 @@ class TileKernel(Hardware):
         assert self.packing is not None
         ends: list[list[Value]] = [[], []]
         for k in range(0, len(terms), _STAGE):
-            low, high = self._apart(terms[k : k + _STAGE])
+            low, high = self._apart(m, terms[k : k + _STAGE], f"{p}_{k // _STAGE}")
             for n, total in enumerate((low, high)):
                 value = Signal(signed(len(total)), name=f"part_{p}_{n}_{k // _STAGE}", reset_less=True)
                 domain = m.d.sync if len(terms) > 1 else m.d.comb
@@ -214,12 +227,14 @@ class TileKernel(Hardware):
                 ends[n].append(value)
         return ends
 
-    def _apart(self, terms: list[Signal]) -> tuple[Value, Value]:
+    def _apart(self, m: Module, terms: list[Signal], name: str) -> tuple[Value, Value]:
         assert self.packing is not None
         low: Value = Const(0, 1)
         high: Value = Const(0, 1)
         for k in range(0, len(terms), self.packing.terms):
-            packed: Value = _sum(terms[k : k + self.packing.terms])
+            total = _sum(terms[k : k + self.packing.terms])
+            packed = Signal(total.shape(), name=f"packed_{name}_{k // self.packing.terms}")
+            m.d.comb += packed.eq(total)
             part = packed[: self.packing.field].as_signed()
             low, high = low + part, high + (packed[self.packing.field :].as_signed() + part[-1])
         return low, high

@@ -19,14 +19,14 @@ def tree_stages(terms: int) -> int:
     return -(-depth // LEVELS_PER_STAGE)
 
 
-def reduce_tree(m: Module, terms: list[Value], combine: Any, name: str) -> Value:
-    """The terms combined two by two in ``tree_stages(len(terms))`` cycles."""
+def reduce_tree(m: Module, terms: list[Value], combine: Any, name: str, named: bool = False) -> Value:
+    """The terms combined two by two in ``tree_stages(len(terms))`` cycles; ``named``: every pair has a name."""
     arity = 1 << LEVELS_PER_STAGE
     level = 0
     while len(terms) > 1:
         nodes = []
         for k in range(0, len(terms), arity):
-            node = _pairwise(terms[k : k + arity], combine)
+            node = _pairwise(m, terms[k : k + arity], combine, f"{name}_l{level}_{k // arity}" if named else "")
             register = Signal(node.shape(), name=f"{name}_l{level}_{k // arity}", reset_less=True)
             m.d.sync += register.eq(node)
             nodes.append(register)
@@ -47,7 +47,16 @@ def adder_tree(m: Module, terms: list[Value], limit: Fixed, name: str) -> Value:
     return reduce_tree(m, terms, add, name)
 
 
-def _pairwise(terms: list[Value], combine: Any) -> Value:
+def _pairwise(m: Module, terms: list[Value], combine: Any, name: str) -> Value:
+    count = 0
     while len(terms) > 1:
-        terms = [combine(*terms[k : k + 2]) if k + 1 < len(terms) else terms[k] for k in range(0, len(terms), 2)]
+        pairs: list[Value] = []
+        for k in range(0, len(terms) - 1, 2):
+            pair = combine(*terms[k : k + 2])
+            if name and len(terms) > 2:
+                found = Signal(pair.shape(), name=f"{name}_pair_{count}")
+                m.d.comb += found.eq(pair)
+                pair, count = found, count + 1
+            pairs.append(pair)
+        terms = [*pairs, *terms[2 * len(pairs) :]]
     return terms[0]

@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 
 from ...sim.fixed import Fixed
-from .core import Core, Timing, elements
+from .core import NOTE, Core, Timing, elements, noted
 from .geometry import Geometry
 from .layout import Layout
 from .sharing import hold
@@ -67,6 +67,7 @@ class WindowCore(Core):
     def _control(self, m: Module, step: Signal, emit: Signal) -> tuple[Signal, Signal]:
         """When a step is taken and whether it emits; returns the output's row and beat counters, in input units."""
         g, port = self.geometry, self.inputs[0]
+        noted(step, "A step takes a beat, or pushes on behind the last; it emits where a wanted window ends.")
         per_row = g.layout.beats_per_row
         count = Signal(range(g.steps), name="step_count")
         row, beat = Signal(range(g.steps // per_row + 2), name="row"), Signal(range(per_row), name="beat")
@@ -119,6 +120,7 @@ class WindowCore(Core):
         history = []
         for k, tap in enumerate(taps):
             registers = [Signal(len(tap), name=f"row_{k}_beat_{b}", reset_less=True) for b in range(beats)]
+            noted(registers[0], f"The window's row {k}, its newest beat first.")
             with m.If(step):
                 m.d.sync += [new.eq(old) for new, old in zip(registers, [tap, *registers])]
             history.append(registers)
@@ -131,16 +133,26 @@ class WindowCore(Core):
         row_ok = self._inside(m, step, row, g.edge_rows(), g.first_row, g.last_row, "row_inside")
         column_ok = self._inside(m, step, beat, g.edge_columns(), g.first_beat, g.last_beat, "column_inside")
         windows, masks = [], []
+        taps: dict[tuple[int, int], list[Value]] = {}
+        flags: dict[tuple[int, int], Value] = {}
         for lane in range(g.lanes):
             columns = [lane * g.strides[1] + c * g.dilation[1] for c in range(g.kernel[1])]
             places = [(k, c) for k in range(g.kernel[0]) for c in columns]
-            inside = [row_ok.get(k, Const(1)) & column_ok.get(c, Const(1)) for k, c in places]
-            sure = [k not in row_ok and c not in column_ok for k, c in places]
-            windows.append(
-                [self._pixel(m, history[k], c, None if s else ok) for (k, c), ok, s in zip(places, inside, sure)]
-            )
-            masks.append(inside)
+            for k, c in places:
+                if (k, c) not in taps:
+                    flags[k, c] = self._both(m, row_ok.get(k), column_ok.get(c), f"inside_{k}_{c}")
+                    taps[k, c] = self._tap(m, history[k], c, flags[k, c], f"tap_{k}_{c}")
+            windows.append([taps[place] for place in places])
+            masks.append([flags[place] for place in places])
         return windows, masks
+
+    def _both(self, m: Module, row: Value | None, column: Value | None, name: str) -> Value:
+        """Whether row and column lie in the image; each is None where it always does."""
+        if row is None or column is None:
+            return Const(1) if row is column else column if row is None else row
+        flag = Signal(name=name)
+        m.d.comb += flag.eq(row & column)
+        return flag
 
     def _inside(
         self, m: Module, step: Signal, counter: Signal, which: list[int], first: Any, last: Any, name: str
@@ -154,16 +166,19 @@ class WindowCore(Core):
             flags[k] = flag
         return flags
 
-    def _pixel(self, m: Module, beats: list[Value], column: int, inside: Value | None) -> list[Value]:
-        """The channels of one window column, ``fill`` where it lies outside the image."""
+    def _tap(self, m: Module, beats: list[Value], column: int, inside: Value, name: str) -> list[Value]:
+        """The channels of one place of the window, ``fill`` where it lies outside the image."""
         g = self.geometry
         back, lane = divmod(g.last_lane - (g.columns - 1) + column, g.layout.lanes)
         width = g.layout.channels * g.layout.type.width
-        channels = elements(beats[-back][lane * width : (lane + 1) * width], g.layout.type)
-        if inside is None:
-            return channels
-        fill = Const(self.fill, channels[0].shape())
-        return [Mux(inside, channel, fill) for channel in channels]
+        pixel = beats[-back][lane * width : (lane + 1) * width]
+        tap = Signal(width, name=name)
+        if name == "tap_0_0":
+            noted(tap, f"The window's places by row and column, all channels; {self.fill} outside of the image.")
+        raw = self.fill & ((1 << g.layout.type.width) - 1)
+        fill = Const(sum(raw << k for k in range(0, width, g.layout.type.width)), width)
+        m.d.comb += tap.eq(pixel if isinstance(inside, Const) else Mux(inside, pixel, fill))
+        return elements(tap, g.layout.type)
 
 
 def modulo_is_zero(counter: Signal, modulus: int, limit: int) -> Value:
@@ -183,7 +198,8 @@ def line_buffer(m: Module, step: Signal, data: Value, depth: int, name: str) -> 
         with m.If(step):
             m.d.sync += register.eq(data)
         return register
-    memory = Memory(shape=len(data), depth=depth, init=[])
+    about = {NOTE: f"Line buffer: a beat comes out {depth} steps later."}
+    memory = Memory(shape=len(data), depth=depth, init=[], attrs=about)
     m.submodules[name] = memory
     write, read = memory.write_port(), memory.read_port()
     address = Signal(range(depth), name=f"{name}_address")

@@ -1,0 +1,111 @@
+"""What is emitted reads well: Verilator's lint finds nothing in the trained networks, and signals have names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hardware import lint_says
+
+from bitsmith.gen.build import load, read_config
+from bitsmith.gen.rtl.choices import plan_for
+from bitsmith.gen.rtl.comments import comment, safe
+from bitsmith.gen.rtl.emit import emit_plan
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.hw.rtl.fifo import CHECK
+
+Need = Callable[..., None]
+MODELS = Path(__file__).parent.parent / "models"
+NETWORKS = {
+    "cells": ("cells/student2.h5", "cells/config.yaml"),
+    "fli": ("fli/lite32_8.h5", "fli/config.yaml"),
+    "analysis": ("lic/trained/wide_100/analysis.h5", "lic/config.yaml"),
+    "synthesis": ("lic/trained/wide_100/synthesis.h5", "lic/config_synthesis.yaml"),
+    "hyper_synthesis": ("lic/trained/wide_100/hyper_synthesis.h5", "lic/config_hyper.yaml"),
+}
+DECLARED = re.compile(
+    r"^ *(?:input |output )? *(?:wire|reg)? *(?:signed )?(?:\[\d+:0\] )?(\w+)(?= =|;|,\n|\n\);)", re.M
+)
+UNNAMED = re.compile(r"\w+_t(_\d+)?|\w+_choice(_\d+)?|signal(_\d+)?|_?n?\d+_?")
+"""A wire that the writer made for a part of an expression, and a signal that nobody gave a name."""
+MODULE = re.compile(r"((?:^//[^\n]*\n)*)^module (\w+) \(\n(.*?)^\);[^\n]*\n(.*?)^endmodule\n", re.S | re.M)
+MOST_UNNAMED = 0.05
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def rtl(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained network's Verilog."""
+    model, config = (MODELS / name for name in NETWORKS[request.param])
+    folder = tmp_path_factory.mktemp(request.param) / "rtl"
+    settings = read_config(config)
+    emit_plan(plan_for(load(model, settings), settings), folder)
+    return folder
+
+
+def test_lint_finds_nothing(rtl: Path, need: Need) -> None:
+    """With the buffers' checks and without them."""
+    need("verilator")
+    top = Top.load(rtl)
+    for twin in (top.without_traces(), top.traced()):
+        assert lint_says(twin) == ""
+        assert lint_says(twin, f"-D{CHECK}") == ""
+
+
+def test_names_ports_comments(rtl: Path) -> None:
+    for path in sorted(rtl.glob("*.v")):
+        text = path.read_text()
+        assert "always @*" not in text
+        modules = MODULE.findall(text)
+        assert len(modules) == text.count("endmodule"), path.name
+        for about, name, ports, body in modules:
+            assert about.startswith(f"// {name}"), f"{path.name}: {name} has no comment"
+            kinds = [line.split()[0] for line in ports.splitlines()]
+            assert kinds == sorted(kinds), f"{name}: inputs, then outputs"
+            clock = "aclk" if "aclk" in ports else "clk"
+            assert clock not in ports or ports.split()[1].startswith(clock), f"{name}: the clock first"
+            names = DECLARED.findall(f"{ports}\n);\n{body}")
+            assert len(names) == len(set(names)), f"{name} declares a name twice"
+            assert len(ports.splitlines()) <= len(names)
+            unnamed = [word for word in names if UNNAMED.fullmatch(word)]
+            assert len(unnamed) <= MOST_UNNAMED * max(len(names), 20), f"{path.name}: {name} has {unnamed}"
+
+
+def test_a_memory_is_cleared_by_one_loop(rtl: Path) -> None:
+    text = "".join(path.read_text() for path in rtl.glob("*.v"))
+    memories = set(re.findall(r"^  reg (?:\[\d+:0\] )?(\w+) \[0:\d+\];$", text, re.M))
+    assert memories
+    for name in memories:
+        cleared = re.findall(rf"^ +{name}\[\w+\] = \d+'(?:[dh]0+|b0);$", text, re.M)
+        loops = re.findall(rf"^  initial for \({name}_index(?:_\d+)? = 0; ", text, re.M)
+        filled = len(re.findall(rf"^ +{name}\[0\] = ", text, re.M))
+        assert filled or len(cleared) == len(loops) > 0, name
+
+
+SPOILT = {
+    "UNUSEDSIGNAL": ("wire unused = &", "wire forgotten = &"),
+    "WIDTHEXPAND": ("wire idle = hold == 2'd0;", "wire idle = hold == 1'd0;"),
+    "WIDTHTRUNC": ("hold <= 2'd3;", "hold <= 3'd3;"),
+}
+
+
+@pytest.mark.parametrize("rule", SPOILT)
+def test_lint_finds_what_is_spoilt(rule: str, tmp_path: Path, need: Need) -> None:
+    need("verilator")
+    model, config = (MODELS / name for name in NETWORKS["cells"])
+    settings = read_config(config)
+    emit_plan(plan_for(load(model, settings), settings), tmp_path)
+    old, new = SPOILT[rule]
+    path = next(path for path in sorted(tmp_path.glob("*.v")) if old in path.read_text())
+    path.write_text(path.read_text().replace(old, new))
+    assert f"%Warning-{rule}" in lint_says(Top.load(tmp_path).without_traces())
+
+
+@pytest.mark.parametrize("label", ["a\nendmodule", "a */ b /* c", "a\\", "a\r\n`define x", "\x1b[31m", "é" * 300])
+def test_a_models_name_stays_in_its_comment(label: str) -> None:
+    text = comment(f"relu: layer '{safe(label)}'", [])
+    assert all(line.startswith("// ") and line.isascii() and line.isprintable() for line in text.splitlines())
+    assert "*/" not in text
+    assert "\\" not in text
+    assert all(len(line) <= 120 for line in text.splitlines())
