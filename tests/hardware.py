@@ -108,7 +108,7 @@ def lint_says(top: Top, *options: str) -> str:
     """All that Verilator's lint has to say of a top, but for the rules that ``LINT`` waives."""
     tool = verilator_tool()
     command = [*tool.command, *verilator.LINT, *options, "--top-module", top.name, *map(str, top.sources())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, env=tool.env)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1000, env=tool.env)
     return done.stderr + (f"status {done.returncode}" if done.returncode else "")
 
 

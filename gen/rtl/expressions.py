@@ -248,11 +248,14 @@ class Expressions:
         *others, (_, last) = options
         text = self.bits(last, low, high)
         for test, option in reversed(others):
-            chosen, condition = self.bits(option, low, high), self.condition(test)
-            if chosen.text == text.text or condition == FALSE:
+            if isinstance(test, Const) and test.value == 0:
                 continue
-            if condition == TRUE:
-                text = chosen
+            chosen = self.bits(option, low, high)
+            if chosen.text == text.text:
+                continue  # without a look at the condition: what it reads would pass for used
+            condition = self.condition(test)
+            if condition in (FALSE, TRUE):
+                text = chosen if condition == TRUE else text
                 continue
             line = f"{condition.within(COMPARE)} ? {chosen.within(CHOICE)} : {text.within(CHOICE - 1)}"
             text = Text(line, CHOICE, chosen.signed and text.signed)

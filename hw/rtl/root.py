@@ -130,7 +130,7 @@ class RootUnit(Hardware):
         slope, intercept = (Timed(part.as_signed(), index.cycle + 1) for part in (line[:low], line[low:]))
         product = pipe.product(offset, slope, f"{name}_rise")
         start = pipe.delayed(intercept, product.cycle - intercept.cycle)
-        y = (start.value + product.value) >> table.shift
+        y = _named(pipe.m, start.value + product.value, f"{name}_sum") >> table.shift
         return pipe.register(y[: table.high.bit_length()], product.cycle, f"{name}_y")
 
     def _step(self, pipe: _Pipe, q: Timed, r: Timed, m: Timed) -> Timed:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Signal, Value, signed
 
 from ...sim.fixed import Fixed
 
@@ -40,23 +41,29 @@ def adder_tree(m: Module, terms: list[Value], limit: Fixed, name: str) -> Value:
     Wider than ``limit`` it wraps, which the final width makes harmless.
     """
 
+    number = count()
+
     def add(a: Value, b: Value) -> Value:
         total = a + b
-        return total[: limit.width].as_signed() if len(total) > limit.width + 1 else total
+        if len(total) <= limit.width + 1:
+            return total
+        wrapped = Signal(signed(limit.width), name=f"{name}_part_{next(number)}")
+        m.d.comb += wrapped.eq(total)
+        return wrapped
 
     return reduce_tree(m, terms, add, name)
 
 
 def _pairwise(m: Module, terms: list[Value], combine: Any, name: str) -> Value:
-    count = 0
+    made = 0
     while len(terms) > 1:
         pairs: list[Value] = []
         for k in range(0, len(terms) - 1, 2):
             pair = combine(*terms[k : k + 2])
             if name and len(terms) > 2:
-                found = Signal(pair.shape(), name=f"{name}_pair_{count}")
+                found = Signal(pair.shape(), name=f"{name}_pair_{made}")
                 m.d.comb += found.eq(pair)
-                pair, count = found, count + 1
+                pair, made = found, made + 1
             pairs.append(pair)
         terms = [*pairs, *terms[2 * len(pairs) :]]
     return terms[0]
