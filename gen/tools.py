@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -130,14 +131,25 @@ def iverilog() -> Tool:
     return Tool((path,))
 
 
+def version(tool: Tool) -> str:
+    """What the tool says of itself, asked once."""
+    return _version(tool.command, tuple(tool.environment.items()))
+
+
+@lru_cache
+def _version(command: tuple[str, ...], environment: tuple[tuple[str, str], ...]) -> str:
+    return _output([*command, "--version"], dict(environment))
+
+
 def _package(name: str) -> Path | None:
     spec = find_spec(name)
     places = spec.submodule_search_locations if spec else None
     return Path(next(iter(places))) if places else None
 
 
-def _output(command: list[str]) -> str:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
+    env = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 

@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
+from .. import cache
 from ..files.folder import writes_to, writing
-from ..tools import gxx
+from ..tools import gxx, version
 
 FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared"]
+LIBRARY = "library.so"
 
 
 class HlsModel:
@@ -43,17 +46,23 @@ class HlsModel:
         """The shared library, compiled unless it is there for the same sources; BitsmithError without g++."""
         compiler = gxx()
         # As one unit: the headers and the templates of both are most of the work.
-        target = self.cache / f"hls-{self._digest(compiler.command)}.so"
+        digest = self._digest(compiler.command)
+        target = self.cache / f"hls-{digest[:16]}.so"
         if target.is_file():
             return target
         with writes_to(self.cache):
             self.cache.mkdir(exist_ok=True)
         with writing(target) as fresh:
-            home = os.path.relpath(os.path.realpath(self.project), fresh.parent)
-            sources = ["-include", f"{home}/firmware/{self.ports['top']}.cpp", f"{home}/bitsmith_bridge.cpp"]
-            includes = [f"-I{home}", f"-I{home}/firmware/ap_types"]
-            compiler.run([*self.flags, *includes, "-o", fresh.name, *sources], fresh.parent, "C simulation")
+            key = cache.key(version(compiler), platform.machine(), str(platform.libc_ver()), digest)
+            cache.filled("hls", key, fresh.parent, [LIBRARY], self._compile_in)
+            (fresh.parent / LIBRARY).rename(fresh)
         return target
+
+    def _compile_in(self, work: Path) -> None:
+        home = os.path.relpath(os.path.realpath(self.project), work)
+        sources = ["-include", f"{home}/firmware/{self.ports['top']}.cpp", f"{home}/bitsmith_bridge.cpp"]
+        includes = [f"-I{home}", f"-I{home}/firmware/ap_types"]
+        gxx().run([*self.flags, *includes, "-o", LIBRARY, *sources], work, "C simulation")
 
     def predict_raw(self, *raw: ArrayLike, threshold: int | None = None) -> tuple[IntArray, ...]:
         """Raw outputs for raw inputs, batch first; ``threshold`` (raw) replaces argmax's own."""
@@ -140,7 +149,7 @@ class HlsModel:
             if path.is_file():
                 digest.update(f"{path.relative_to(self.project)}\0{path.stat().st_size}\0".encode())
                 digest.update(path.read_bytes())
-        return digest.hexdigest()[:16]
+        return digest.hexdigest()
 
 
 def _check(x: NDArray[Any], port: dict[str, Any]) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ...hw.rtl.fifo import CHECK
 from ..tools import yosys
+from ..verify.compiling import compile_all
 from .ports import Top
-from .simulation import Simulation, cached, compile_all, harness, render
+from .simulation import Simulation, cached, harness, render
 
 FLAGS = ["-std=gnu++17", "-w"]
 READ = f"read_verilog -D {CHECK} {{files}}; hierarchy -check -top {{top}}; proc; opt_clean; write_cxxrtl -g0 dut.cpp"

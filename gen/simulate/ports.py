@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,15 @@ class Port:
             )
 
 
+STREAM = ("tdata", "tvalid")
+
+
+def _wiring(verilog: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """A top's nets with their ranges, and what its instances' ports are connected with, in order."""
+    nets = re.findall(r"^ *(?:wire|reg) (\[[^]]+\] )?(\w+)", verilog, flags=re.M)
+    return {name: width for width, name in nets}, re.findall(r"^ *\.(\w+)\(([^)]*)\)", verilog, flags=re.M)
+
+
 @dataclass(frozen=True)
 class Top:
     """The generated Verilog: where it stands, its streams, and the twin that shows every layer's stream."""
@@ -153,6 +163,8 @@ class Top:
     """For how long nothing may move on the ports of a network that is well: its latency and an interval."""
     frame_ends: dict[str, list[int]] | None = None
     """By output, when the last beats of the first frames leave, as the build predicts it."""
+    inside: bool = False
+    """The traces are no ports but signals inside, without ``trace_`` in their names; Verilator is told to keep them."""
 
     @classmethod
     def load(cls, rtl: Path) -> Top:
@@ -160,12 +172,14 @@ class Top:
         try:
             data = json.loads((rtl / "ports.json").read_text())
             names = ("inputs", "outputs", "traces")
-            streams = {key: tuple(Port.from_json(e) for e in data.get(key, ())) for key in names}
+            inputs, outputs, traces = (tuple(Port.from_json(e) for e in data.get(key, ())) for key in names)
             return cls(
                 rtl,
                 data["top"],
                 tuple(data["files"]),
-                **streams,
+                inputs,
+                outputs,
+                traces,
                 threshold=data.get("threshold"),
                 quiet_cycles=data.get("quiet_cycles", 0),
                 frame_ends=data.get("frame_ends"),
@@ -185,7 +199,20 @@ class Top:
         """The twin top: the same layers' files, each layer's stream a port."""
         twin = f"{self.name}_trace"
         files = (*(f for f in self.files if f not in (f"{self.name}.v", f"{twin}.v")), f"{twin}.v")
-        return replace(self, name=twin, files=files)
+        return replace(self, name=twin, files=files, inside=False)
+
+    def seen_inside(self) -> Top | None:
+        """The top itself with the layers' streams taken from its signals; None where they are not the twin's ports."""
+        try:
+            own, twin = (_wiring((self.folder / f"{name}.v").read_text()) for name in (self.name, self.traced().name))
+        except OSError:
+            return None
+        ports = {f"{p.prefix.removeprefix('trace_')}_{end}": f"{p.prefix}_{end}" for p in self.traces for end in STREAM}
+        same = {ports.get(name, name): width for name, width in own[0].items()}
+        if not ports.keys() <= own[0].keys():
+            return None
+        joined = [(port, ports.get(name, name)) for port, name in own[1]]
+        return replace(self, inside=True) if same.items() <= twin[0].items() and joined == twin[1] else None
 
     @property
     def input_beats(self) -> int:

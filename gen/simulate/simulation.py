@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
@@ -15,13 +13,12 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
+from .. import cache
 from ..files.folder import writes_to
 from ..files.workplace import remaking, sweep, work_folder
 from ..rtl.schedule import later_half, mean_interval
-from ..tools import gxx
 from .ports import ByteArray, Port, Top
 
-SMALL_BYTES, SMALL_UNOPTIMIZED_BYTES = 100_000, 2_000_000
 TEMPLATES = Path(__file__).resolve().parent
 
 
@@ -34,7 +31,8 @@ class Drive:
     stalls, with full buffers and at rest in turn. ``stalls``: random pauses of every source and sink, noise on
     ``tdata`` and ``tlast`` while ``tvalid`` is low. ``holds``: ports pause until nothing moves any more, so that every
     buffer fills up and drains; the frames come over and over for as long as that takes. ``threshold``: raw, constant
-    over the run. ``idle``: cycles without a transfer that count as a deadlock; by default the top's own.
+    over the run. ``idle``: cycles without a transfer that count as a deadlock; by default the top's own. ``traced``:
+    what the layers hand on is recorded, where the simulation sees it.
     """
 
     stalls: bool = False
@@ -44,6 +42,7 @@ class Drive:
     threshold: int = 0
     seed: int = 0
     idle: int | None = None
+    traced: bool = True
 
 
 FULL_SPEED = Drive()
@@ -121,7 +120,14 @@ class Simulation:
     def _execute(self, folder: Path, frames: int, drive: Drive) -> Report:
         top = self.top
         numbers = (frames, drive.seed, drive.threshold, drive.idle or top.idle_cycles, int(drive.stalls))
-        trials = (drive.resets, top.reset_window, int(drive.holds), top.still_cycles, drive.wrong_tlasts)
+        trials = (
+            drive.resets,
+            top.reset_window,
+            int(drive.holds),
+            top.still_cycles,
+            drive.wrong_tlasts,
+            int(drive.traced),
+        )
         command = [str(self.program), str(folder), *map(str, (*numbers, *trials))]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -166,11 +172,12 @@ def render(template: str, **values: object) -> str:
 
 
 def harness(top: Top, adapter: str, mangle: Callable[[str], str]) -> str:
-    """The bench's C++ for one top; ``mangle`` turns a port's name into the simulator's member."""
+    """The bench's C++ for one top; ``mangle`` turns a port's name, or ``top.signal``, into the simulator's member."""
 
-    def streams(ports: tuple[Port, ...]) -> list[dict[str, object]]:
+    def streams(ports: tuple[Port, ...], inside: bool = False) -> list[dict[str, object]]:
         suffixes = ("tdata", "tvalid", "tready", "tlast")
-        names = [{s: f"device.top.{mangle(f'{p.prefix}_{s}')}" for s in suffixes} for p in ports]
+        shown = [f"{top.name}.{port.prefix.removeprefix('trace_')}" if inside else port.prefix for port in ports]
+        names = [{s: f"device.top.{mangle(f'{name}_{s}')}" for s in suffixes} for name in shown]
         return [{**n, "prefix": p.prefix, "bytes": p.beat_bytes, "beats": p.beats} for n, p in zip(names, ports)]
 
     bits = top.threshold
@@ -185,44 +192,26 @@ def harness(top: Top, adapter: str, mangle: Callable[[str], str]) -> str:
         adapter=adapter,
         inputs=streams(top.inputs),
         outputs=streams(top.outputs),
-        traces=streams(top.traces),
+        traces=streams(top.traces, top.inside),
         threshold=threshold,
         tlast_error=f"device.top.{mangle('tlast_error')}",
     )
 
 
-def cached(folder: Path, kind: str, texts: list[str], build: Callable[[Path], None]) -> Path:
-    """``folder/<kind>-<hash of texts>``, filled by ``build`` the first time; a failed build leaves only logs."""
-    digest = hashlib.sha256("\0".join([kind, *texts]).encode()).hexdigest()[:16]
-    home = folder / f"{kind}-{digest}"
+def cached(
+    folder: Path, kind: str, texts: list[str], build: Callable[[Path], None], versions: Callable[[], str] | None = None
+) -> Path:
+    """``folder/<kind>-<hash of texts>``, filled by ``build`` the first time; a failed build leaves only logs.
+
+    Where ``versions`` says which tools make ``harness`` out of the texts, the user's cache may have it already.
+    """
+    home = folder / f"{kind}-{cache.key(kind, *texts)[:16]}"
     sweep(folder)
     if (home / "harness").is_file():
         return home
     with writes_to(folder), remaking(home) as fresh:
-        build(fresh)
+        if versions:
+            cache.filled("program", cache.key(versions(), *texts), fresh, ["harness"], build)
+        else:
+            build(fresh)
     return home
-
-
-def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list[Path], optimize: str = "-O1") -> None:
-    """g++ over ``sources``, two at a time, linked with ``objects`` into ``work/harness``.
-
-    What Verilator calls slow runs once, at the start, and is not optimized: that would be most of the time. Small files
-    become one, since their headers take longer than they do; so do all but huge ones where nothing is optimized.
-    """
-    compiler = gxx()
-    limit = SMALL_UNOPTIMIZED_BYTES if optimize == "-O0" else SMALL_BYTES
-    small = [source for source in sources if source.stat().st_size < limit]
-    (work / "small.cc").write_text("".join(f'#include "{source.name}"\n' for source in small))
-    parts = [work / "small.cc", *(source for source in sources if source not in small)]
-
-    def one(source: Path) -> str:
-        target = f"{source.stem}.o"
-        level = "-O0" if source.stem.endswith("__Slow") else optimize
-        compiler.run([*flags, level, "-c", str(source), "-o", target], work, f"g++ {source.name}")
-        return target
-
-    with ThreadPoolExecutor(2) as pool:
-        built = list(pool.map(one, sorted(parts, key=lambda path: -path.stat().st_size)))
-    compiler.run([*built, *map(str, objects), "-pthread", "-o", "harness"], work, "g++ link")
-    for target in built:
-        (work / target).unlink()

@@ -19,7 +19,7 @@ from ..progress import Say, silent
 from . import vectors as vector_files
 from .diverge import first_difference
 from .job import Job
-from .levels import LEVELS
+from .levels import LEVELS, compile_ahead
 from .trials import Cycles, Outcome
 from .vectors import Batch
 
@@ -71,6 +71,7 @@ def _verify(home: Path, altered: list[str], levels: list[str], wanted: Wanted, s
     job, problems = _job(home, *wanted, say)
     outcomes: dict[str, Outcome] = {}
     seconds: dict[str, float] = {}
+    compile_ahead(job, levels)
     for level in levels:
         start = time.perf_counter()
         outcomes[level] = LEVELS[level](job)

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...sim.errors import BitsmithError
 from ..simulate import cxxrtl, icarus, netlist, verilator
 from ..simulate.ports import Top
-from ..simulate.simulation import Run
+from ..simulate.simulation import Run, Simulation
 from ..tools import iverilog
 from . import cocotb_bench
 from .diverge import Divergence, first_difference, locate, named, tensors, wrong_frames
 from .job import Job
-from .trials import STALLED_FRAMES, Cycles, Outcome, Simulator, compare, first, full_speed, look_inside, through
+from .trials import (
+    STALLED_FRAMES,
+    Cycles,
+    Outcome,
+    Simulator,
+    compare,
+    first,
+    full_speed,
+    look_inside,
+    through,
+    wrong_inside,
+)
 from .vectors import Batch
 
 if TYPE_CHECKING:
@@ -24,15 +37,13 @@ if TYPE_CHECKING:
 SECOND_FRAMES = 3
 NETLIST_FRAMES = 3
 INSIDE_FRAMES = 8
+FEW_FRAMES = 256
+"""Up to so many the C simulation is optimized less: compiling takes longer than running."""
 
 
 def hls(job: Job) -> Outcome:
     """hls4ml's C simulation, every frame."""
-    from ..hls.model import HlsModel
-
-    model = HlsModel(job.folder)
-    job.say("hls: compiling the C simulation")
-    model.compile()
+    model = _hls_model(job)
     job.say(f"hls: {job.frames} vectors")
     raw = model.predict_raw(*(job.inputs[name] for name, _ in job.graph.inputs))
     got = dict(zip(job.graph.outputs, raw))
@@ -64,11 +75,11 @@ def _look_inside(job: Job, model: HlsModel) -> Divergence | None:
 
 def rtl(job: Job) -> Outcome:
     """Verilator: every frame at full speed, cycles counted, then some through every hardship."""
-    job.say("rtl: compiling the Verilog")
-    top = Top.load(job.folder / "rtl")
-    device = verilator.build(top.without_traces(), job.sim)
+    top = _compared_top(job)
+    device = _compile_rtl(job)
     job.say(f"rtl: {job.frames} vectors")
-    outcome, run = compare("rtl", job, top, device, full_speed(job), list(range(job.frames)))
+    unseen = replace(full_speed(job), traced=False)
+    outcome, run = compare("rtl", job, top, device, unseen, list(range(job.frames)))
     if outcome.mismatches == 0:
         further = through("rtl", job, top, device, STALLED_FRAMES)
         outcome.mismatches, outcome.divergence = further.mismatches, further.divergence
@@ -77,7 +88,11 @@ def rtl(job: Job) -> Outcome:
     if outcome.mismatches == 0 and _decides(job):
         frames = first(job, INSIDE_FRAMES)
         job.say(f"rtl: every layer of {len(frames)} vectors")
-        outcome.divergence = look_inside("rtl", job, top, frames)
+        if top.inside:
+            run = device.run(job.part(frames)[0], full_speed(job))
+            outcome.divergence = wrong_inside("rtl", job, top, frames, job.trace(frames), run)
+        else:
+            outcome.divergence = look_inside("rtl", job, top, frames)
         outcome.mismatches = int(outcome.divergence is not None)
     return outcome
 
@@ -114,6 +129,42 @@ LEVELS: dict[str, Callable[[Job], Outcome]] = {
     "netlist": synthesized,
     "cocotb": cocotb_bench.level,
 }
+
+
+def _compile_hls(job: Job) -> Path:
+    return _hls_model(job).compile()
+
+
+def _hls_model(job: Job) -> HlsModel:
+    from ..hls.model import HlsModel
+
+    return HlsModel(job.folder, "-O1" if job.frames <= FEW_FRAMES else "-O2")
+
+
+def _compile_rtl(job: Job) -> Simulation:
+    top = _compared_top(job)
+    return verilator.build(top if top.inside else top.without_traces(), job.sim)
+
+
+def _compared_top(job: Job) -> Top:
+    """What the level rtl runs; its layers' streams are seen where they are compared, if that is possible."""
+    top = Top.load(job.folder / "rtl")
+    return (top.seen_inside() if _decides(job) else None) or top
+
+
+_COMPILED: dict[str, tuple[str, Callable[[Job], object]]] = {
+    "hls": ("the C simulation", _compile_hls),
+    "rtl": ("the Verilog", _compile_rtl),
+}
+
+
+def compile_ahead(job: Job, chosen: list[str]) -> None:
+    """The programs of the levels hls and rtl, side by side; the level then finds its own."""
+    every = {level: _COMPILED[level] for level in chosen if level in _COMPILED}
+    if every:
+        job.say(f"{', '.join(every)}: compiling {' and '.join(what for what, _ in every.values())}")
+        with ThreadPoolExecutor(len(every)) as pool:
+            list(pool.map(lambda one: one[1](job), every.values()))
 
 
 def _cycles(job: Job, top: Top, device: Simulator, run: Run) -> Cycles:

@@ -78,7 +78,10 @@ def through(level: str, job: Job, top: Top, device: Simulator, frames: int, brie
     outcome = Outcome(len(chosen))
     for what, drive in hardships(job, top, brief).items():
         job.say(f"{level}: {len(chosen)} vectors, {what}")
-        found, _ = compare(level, job, top, device, drive, chosen)
+        found, run = compare(level, job, top, device, drive, chosen)
+        if top.inside and found.mismatches == 0:
+            found.divergence = wrong_inside(level, job, top, chosen, job.trace(chosen), run)
+            found.mismatches = int(found.divergence is not None)
         outcome.problems += [problem for problem in found.problems if problem not in outcome.problems]
         outcome.mismatches, outcome.divergence = found.mismatches, found.divergence
         if found.mismatches:
@@ -144,17 +147,24 @@ def look_inside(level: str, job: Job, top: Top, frames: list[int]) -> Divergence
     twin, inputs = verilator.build(top.traced(), job.sim), job.part(frames)[0]
     expected = job.trace(frames)
     for drive in (full_speed(job), *hardships(job, top).values()):
-        run = twin.run(inputs, drive)
-        shown = {name: raw[run.shown] for name, raw in expected.items()}
-        found = first_difference(tensors(job.graph), shown, run.traces)
+        found = wrong_inside(level, job, top, frames, expected, twin.run(inputs, drive))
         if found is not None:
-            return named(level, job.graph, found, frames[run.shown[found.frame]])
-        aborted = wrong_before_reset(top.traces, expected, run)
-        if aborted is not None:
-            found = first_difference([aborted.port.name], *aborted.outputs)
-            assert found is not None, "it differs"
-            return named(level, job.graph, found, frames[aborted.shown[found.frame]])
+            return found
     return None
+
+
+def wrong_inside(level: str, job: Job, top: Top, frames: list[int], expected: Batch, run: Run) -> Divergence | None:
+    """The first layer that is wrong in a run of some frames, after the last reset or before one."""
+    shown = {name: raw[run.shown] for name, raw in expected.items()}
+    found = first_difference(tensors(job.graph), shown, run.traces)
+    if found is not None:
+        return named(level, job.graph, found, frames[run.shown[found.frame]])
+    aborted = wrong_before_reset(top.traces, expected, run)
+    if aborted is None:
+        return None
+    found = first_difference([aborted.port.name], *aborted.outputs)
+    assert found is not None, "it differs"
+    return named(level, job.graph, found, frames[aborted.shown[found.frame]])
 
 
 def _located(
@@ -166,7 +176,7 @@ def _located(
     def traced(places: list[int]) -> tuple[Batch, Batch]:
         chosen = [order[k] for k in places]
         twin = verilator.build(top.traced(), job.sim)
-        return job.trace(chosen), twin.run(job.part(chosen)[0], drive).traces
+        return job.trace(chosen), twin.run(job.part(chosen)[0], replace(drive, traced=True)).traces
 
     found = locate(level, job.graph, place, outputs, traced)
     return replace(found, frame=order[found.frame])

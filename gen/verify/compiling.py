@@ -1,0 +1,50 @@
+"""Generated C++ compiled and linked into one program."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ..tools import gxx
+
+OPTIMIZED_BYTES, UNOPTIMIZED_BYTES = 800_000, 10_000_000
+"""As much C++ in one run of the compiler."""
+
+
+def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list[Path], optimize: str) -> None:
+    """g++ over ``sources``, two at a time, linked with ``objects`` into ``work/harness``.
+
+    What Verilator calls slow runs once, at the start, and is not optimized: that would be most of the time. Files are
+    compiled together, since each time their headers take as long as half a megabyte does.
+    """
+    compiler = gxx()
+    slow = [path for path in sources if path.stem.endswith("__Slow")]
+    parts: list[tuple[Path, str]] = []
+    for level, files in ((optimize, [path for path in sources if path not in slow]), ("-O0", slow)):
+        for group in _groups(files, UNOPTIMIZED_BYTES if level == "-O0" else OPTIMIZED_BYTES):
+            parts.append((work / f"unit_{len(parts)}.cc", level))
+            parts[-1][0].write_text("".join(f'#include "{path.name}"\n' for path in group))
+
+    def one(part: tuple[Path, str]) -> str:
+        source, level = part
+        compiler.run([*flags, level, "-c", source.name, "-o", f"{source.stem}.o"], work, f"g++ {source.name}")
+        return f"{source.stem}.o"
+
+    with ThreadPoolExecutor(2) as pool:
+        built = list(pool.map(one, parts))
+    compiler.run([*built, *map(str, objects), "-pthread", "-o", "harness"], work, "g++ link")
+    for target in built:
+        (work / target).unlink()
+
+
+def _groups(files: list[Path], limit: int) -> list[list[Path]]:
+    """Those with the most first; a group is closed as soon as it has ``limit`` bytes."""
+    groups: list[list[Path]] = []
+    size = limit
+    for path in sorted(files, key=lambda path: (-path.stat().st_size, path.name)):
+        if size >= limit:
+            groups.append([])
+            size = 0
+        groups[-1].append(path)
+        size += path.stat().st_size
+    return groups
