@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/* tb/*.py tb/*.j2)
 
-.PHONY: help demo test golden sim second cocotb netlist synth row proofs images schedule full gdn soak lint bench train lock wheel install-check clean
+.PHONY: help demo test test-fast golden sim second cocotb netlist synth row proofs images schedule full gdn soak lint bench train lock wheel install-check clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second cocotb netlist synth train,$(MAKECMDGOALS)),)
@@ -44,7 +44,10 @@ demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, compare it at
 	$(RUN) report $(BUILD)
 
 test: .venv/.test ## run the tests (installs TensorFlow for those that train)
-	$(PY) -m pytest -n 2 --dist loadscope $(TESTS)
+	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(TESTS)
+
+test-fast: .venv/.test ## the tests that start no program and train nothing: a minute and a half, for daily work
+	$(PY) -m pytest -n 2 --dist loadfile --fast -q $(TESTS)
 
 golden: $(BUILD)/bitsmith.json ## the reference's inputs and outputs, as raw integers
 	@ls -l $(BUILD)/vectors
@@ -100,8 +103,7 @@ soak: .venv/.test $(SOURCES) ## random networks through every level of verify, f
 lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy -p bitsmith
-	$(PY) -m mypy tests
+	MYPYPATH=tests $(PY) -m mypy -p bitsmith $(patsubst tests/%.py,-m %,$(wildcard tests/*.py))
 	.venv/bin/clang-format --dry-run --Werror $(wildcard hw/hls/*.hpp)
 
 bench: .venv/.test build/images_cells.npy ## measure against other tools, exact roots, and published efficiencies; build/bench*

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
 
+import fast
 import pytest
 from hypothesis import settings
 
@@ -46,6 +48,29 @@ def skip_or_fail(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{reason} (CI is set, so this is a failure)")
     pytest.skip(reason)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast", action="store_true", help="only what starts no program, emits no Verilog, trains nothing"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--fast"):
+        fast.allow_nothing_slow()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What compiles comes first, in whole files: when only short tests are left, no worker waits for another."""
+    if config.getoption("--fast"):
+        slow = [item for item in items if fast.says_so(item)]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in set(slow)]
+        return
+    weight = Counter(item.path for item in items if fast.says_so(item))
+    items.sort(key=lambda item: -weight[item.path])  # stable: a file's own order stays
 
 
 @pytest.fixture
