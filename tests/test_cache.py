@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bitsmith.gen import cache
+from bitsmith.gen.files import cache
 from bitsmith.sim.errors import BitsmithError
 
 KEY = cache.key("compiler 1", "text")
@@ -116,7 +116,7 @@ def test_a_full_disk_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     code = f"""
 import os, resource, signal
 from pathlib import Path
-from bitsmith.gen import cache
+from bitsmith.gen.files import cache
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 work = Path({str(tmp_path / "work")!r})
 work.mkdir()
@@ -163,7 +163,7 @@ def test_processes_at_the_same_time(home: Path, tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
-from bitsmith.gen import cache
+from bitsmith.gen.files import cache
 cache.LIMIT = int(sys.argv[2])
 def make(work):
     for name in ("one", "two"):

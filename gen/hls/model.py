@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
-from .. import cache
+from ..files import cache
 from ..files.folder import writes_to, writing
 from ..tools import gxx, version
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...hw.rtl.fifo import CHECK
 from ..tools import yosys
-from ..verify.compiling import compile_all
+from .compiling import compile_all
 from .ports import Top
 from .simulation import Simulation, cached, harness, render
 

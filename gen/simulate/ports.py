@@ -142,10 +142,13 @@ class Port:
 STREAM = ("tdata", "tvalid")
 
 
-def _wiring(verilog: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """A top's nets with their ranges, and what its instances' ports are connected with, in order."""
-    nets = re.findall(r"^ *(?:wire|reg) (\[[^]]+\] )?(\w+)", verilog, flags=re.M)
-    return {name: width for width, name in nets}, re.findall(r"^ *\.(\w+)\(([^)]*)\)", verilog, flags=re.M)
+_SHOWN = re.compile(r"(output wire|wire|assign) (signed )?(\[\d+:0\] )?(trace|probe)_\w+( = \w+)?;?")
+
+
+def _statements(verilog: str, name: str) -> list[str]:
+    """The lines of the top or the twin called ``name``, in any order, but those that only show a layer's stream."""
+    lines = (line.strip().rstrip(",") for line in verilog.replace(f"module {name} ", "module top ").splitlines())
+    return sorted(line for line in lines if line and not line.startswith("//") and not _SHOWN.fullmatch(line))
 
 
 @dataclass(frozen=True)
@@ -203,16 +206,16 @@ class Top:
 
     def seen_inside(self) -> Top | None:
         """The top itself with the layers' streams taken from its signals; None where they are not the twin's ports."""
+        twin = self.traced().name
         try:
-            own, twin = (_wiring((self.folder / f"{name}.v").read_text()) for name in (self.name, self.traced().name))
+            texts = [(self.folder / f"{name}.v").read_text() for name in (self.name, twin)]
         except OSError:
             return None
-        ports = {f"{p.prefix.removeprefix('trace_')}_{end}": f"{p.prefix}_{end}" for p in self.traces for end in STREAM}
-        same = {ports.get(name, name): width for name, width in own[0].items()}
-        if not ports.keys() <= own[0].keys():
-            return None
-        joined = [(port, ports.get(name, name)) for port, name in own[1]]
-        return replace(self, inside=True) if same.items() <= twin[0].items() and joined == twin[1] else None
+        own, other = (_statements(text, name) for text, name in zip(texts, (self.name, twin)))
+        shows = {line.strip() for line in texts[1].splitlines()}
+        layers = [p.prefix for p in self.traces if p.prefix.startswith("trace_")]
+        assigned = [f"assign {p}_{end} = {p.removeprefix('trace_')}_{end};" for p in layers for end in STREAM]
+        return replace(self, inside=True) if own == other and shows.issuperset(assigned) else None
 
     @property
     def input_beats(self) -> int:

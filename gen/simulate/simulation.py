@@ -13,7 +13,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
-from .. import cache
+from ..files import cache
 from ..files.folder import writes_to
 from ..files.workplace import remaking, sweep, work_folder
 from ..rtl.schedule import later_half, mean_interval

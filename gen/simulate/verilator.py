@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from ...hw.rtl.fifo import CHECK
-from .. import cache
+from ..files import cache
 from ..tools import Tool, gxx, verilator, version
-from ..verify.compiling import compile_all
+from .compiling import compile_all
 from .ports import STREAM, Top
 from .simulation import Simulation, cached, harness, render
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from .files.workplace import remaking, sweep
+from .workplace import remaking, sweep
 
 VARIABLE = "BITSMITH_CACHE"
 OFF = frozenset({"", "0", "off", "no", "false"})
