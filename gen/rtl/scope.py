@@ -32,7 +32,7 @@ class Scope:
         self.widths: dict[str, int] = {}  # of names that this module declares and that something should read
         self.read: dict[str, int] = {}  # bits
         self.lines: list[str] = []
-        self._taken = {name, *(label for label, _ in [*self.design.instances, *self.design.memories])}
+        self._taken = {name, "unused", *(label for label, _ in [*self.design.instances, *self.design.memories])}
         self._declared: set[int] = set()
         self._begun: set[int] = set()
         self._ended: set[int] = set()
