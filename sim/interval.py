@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import product
 
 from .errors import BitsmithError
@@ -13,10 +13,26 @@ MAX_BITS = 62  # every sum of two such numbers still fits int64
 
 def exact_sum(*types: Fixed) -> Fixed:
     """The type of ``a + b + …``: every value, no rounding."""
-    fraction = max(t.fraction for t in types)
-    low = sum(t.raw_min << (fraction - t.fraction) for t in types)
-    high = sum(t.raw_max << (fraction - t.fraction) for t in types)
-    return checked(low, high, fraction)
+    lows, highs, fraction = aligned_ends(types)
+    return checked(sum(lows), sum(highs), fraction)
+
+
+def exact_difference(a: Fixed, b: Fixed) -> Fixed:
+    """The type of ``a - b``."""
+    (low_a, low_b), (high_a, high_b), fraction = aligned_ends((a, b))
+    return checked(low_a - high_b, high_a - low_b, fraction)
+
+
+def exact_maximum(*types: Fixed) -> Fixed:
+    """The type of the largest of values of these types: it is at least the largest of their least values."""
+    lows, highs, fraction = aligned_ends(types)
+    return checked(max(lows), max(highs), fraction)
+
+
+def exact_minimum(*types: Fixed) -> Fixed:
+    """The type of the smallest of values of these types."""
+    lows, highs, fraction = aligned_ends(types)
+    return checked(min(lows), min(highs), fraction)
 
 
 def exact_product(a: Fixed, b: Fixed) -> Fixed:
@@ -43,8 +59,13 @@ def aligned(raw: IntArray, source: Fixed, target: Fixed) -> IntArray:
 
 def union(types: Iterable[Fixed]) -> Fixed:
     """The smallest type that holds every value of all of them."""
-    found = list(types)
-    fraction = max(t.fraction for t in found)
-    low = min(t.raw_min << (fraction - t.fraction) for t in found)
-    high = max(t.raw_max << (fraction - t.fraction) for t in found)
-    return checked(low, high, fraction)
+    lows, highs, fraction = aligned_ends(list(types))
+    return checked(min(lows), max(highs), fraction)
+
+
+def aligned_ends(types: Sequence[Fixed]) -> tuple[list[int], list[int], int]:
+    """The least and the largest values of the types, raw, and the finest fraction, which they all have."""
+    fraction = max(t.fraction for t in types)
+    lows = [t.raw_min << (fraction - t.fraction) for t in types]
+    highs = [t.raw_max << (fraction - t.fraction) for t in types]
+    return lows, highs, fraction

@@ -21,19 +21,32 @@ class Join(Operator):
     """
 
     per_pixel: ClassVar[bool] = True
+    two: ClassVar[bool] = False
+    """Whether it takes two tensors and no more."""
 
     input_types: tuple[Fixed, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_types", tuple(self.input_types))
-        if len(self.input_types) < 2:
-            raise BitsmithError(f"{self.stem}: {len(self.input_types)} inputs; give two or more")
+        count = len(self.input_types)
+        if count < 2 or (self.two and count > 2):
+            raise BitsmithError(f"{self.stem}: {count} inputs; give two{'' if self.two else ' or more'}")
         self.output_type  # noqa: B018  a type that is too wide is an error now, not later
 
     @property
     @abstractmethod
     def output_type(self) -> Fixed:
         """The type of the result."""
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        """How far each input is shifted left to meet the finest fraction."""
+        finest = max(t.fraction for t in self.input_types)
+        return tuple(finest - t.fraction for t in self.input_types)
+
+    def aligned(self, inputs: Sequence[IntArray]) -> list[IntArray]:
+        """The inputs' integers with the finest fraction."""
+        return [x << shift for x, shift in zip(inputs, self.shifts)]
 
     @abstractmethod
     def combine(self, *inputs: IntArray) -> IntArray:

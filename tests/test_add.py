@@ -1,13 +1,19 @@
-"""The operator contract (contract.py) for addition's parameters."""
+"""The contract with addition's parameters; what is broadcast is our core in HLS, all else hls4ml's."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from contract import OperatorContract
+import numpy as np
+import pytest
 from definitions import Real
 from hardware import Case
+from joins import EXACT, SHAPES, JoinContract, network, refused, spread
+from reading import batch, evaluate
 
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert.layers import convert
+from bitsmith.gen.hls.layers import layer_list
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Shape, Spec
 from bitsmith.sim.ops.add import Add
@@ -26,8 +32,19 @@ def flattened(shape: tuple[int, int, int], pixels: int) -> Case:
     return Case(Add((S8, S8)), (Spec(shape, S8),) * 2, pixels, before=(flat, flat))
 
 
-class TestAdd(OperatorContract):
-    cases: ClassVar = {
+def broadcast() -> dict[str, Case]:
+    """Every way to broadcast two tensors, and of other types."""
+    return {
+        name: Case(Add((S6, U8)), (Spec(shapes[0], S6), Spec(shapes[1], U8)))
+        for name, shapes in SHAPES.items()
+        if len(shapes) == 2
+    }
+
+
+class TestAdd(JoinContract):
+    class_name = "Add"
+    operands = 2
+    cases: ClassVar = broadcast() | {
         "one type": case((3, 4, 3)),
         "1 channel": case((3, 4, 1)),
         "1×1": case((1, 1, 2)),
@@ -45,12 +62,33 @@ class TestAdd(OperatorContract):
         "4 pixels, a vector": case((7,), S6, U8, 4),
         "4 pixels, flattened": flattened((2, 5, 3), 4),
     }
-    bad: ClassVar = {
-        "three inputs": (lambda: Add((S8, S8, S8)), "two at a time"),  # type: ignore[arg-type]
-        "shapes that differ": (lambda: Add((S8, S8)).infer(Spec((2, 2, 1), S8), Spec((2, 2, 2), S8)), "differ"),
+    bad: ClassVar = refused(Add) | {
+        "three inputs": (lambda: Add((S8, S8, S8)), "3 inputs; give two$"),
         "a sum too wide": (lambda: Add((Fixed(True, 40, 0), Fixed(True, 0, 40))), "1 to 63 bits"),
         "one input": (lambda: Add((S8, S8)).infer(Spec((2,), S8)), "1 inputs, expected 2"),
     }
 
+    def make(self, types: tuple[Fixed, ...]) -> Add:
+        return Add((types[0], types[1]))
+
+    def nodes(self, tensors: int) -> list[str]:
+        return ["add"] * (tensors - 1) + ["activation"]
+
     def float_result(self, op: Add, *x_float: Real) -> Real:
-        return x_float[0] + x_float[1]
+        a, b = spread(*x_float)
+        return a + b
+
+
+def test_a_chain_begins_with_the_whole_shape() -> None:
+    """No two of these could be added first but with the last one."""
+    found = convert(network("Add", (2,), (3, 1, 1), (3, 4, 2)), parse_config(EXACT))
+    assert [node.inputs for node in found.nodes] == [("x2", "x1"), ("tested_sum1", "x0")]
+    x = batch(found, 7)
+    (y,) = evaluate(found, *x)
+    np.testing.assert_array_equal(y, sum(spread(*x)))
+
+
+@pytest.mark.parametrize(("shapes", "kind"), [("one shape", "Merge"), ("one value", "BitsmithCore")])
+def test_in_hls_only_what_is_broadcast_is_ours(shapes: str, kind: str) -> None:
+    layers = layer_list(broadcast()[shapes].graph("sum"), "io_stream").layers
+    assert [layer["class_name"] for layer in layers if layer["class_name"] != "InputLayer"] == [kind]

@@ -218,7 +218,7 @@ class TestLayers:
             ("Softmax", {"axis": 0}, "axis=0 on 'x' is not supported; supported: -1"),
             ("Reshape", {"target_shape": [2, 2]}, "cannot be reshaped"),
             ("Flatten", {"data_format": "channels_first"}, "data_format=channels_first on 'x' is not supported"),
-            ("Add", {}, "add two or more tensors"),
+            ("Add", {}, "Add of one tensor; give two or more"),
             ("Conv2D", {"filters": 2, "kernel_size": [1, 1]}, "it needs 3 axes"),
         ],
     )

@@ -24,7 +24,7 @@ from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.flatten import Flatten
 
 ROOT = Path(__file__).parent.parent
-HLS4ML_S = {"add", "batch_norm", "dense"}
+HLS4ML_S = {"batch_norm", "dense"}
 """Only as layers of hls4ml's own."""
 NO_LAYER = {"argmax"}
 """Of no Keras layer: the configuration asks for it."""

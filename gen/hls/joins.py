@@ -16,13 +16,7 @@ def pairs(stem: str, joined_type: Callable[[Fixed, Fixed], Fixed]) -> Pairs:
     """``<stem>.hpp`` for each two tensors; ``joined_type`` is the type of what two of more than two give."""
 
     def core(left: Spec, right: Spec, y: Spec) -> Core:
-        sides = {"left": left, "right": right}
-        lines = [typedef("y_t", cpp(y.type)), *(typedef(f"{n}_t", cpp(spec.type)) for n, spec in sides.items())]
-        rows, columns, channels = _image(y.shape)
-        lines += sizes(rows=rows, columns=columns, channels=channels)
-        for name, spec in sides.items():
-            lines += _side(name, _image(spec.shape), rows * columns)
-        return Core(stem, lines, [f"{stem}.hpp", "join.hpp", "pixels.hpp"])
+        return Core(stem, [typedef("y_t", cpp(y.type)), *sides(left, right, y.shape)], headers(stem))
 
     def joined(left: Spec, right: Spec) -> Spec:
         shape = broadcast((left.shape, right.shape))
@@ -30,6 +24,22 @@ def pairs(stem: str, joined_type: Callable[[Fixed, Fixed], Fixed]) -> Pairs:
         return Spec(shape, joined_type(left.type, right.type))
 
     return Pairs(core, joined)
+
+
+def headers(stem: str) -> list[str]:
+    """Of a core on ``join.hpp``."""
+    return [f"{stem}.hpp", "join.hpp", "pixels.hpp"]
+
+
+def sides(left: Spec, right: Spec, shape: Shape) -> list[str]:
+    """What ``join.hpp`` reads of two tensors whose result has this shape."""
+    both = {"left": left, "right": right}
+    rows, columns, channels = _image(shape)
+    lines = [typedef(f"{name}_t", cpp(spec.type)) for name, spec in both.items()]
+    lines += sizes(rows=rows, columns=columns, channels=channels)
+    for name, spec in both.items():
+        lines += _side(name, _image(spec.shape), rows * columns)
+    return lines
 
 
 def _image(shape: Shape) -> Shape:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from ...sim.errors import BitsmithError
+from math import prod
+
+import numpy as np
+
 from ...sim.ops.add import Add
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
-from .floats import Array
+from .join import in_floats, whole_shape
 from .registry import converts
 
 
-def add(layer: Layer, *x: Array) -> Array:
-    return sum(x)
-
-
-@converts("Add", floats=add, several=True)
+@converts("Add", floats=in_floats(np.add), several=True)
 def convert_add(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Two at a time, from one that has the whole shape on; the sum is exact, whatever the order."""
     build.attributes(layer).finish()
-    if len(inputs) < 2 or len({x.shape for x in inputs}) != 1:
-        shapes = ", ".join(str(x.shape) for x in inputs)
-        raise BitsmithError(f"'{layer.name}': inputs of shapes {shapes}; add two or more tensors of one shape")
-    total, *others = (build.plain(layer, x) for x in inputs)
+    shape = whole_shape(layer, inputs)
+    total, *others = sorted((build.plain(layer, x) for x in inputs), key=lambda x: prod(x.shape), reverse=True)
     for i, x in enumerate(others):
-        suffix = f"sum{i + 1}" if i < len(inputs) - 2 else ""
-        op = Add((total.type, x.type))
-        total = build.add(layer, op, total, x, suffix=suffix, shape=x.shape)
+        suffix = f"sum{i + 1}" if i < len(others) - 1 else ""
+        total = build.add(layer, Add((total.type, x.type)), total, x, suffix=suffix, shape=shape)
     to = build.result(layer)
     return total if to is None else build.round(layer, total, to, "round")
