@@ -22,6 +22,7 @@ from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.activation import Activation, Kind
 from bitsmith.sim.ops.add import Add
 from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.ops.average import Average
 from bitsmith.sim.ops.average_pool2d import AveragePool2D
 from bitsmith.sim.ops.batch_norm import BatchNorm
 from bitsmith.sim.ops.concatenate import Concatenate
@@ -35,9 +36,13 @@ from bitsmith.sim.ops.gdn import GDN
 from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
 from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
 from bitsmith.sim.ops.max_pool2d import MaxPool2D
+from bitsmith.sim.ops.maximum import Maximum
+from bitsmith.sim.ops.minimum import Minimum
+from bitsmith.sim.ops.multiply import Multiply
 from bitsmith.sim.ops.repeat_vector import RepeatVector
 from bitsmith.sim.ops.reverse import Reverse
 from bitsmith.sim.ops.softmax import Softmax
+from bitsmith.sim.ops.subtract import Subtract
 from bitsmith.sim.ops.up_sampling2d import UpSampling2D
 from bitsmith.sim.ops.zero_padding2d import ZeroPadding2D
 from bitsmith.sim.root import Form
@@ -65,6 +70,11 @@ OPERATORS: list[Operator] = [
     GlobalAveragePool2D(A, B),
     Flatten(A, (3, 4)),
     Add((A, B)),
+    Subtract((A, B)),
+    Multiply((A, B, A)),
+    Maximum((A, B, A)),
+    Minimum((A, B, A)),
+    Average((A, B, A), Cast(B, Rounding.RND, Overflow.SAT_SYM)),
     Concatenate((A, A, A)),
     Softmax(A, Fixed(False, 4, 4), Fixed(False, 1, 8), Fixed(False, 4, 4), Fixed(False, 1, 8), B),
     Argmax(A, threshold=-3),

@@ -168,5 +168,6 @@ def _pairs(out: LayerList, place: Place, pairs: Pairs) -> None:
         last = i == len(place.x)
         joined = place.y if last else pairs.joined(left, right)
         target = node.name if last else out.fresh(f"{node.name}_first_{i}")
-        out.core(target, [name, source], pairs.core(left, right, joined), joined)
+        core = pairs.last if last and pairs.last is not None else pairs.core
+        out.core(target, [name, source], core(left, right, joined), joined)
         name, left = target, joined

@@ -28,6 +28,8 @@ class Pairs:
     """Of what comes from the left and from the right, and of what it gives."""
     joined: Callable[[Spec, Spec], Spec]
     """What two of more than two give."""
+    last: Callable[[Spec, Spec, Spec], Core] | None = None
+    """Of the last two, where it is another core."""
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from .registry import converts
 from .window_floats import flat, pool_view
 
 
-def mean_precision(build: Builder, layer: Layer, x: Tensor, count: int, whole: bool, activation: Any) -> Precision:
-    """What a mean of ``count`` values is rounded to.
+def mean_precision(build: Builder, layer: Layer, type: Fixed, count: int, whole: bool, activation: Any) -> Precision:
+    """What a mean of ``count`` values of a type is rounded to.
 
     The quantizer behind it (one rounding, as in Keras), else the configured result, else the exact type where every
     window has a power of two of values (``whole``); BitsmithError where there is none of them.
@@ -42,7 +42,7 @@ def mean_precision(build: Builder, layer: Layer, x: Tensor, count: int, whole: b
     if configured is not None:
         return configured
     if whole and count & (count - 1) == 0:
-        return Precision(Fixed(x.type.signed, x.type.integer, x.type.fraction + count.bit_length() - 1))
+        return Precision(Fixed(type.signed, type.integer, type.fraction + count.bit_length() - 1))
     found = build.result(layer, required=True)
     assert found is not None
     return found
@@ -94,7 +94,7 @@ def convert_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, .
     if quantizer is not None:
         y = times_sum(build, layer, x, reciprocal(build, layer, quantizer, prod(pool)), pool, strides)
     else:
-        p = mean_precision(build, layer, x, prod(pool), padding == NO_PADDING, activation)
+        p = mean_precision(build, layer, x.type, prod(pool), padding == NO_PADDING, activation)
         y = build.add(layer, AveragePool2D(x.type, pool, strides, padding, p.type, p.rounding, p.overflow), x)
     return apply_activation(build, layer, y, activation)
 

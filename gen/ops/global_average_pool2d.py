@@ -34,7 +34,7 @@ def convert_global_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Te
         y = times_sum(build, layer, x, factor, (height, width), (1, 1))
         y = build.reshape(layer, y, (x.shape[-1],), "vector")
     else:
-        p = mean_precision(build, layer, x, count, True, activation)
+        p = mean_precision(build, layer, x.type, count, True, activation)
         y = build.add(layer, GlobalAveragePool2D(x.type, p.type, p.rounding, p.overflow), x)
     return keep_axes(build, layer, x, apply_activation(build, layer, y, activation), keep)
 

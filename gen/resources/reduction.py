@@ -9,10 +9,15 @@ from ...sim.rounding import Rounding
 from .cost import Resources, constant_multiplier, logic, registers
 
 
+def picks(terms: int, bits: int) -> Resources:
+    """One of many, two by two: a comparison on a carry chain of two bits a LUT, and a multiplexer."""
+    return logic((terms - 1) * (bits / 2 + bits))
+
+
 def largest(terms: int, bits: int) -> Resources:
-    """A tree that keeps the larger of two: a comparison on a carry chain of two bits a LUT, and a multiplexer."""
+    """A tree that keeps the larger of two."""
     stages = ceil(max(terms - 1, 0).bit_length() / 3)
-    return logic((terms - 1) * (bits / 2 + bits)) + registers(bits * stages)
+    return picks(terms, bits) + registers(bits * stages)
 
 
 def division(parameters: RoundedDivision, bits: int, out_bits: int) -> Resources:

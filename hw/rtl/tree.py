@@ -20,14 +20,21 @@ def tree_stages(terms: int) -> int:
     return -(-depth // LEVELS_PER_STAGE)
 
 
-def reduce_tree(m: Module, terms: list[Value], combine: Any, name: str, named: bool = False) -> Value:
-    """The terms combined two by two in ``tree_stages(len(terms))`` cycles; ``named``: every pair has a name."""
+def reduce_tree(
+    m: Module, terms: list[Value], combine: Any, name: str, named: bool = False, kept: bool = True
+) -> Value:
+    """The terms combined two by two in ``tree_stages(len(terms))`` cycles; ``named``: every pair has a name.
+
+    One cycle less where the last register is the caller's own, and the result not ``kept``.
+    """
     arity = 1 << LEVELS_PER_STAGE
     level = 0
     while len(terms) > 1:
         nodes = []
         for k in range(0, len(terms), arity):
             node = _pairwise(m, terms[k : k + arity], combine, f"{name}_l{level}_{k // arity}" if named else "")
+            if len(terms) <= arity and not kept:
+                return node
             register = Signal(node.shape(), name=f"{name}_l{level}_{k // arity}", reset_less=True)
             m.d.sync += register.eq(node)
             nodes.append(register)

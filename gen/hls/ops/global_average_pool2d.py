@@ -11,6 +11,7 @@ from .average_pool2d import mean
 
 def mapped(place: Place) -> Core:
     op, x = place.op, place.x[0]
-    lines = mean(op, x, [prod(x.shape[:-1])]) + pixels(x)
+    count = prod(x.shape[:-1])
+    lines = mean(x.type, rounds(op), {count: op.division(count)}) + pixels(x)
     headers = ["global_average_pool2d.hpp", "division.hpp", "pixels.hpp"]
     return Core("global_average_pool2d", lines, headers, result=rounds(op))

@@ -1,0 +1,17 @@
+"""Maximum: the largest of two or more tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...sim.ops.maximum import Maximum
+from ..read.build import Builder, Tensor
+from ..read.network import Layer
+from .join import in_floats, join
+from .registry import converts
+
+
+@converts("Maximum", floats=in_floats(np.maximum), several=True)
+def convert_maximum(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    build.attributes(layer).finish()
+    return join(build, layer, inputs, Maximum)

@@ -1,0 +1,17 @@
+"""Minimum: the smallest of two or more tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...sim.ops.minimum import Minimum
+from ..read.build import Builder, Tensor
+from ..read.network import Layer
+from .join import in_floats, join
+from .registry import converts
+
+
+@converts("Minimum", floats=in_floats(np.minimum), several=True)
+def convert_minimum(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    build.attributes(layer).finish()
+    return join(build, layer, inputs, Minimum)

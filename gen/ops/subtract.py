@@ -1,0 +1,17 @@
+"""Subtract: the exact difference of two tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...sim.ops.subtract import Subtract
+from ..read.build import Builder, Tensor
+from ..read.network import Layer
+from .join import in_floats, join
+from .registry import converts
+
+
+@converts("Subtract", floats=in_floats(np.subtract), several=True)
+def convert_subtract(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    build.attributes(layer).finish()
+    return join(build, layer, inputs, Subtract)
