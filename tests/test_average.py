@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import ClassVar
 
@@ -55,7 +57,7 @@ class TestAverage(JoinContract):
 
     def float_result(self, op: Average, *x_float: Real) -> Real:
         """A tie is exact in float64, all else far from one."""
-        total = sum(spread(*x_float))
+        total = reduce(add, spread(*x_float))
         return quantized(total / len(x_float), op.to.type, op.to.rounding, op.to.overflow)
 
     def check_width(self, out: Fixed, least: Fixed, tensors: int) -> None:

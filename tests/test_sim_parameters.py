@@ -49,7 +49,7 @@ BAD: dict[str, Any] = {
     "a table too large": lambda: Activation(S4, Kind.TABLE, S4, function="tanh", table_type=Fixed(True, 8, 20)),
     "two types concatenated": lambda: Concatenate((S4, S8)),
     "a threshold outside the type": lambda: Argmax(S4, threshold=8),
-    "three added": lambda: Add((S4, S4, S4)),  # type: ignore[arg-type]
+    "three added": lambda: Add((S4, S4, S4)),
     "a reshape to nothing": lambda: Flatten(S4, (0, 3)),
     "a wrong input type": lambda: MaxPool2D(S4, (1, 1), (1, 1)).infer(Spec((2, 2, 1), S8)),
     "a wrong rank": lambda: MaxPool2D(S4, (1, 1), (1, 1)).infer(Spec((4,), S4)),
