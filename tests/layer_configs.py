@@ -103,6 +103,7 @@ CASES: tuple[Case, ...] = (
     Case("Dense", VECTOR, {"units": 2, "quantization_config": None} | LINEAR, {"kernel": (4, 2)} | BIAS),
     Case("DepthwiseConv1D", SEQUENCE, window(1, depth_multiplier=1), {"depthwise_kernel": (3, 2, 1)} | BIAS),
     Case("DepthwiseConv2D", IMAGE, window(2, depth_multiplier=1), {"depthwise_kernel": (3, 3, 2, 1)} | BIAS),
+    Case("Dot", VECTOR, {"axes": 1, "normalize": False}, tensors=2),
     Case("Dropout", VECTOR, {"rate": 0.1, "noise_shape": None, "seed": None}),
     Case("ELU", VECTOR, {"alpha": 1.0}),
     Case("FixedGDN", IMAGE, FIXED_GDN, PARAMETERS),

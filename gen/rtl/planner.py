@@ -166,9 +166,11 @@ class Planner:
         return stream
 
     def _join(self, node: Node, role: JoinRole) -> str:
+        streams = [self.at[name] for name in node.inputs]
+        gathered = role.whole_vectors(tuple(self.layout(s) for s in streams))
         streams = [
-            self._vector(self.at[name], f"{node.name}_vector_{k}") if self._is_vector(name) else self.at[name]
-            for k, name in enumerate(node.inputs)
+            self._vector(s, f"{node.name}_vector_{k}") if wanted and self._is_vector(name) else s
+            for k, (s, name, wanted) in enumerate(zip(streams, node.inputs, gathered))
         ]
         layouts = tuple(self.layout(s) for s in streams)
         lanes, image = fitting(layouts), whole(layouts)

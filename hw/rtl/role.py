@@ -36,11 +36,19 @@ class PointwiseRole:
     whole_vector: bool = True
 
 
+def all_of_them(layouts: tuple[Layout, ...]) -> tuple[bool, ...]:
+    return (True,) * len(layouts)
+
+
 @dataclass(frozen=True)
 class JoinRole:
-    """A core that takes several streams pixel by pixel: ``make(name, op, layouts)``, see ``JoinCore``."""
+    """A core that takes several streams pixel by pixel: ``make(name, op, layouts)``, see ``JoinCore``.
+
+    ``whole_vectors(layouts)``: which of the inputs must come in one beat where they are vectors.
+    """
 
     make: Callable[[str, Any, tuple[Layout, ...]], Core]
+    whole_vectors: Callable[[tuple[Layout, ...]], tuple[bool, ...]] = all_of_them
 
 
 @dataclass(frozen=True)
