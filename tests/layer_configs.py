@@ -131,6 +131,7 @@ CASES: tuple[Case, ...] = (
     Case("Maximum", VECTOR, {}, tensors=2),
     Case("Minimum", VECTOR, {}, tensors=2),
     Case("Multiply", VECTOR, {}, tensors=2),
+    Case("Permute", SEQUENCE, {"dims": [2, 1]}),
     Case("QActivation", VECTOR, {"activation": BITS4}),
     Case("QAveragePooling2D", IMAGE, pool(2, average_quantizer=None, activation="linear")),
     Case(

@@ -25,6 +25,7 @@ from bitsmith.sim.ops.flatten import Flatten
 from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
 from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
 from bitsmith.sim.ops.max_pool2d import MaxPool2D
+from bitsmith.sim.ops.permute import Permute
 from bitsmith.sim.ops.up_sampling2d import UpSampling2D
 from bitsmith.sim.ops.zero_padding2d import ZeroPadding2D
 
@@ -44,6 +45,7 @@ CASES: dict[str, tuple[Shape, Operator]] = {
     "average_pool2d": (SEQUENCE, AveragePool2D(S8, (1, 3), (1, 2), BEHIND, Y)),
     "global_max_pool2d": (SEQUENCE, GlobalMaxPool2D(S8)),
     "global_average_pool2d": (SEQUENCE, GlobalAveragePool2D(S8, Y)),
+    "permute": (SEQUENCE, Permute(S8, (0, 2, 1))),
     "crop": (SEQUENCE, Crop(S8, (0, 1), (2, 5), (1, 2))),
     "up_sampling2d": (SEQUENCE, UpSampling2D(S8, (1, 3))),
     "zero_padding2d": (SEQUENCE, ZeroPadding2D(S8, BEHIND)),
