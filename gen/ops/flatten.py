@@ -45,6 +45,8 @@ def target_shape(a: Attributes, shape: Shape) -> Shape:
     target = a.get("target_shape")
     if not isinstance(target, (list, tuple)) or any(isinstance(n, bool) or not isinstance(n, int) for n in target):
         a.refuse("target_shape", target, "whole numbers")
+    if any(n < 1 and n != -1 for n in target):
+        a.refuse("target_shape", target, "sizes of 1 or more, and -1 for what is left")
     total, known = prod(shape), prod(n for n in target if n != -1)
     free = list(target).count(-1)
     if free > 1 or known < 1 or (total != known if not free else total % known):

@@ -11,7 +11,7 @@ from ...hw.rtl.core import Core
 from ...hw.rtl.join import entrance, fitting, whole
 from ...hw.rtl.layout import Layout
 from ...hw.rtl.narrow import NarrowCore
-from ...hw.rtl.reshape import CollectCore, SpreadCore
+from ...hw.rtl.reshape import CollectCore, RefillCore, SpreadCore, refilled
 from ...hw.rtl.role import JoinRole, PointwiseRole, ReshapeRole, StreamRole, role_of
 from ...hw.rtl.up_sampling2d import UpSamplingCore
 from ...hw.rtl.zero_padding2d import ZeroPaddingCore
@@ -147,9 +147,11 @@ class Planner:
         height, width, channels = (1,) * (3 - len(shape)) + tuple(shape)
         if len(shape) == 1 or (height, width, channels) == (layout.height, layout.width, layout.channels):
             return stream
-        stream = self._vector(stream, f"{node.name}_vector")
-        image = Layout(height, width, channels, 1, layout.type)
-        return self._append(SpreadCore(node.name, self.layout(stream), image), (stream,), nodes=[node.name])
+        if height == width == 1:
+            return self._vector(stream, f"{node.name}_vector")
+        make = SpreadCore if layout.beats == layout.lanes == 1 else RefillCore
+        core = make(node.name, layout, refilled(layout, height, width, channels))
+        return self._append(core, (stream,), nodes=[node.name])
 
     def _follow(self, node: Node, role: PointwiseRole) -> str:
         """A pointwise module at the end of the stage before it, or behind an entrance of its own."""

@@ -22,7 +22,7 @@ from .layout import Layout
 
 @dataclass(frozen=True)
 class ReshapeRole:
-    """The same values in the same order under another shape: free, or gathered and sent anew."""
+    """The same values in the same order under another shape: free, or other beats (``reshape``)."""
 
 
 @dataclass(frozen=True)
