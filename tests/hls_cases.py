@@ -23,10 +23,12 @@ from bitsmith.sim.ops.conv2d import Conv2D
 from bitsmith.sim.ops.crop import Crop
 from bitsmith.sim.ops.dense import Dense
 from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
+from bitsmith.sim.ops.dot import Dot
 from bitsmith.sim.ops.flatten import Flatten
 from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
 from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
 from bitsmith.sim.ops.max_pool2d import MaxPool2D
+from bitsmith.sim.ops.permute import Permute
 from bitsmith.sim.ops.softmax import Softmax
 from bitsmith.sim.ops.up_sampling2d import UpSampling2D
 from bitsmith.sim.ops.zero_padding2d import ZeroPadding2D
@@ -210,6 +212,10 @@ def others() -> list[Graph]:
         chain("flatten_dense", image, S8, flatten, dense(3)),
         chain("flatten_relu", image, S8, flatten, activation(Kind.RELU)),
         chain("flatten", image, S8, flatten),
+        chain("wider_pixels", (4, 6, 2), S8, lambda x: Flatten(x.type, (4, 3, 4))),
+        chain("narrower_pixels", (2, 3, 4), S8, lambda x: Flatten(x.type, (4, 2, 3))),
+        chain("permute", (3, 4, 2), S8, lambda x: Permute(x.type, (1, 2, 0))),
+        scalar_product(5),
         chain("softmax", (5,), S8, softmax),
         chain("softmax_image", image, S8, softmax),
         chain("dense_argmax", (6,), S8, dense(5), argmax),
@@ -245,6 +251,12 @@ def two_inputs(shape: tuple[int, ...]) -> Graph:
     types = (S8, U8)
     inputs = (("a", Spec(shape, types[0])), ("b", Spec(shape, types[1])))
     return Graph("two", inputs, (Node("add", Add(types), ("a", "b")),), ("add",))
+
+
+def scalar_product(size: int) -> Graph:
+    types = (S8, U8)
+    inputs = (("a", Spec((size,), types[0])), ("b", Spec((size,), types[1])))
+    return Graph("product", inputs, (Node("dot", Dot(types, size), ("a", "b")),), ("dot",))
 
 
 def many_readers(shape: tuple[int, ...], of_input: int, of_inner: int) -> Graph:
