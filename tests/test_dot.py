@@ -142,7 +142,7 @@ def test_a_multiplier_for_each_element_of_a_beat(name: str) -> None:
     beats, multipliers = STREAMS[name]
     core = plan_alone(TestDot.cases[name]).stage("alone").core
     assert len(core.steps().cost) == beats
-    assert core.image.elements == multipliers  # type: ignore[attr-defined]
+    assert core.image.elements == multipliers
 
 
 def test_only_a_vector_in_other_beats_is_gathered() -> None:
@@ -264,8 +264,8 @@ def test_it_is_keras_s_layer(name: str, ending: str, axes: int, tmp_path: Path) 
     path = tmp_path / f"net{ending}"
     found = assert_equal_to_keras(keras_model, path, EXACT | {"Bitsmith": {"input": "fixed<8,4>"}})
     assert [node.op.stem for node in found.nodes] == ["dot"]
-    x = [np.random.default_rng(i).normal(size=(4, 6)) for i in range(2)]
-    wanted = np.asarray(keras_model([v.astype(np.float32) for v in x]))
+    x: list[Any] = [np.random.default_rng(i).normal(size=(4, 6)) for i in range(2)]
+    wanted: Any = np.asarray(keras_model([v.astype(np.float32) for v in x]))
     np.testing.assert_allclose(run(read_network_file(path), x)["product"], wanted, rtol=1e-5)
 
 

@@ -191,7 +191,7 @@ def test_it_is_keras_s_reshape(name: str, ending: str, tmp_path: Path) -> None:
     found = assert_equal_to_keras(keras_model, path, EXACT)
     wanted = [f"y{i}" for i, entry in enumerate(KERAS) if entry[3]]
     assert [node.layer for node in found.nodes if node.op.stem == "flatten"] == wanted
-    values = [np.random.default_rng(i).normal(size=(4, *entry[0])) for i, entry in enumerate(KERAS)]
+    values: list[Any] = [np.random.default_rng(i).normal(size=(4, *entry[0])) for i, entry in enumerate(KERAS)]
     got = run(read_network_file(path), values)
     for i, (value, entry) in enumerate(zip(values, KERAS)):
         np.testing.assert_array_equal(got[f"y{i}"], value.reshape(4, *entry[2]))

@@ -78,10 +78,10 @@ class TestPermute(OperatorContract):
         sizes = tuple(x.shape[1 + axis] for axis in op.axes)
         y = np.empty((len(x), *sizes))
         for place in np.ndindex(*sizes):
-            source = [0, 0, 0]
+            source, target = [0, 0, 0], (slice(None), *place)
             for axis, n in zip(op.axes, place):
                 source[axis] = n
-            y[(slice(None), *place)] = x[(slice(None), *source)]
+            y[target] = x[:, source[0], source[1], source[2]]
         return y
 
 
@@ -186,7 +186,7 @@ def test_it_is_keras_s_layer(name: str, ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"net{ending}"
     found = assert_equal_to_keras(keras_model, path, EXACT)
     assert [node.op.stem for node in found.nodes] == [*["permute"] * 6, "flatten"]
-    values = [np.random.default_rng(i).normal(size=(4, *shape)) for i, (shape, _) in enumerate(KERAS)]
+    values: list[Any] = [np.random.default_rng(i).normal(size=(4, *shape)) for i, (shape, _) in enumerate(KERAS)]
     got = run(read_network_file(path), values)
     for i, (value, (_, dims)) in enumerate(zip(values, KERAS)):
         np.testing.assert_array_equal(got[f"y{i}"], np.transpose(value, (0, *dims)))
