@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from definitions import Real
 from hardware import Case
-from joins import EXACT, SHAPES, JoinContract, network, refused, spread
+from join_cases import SHAPES, refused, spread
+from joins import EXACT, JoinContract, network
 from reading import batch, evaluate
 
 from bitsmith.gen.config.schema import parse_config

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import reduce
-from operator import add
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from definitions import Real, quantized
 from hardware import Case
-from joins import EXACT, S6, S8, U8, JoinContract, cases, network, refused, spread
+from join_cases import S6, S8, U8, cases, refused, spread
+from joins import EXACT, JoinContract, network
 from reading import assert_equal_to_keras, legacy_keras
 
 from bitsmith.gen.config.schema import parse_config
@@ -57,7 +58,7 @@ class TestAverage(JoinContract):
 
     def float_result(self, op: Average, *x_float: Real) -> Real:
         """A tie is exact in float64, all else far from one."""
-        total = reduce(add, spread(*x_float))
+        total = reduce(np.add, spread(*x_float))
         return quantized(total / len(x_float), op.to.type, op.to.rounding, op.to.overflow)
 
     def check_width(self, out: Fixed, least: Fixed, tensors: int) -> None:

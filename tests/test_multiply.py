@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 from definitions import Real
-from joins import JoinContract, cases, refused, spread
+from join_cases import cases, refused, spread
+from joins import JoinContract
 
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.ops.multiply import Multiply

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from definitions import Real
-from joins import JoinContract, cases, refused, spread
+from join_cases import cases, refused, spread
+from joins import JoinContract
 
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.ops.subtract import Subtract

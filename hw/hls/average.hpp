@@ -7,7 +7,8 @@
 
 namespace bitsmith {
 
-// CONFIG: x_t, which holds every sum, and raw, an integer of it; tensors, how many there are; and what division.hpp reads.
+// CONFIG: x_t, which holds every sum, and raw, an integer of it; tensors, how many there are; and what division.hpp
+// reads.
 template <class CONFIG>
 struct Mean {
     template <class Y, class A, class B>

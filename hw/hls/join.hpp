@@ -6,9 +6,9 @@
 
 namespace bitsmith {
 
-// CONFIG: y_t, rows, columns, channels; of each side: left_t, left_rows, left_columns, left_channels, and left_held: the
-// pixels that are read before all others and kept, 0 where there are as many as in the output.
-// OP::of<y_t>(a, b) is the result of two values.
+// CONFIG: y_t, rows, columns, channels; of each side: left_t, left_rows, left_columns, left_channels, and left_held:
+// the pixels that are read before all others and kept, 0 where there are as many as in the output. OP::of<y_t>(a, b) is
+// the result of two values.
 template <class CONFIG, class OP, class LEFT, class RIGHT, class OUT>
 void join(LEFT &left, RIGHT &right, OUT &res) {
     typename CONFIG::left_t a[(CONFIG::left_held ? CONFIG::left_held : 1) * CONFIG::left_channels];
