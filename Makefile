@@ -98,12 +98,12 @@ gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 
 	$(PY) -m bitsmith.bench.gdn_pixels
 
 soak: .venv/.test $(SOURCES) ## random networks through every level of verify, for MINUTES (20)
-	$(PY) tests/soak.py --minutes $(or $(MINUTES),20)
+	$(PY) tests/helpers/soak.py --minutes $(or $(MINUTES),20)
 
 lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	MYPYPATH=tests $(PY) -m mypy -p bitsmith $(patsubst tests/%.py,-m %,$(wildcard tests/*.py))
+	@$(PY) -m mypy -p bitsmith $(patsubst %.py,-m %,$(notdir $(wildcard tests/*.py tests/*/*.py)))
 	.venv/bin/clang-format --dry-run --Werror $(wildcard hw/hls/*.hpp)
 
 bench: .venv/.test build/images_cells.npy ## measure against other tools, exact roots, and published efficiencies; build/bench*

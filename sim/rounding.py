@@ -1,6 +1,6 @@
 """Rounding by a power of two and overflow, in ap_fixed's modes, on int64 or on floats that hold integers.
 
-Source: AMD UG1399, "Arbitrary Precision Fixed-Point Data Types"; held to hls4ml's ap_types in tests/test_fixed.py.
+Source: AMD UG1399, "Arbitrary Precision Fixed-Point Data Types"; held to hls4ml's ap_types in tests/sim/test_fixed.py.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 
 namespace bitsmith {
 
-// CONFIG: x_t, pixels, channels (in); rows, columns, out_channels; row_step, column_step, channel_step: how far the next
-// one of each is in the input.
+// CONFIG: x_t, pixels, channels (in); rows, columns, out_channels; row_step, column_step, channel_step: how far the
+// next one of each is in the input.
 template <class CONFIG, class IN, class OUT>
 void permute(IN &data, OUT &res) {
     typename CONFIG::x_t values[CONFIG::pixels * CONFIG::channels];

@@ -19,7 +19,7 @@ from bitsmith.gen.config.schema import BitsmithConfig, Config, HLSConfig, Writer
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.sim.errors import BitsmithError
 
-USAGE = Path(__file__).parent.parent / "docs" / "usage.md"
+USAGE = Path(__file__).parents[2] / "docs" / "usage.md"
 SECTIONS: tuple[type[BaseModel], ...] = (Config, WriterConfig, HLSConfig, LayerConfig, BitsmithConfig, GDNConfig)
 INSIDE = {"HLSConfig", "Bitsmith", "Model", "LayerName", "LayerType", "WriterConfig"}
 """Keys that are sections themselves."""

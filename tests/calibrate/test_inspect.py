@@ -16,7 +16,7 @@ from bitsmith.gen.calibrate.ranges import calibrate
 from bitsmith.gen.inspect import inspect
 from bitsmith.sim.errors import BitsmithError
 
-STUDENT = Path(__file__).parent.parent / "models" / "cells" / "student2.h5"
+STUDENT = Path(__file__).parents[2] / "models" / "cells" / "student2.h5"
 
 
 def test_student_2() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-DOCS = (Path(__file__).parent.parent / "docs" / "usage.md").read_text()
+DOCS = (Path(__file__).parents[2] / "docs" / "usage.md").read_text()
 IMPORTS = re.findall(r"`(from bitsmith\S* import [^`]+)`", DOCS)
 
 

@@ -14,7 +14,7 @@ import bitsmith
 from bitsmith.gen.build import build_project
 from bitsmith.sim.errors import BitsmithError
 
-CELLS = Path(__file__).parent.parent / "models" / "cells"
+CELLS = Path(__file__).parents[2] / "models" / "cells"
 MODEL, CONFIG = CELLS / "student2.h5", CELLS / "config.yaml"
 
 

@@ -15,7 +15,7 @@ from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.batch_norm import BatchNorm
 
-ADDER = Path(__file__).parent / "fixtures" / "adder"
+ADDER = Path(__file__).parents[1] / "fixtures" / "adder"
 NASTY = "-d$HOME ${X} $(X) `x` \"q' ;#%s \\ü\n*[a]?<>|&!~{},@="
 """A name with what a shell, make, Tcl, Verilator, C++, HTML or a pattern of files would take for its own."""
 # Two registers and six beats: the first output beat leaves two cycles after the first input beat came in.

@@ -28,7 +28,7 @@ from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.add import Add
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 S8 = Fixed(True, 3, 4)
 IMAGE = Spec((2, 3, 2), S8)
 STEMS = sorted(Operator.registry)
@@ -135,7 +135,7 @@ def test_a_formula_is_not_inherited(twin: Any, monkeypatch: pytest.MonkeyPatch) 
 ALLOWED: dict[str, str] = {}
 """Files that may list operators, and why; three at most."""
 SCANNED = ("hw", "tb", "gen/rtl", "gen/resources", "gen/bench", "gen/verify")
-"""And the files of gen itself; tests/test_registry_gen.py looks through the other folders."""
+"""And the files of gen itself; tests/ops/test_registry_gen.py looks through the other folders."""
 CLASSES = {kind.__name__ for kind in Operator.registry.values()}
 
 

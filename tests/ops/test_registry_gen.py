@@ -23,7 +23,7 @@ from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.op import Operator, Spec
 from bitsmith.sim.ops.flatten import Flatten
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 HLS4ML_S = {"batch_norm", "dense"}
 """Only as layers of hls4ml's own."""
 NO_LAYER = {"argmax"}
@@ -97,7 +97,7 @@ def test_a_converter_without_its_form_in_floats_cannot_be_registered() -> None:
 def test_a_layer_class_is_whole(class_name: str) -> None:
     assert class_name in FLOAT_FORMS, "give converts(…, floats=…) its form in floats"
     cases = [case for case in CASES if case.class_name == class_name]
-    assert cases or ALIASES.match(class_name), "give tests/layer_configs.py a case with all its attributes"
+    assert cases or ALIASES.match(class_name), "give tests/helpers/layer_configs.py a case with all its attributes"
     assert class_name in SEVERAL or all(case.tensors == 1 for case in cases), "say converts(…, several=True)"
 
 

@@ -19,7 +19,7 @@ from bitsmith.gen.ops import CONVERTERS
 from bitsmith.sim.errors import install_extra
 from bitsmith.sim.op import Operator
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PARTS = ("sim", "hw", "gen", "models", "layers", "tb", "bench")
 ALIASES = re.compile(r"(Separable)?Convolution|(Global)?(Avg|Max)Pool[12]D")  # Keras's second names for one class
 

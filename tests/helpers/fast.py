@@ -25,7 +25,7 @@ def says_so(item: pytest.Item) -> bool:
 
 def allow_nothing_slow() -> None:
     """From now on a test that does one of these is skipped."""
-    from amaranth.back import rtlil
+    from bitsmith.gen.rtl import emit
 
     popen = subprocess.Popen
 
@@ -37,7 +37,7 @@ def allow_nothing_slow() -> None:
             super().__init__(args, *others, **options)
 
     subprocess.Popen = Refused  # type: ignore[misc]
-    rtlil.convert = lambda *_, **__: _skip("emits Verilog")
+    emit.to_verilog = lambda *_, **__: _skip("emits Verilog")
     sys.meta_path.insert(0, _Training())
 
 

@@ -17,7 +17,7 @@ from bitsmith.gen.simulate.ports import Top
 from bitsmith.hw.rtl.fifo import CHECK
 
 Need = Callable[..., None]
-MODELS = Path(__file__).parent.parent / "models"
+MODELS = Path(__file__).parents[2] / "models"
 NETWORKS = {
     "cells": ("cells/student2.h5", "cells/config.yaml"),
     "fli": ("fli/lite32_8.h5", "fli/config.yaml"),

@@ -218,7 +218,7 @@ def lstm(tmp_path: Path) -> Path:
 
 
 def test_the_states_of_an_lstm_are_outputs(tmp_path: Path) -> None:
-    """The copies are ordinary nodes: tests/test_networks.py takes such a graph through every level."""
+    """The copies are ordinary nodes: tests/ops/test_networks.py takes such a graph through every level."""
     config = {"HLSConfig": {"Model": {"Precision": "fixed<12,5,RND_CONV,SAT>"}}, "Bitsmith": SETTINGS["Bitsmith"]}
     graph = read_model(lstm(tmp_path), parse_config(config))
     check_graph(graph)

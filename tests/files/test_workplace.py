@@ -18,7 +18,7 @@ from bitsmith.gen.simulate.simulation import cached
 from bitsmith.gen.tools import Tool
 from bitsmith.sim.errors import BitsmithError
 
-KILLED = Path(__file__).with_name("killed.py")
+KILLED = Path(__file__).parents[1] / "helpers" / "killed.py"
 DEAD = ".out.new-0123abcd"
 
 

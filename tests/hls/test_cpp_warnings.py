@@ -40,7 +40,7 @@ from bitsmith.sim.op import Operator
 
 FLAGS = ["-std=c++14", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-fsyntax-only", "-fPIC", "-Ifirmware/ap_types"]
 THEIRS = {"ap_types", "nnet_utils"}
-MODELS = Path(__file__).parent.parent / "models"
+MODELS = Path(__file__).parents[2] / "models"
 IMAGES = (test_gdn.TestGDN, test_conv2d_transpose.TestConv2DTranspose)
 SEQUENCES = (
     test_gru.TestGRU,
