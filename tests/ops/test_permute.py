@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from contract import OperatorContract
 from definitions import Real
-from hardware import Case, plan_alone, side_by_side
+from estimated import assert_estimated
+from hardware import Case, plan_alone
 from layer_configs import Case as LayerCase
 from layer_configs import Stored, model
 from reading import assert_equal_to_keras, library
@@ -23,11 +24,6 @@ from bitsmith.gen.convert.layers import convert
 from bitsmith.gen.passes.resize import resized
 from bitsmith.gen.read import read_network_file
 from bitsmith.gen.read.network import read_network
-from bitsmith.gen.resources import count
-from bitsmith.gen.rtl.choices import plan_for
-from bitsmith.gen.rtl.emit import emit_plan
-from bitsmith.gen.simulate.ports import Top
-from bitsmith.gen.synth.yosys import module_cells, resources
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.graph import Graph, Node
@@ -116,14 +112,7 @@ ESTIMATED = {
 @pytest.mark.parametrize("pixels", [1, 4])
 def test_its_formula_is_an_estimate_of_what_yosys_finds(pixels: int, tmp_path: Path, need: Need) -> None:
     need("yosys")
-    graphs = {name: c.graph(name) for name, c in ESTIMATED.items()}
-    planned = plan_for(side_by_side(graphs), parse_config({"Bitsmith": {"pixels_per_cycle": pixels}}))
-    emit_plan(planned, tmp_path / "rtl")
-    cells = module_cells(Top.load(tmp_path / "rtl"), tmp_path / "synth", lambda line: None)
-    for name in ESTIMATED:
-        formula, yosys = count(planned.stage(name).core).to_json(), resources(cells[name])
-        for key, found in yosys.items():
-            assert found / 2 <= formula[key] <= 2 * found, (name, key, formula, yosys)
+    assert_estimated(ESTIMATED, pixels, tmp_path)
 
 
 def test_another_size() -> None:
