@@ -133,7 +133,7 @@ class Expressions:
         parts, start = [], 0
         for part in _merged(value.parts):
             end = start + len(part)
-            if end > low and start < high:
+            if max(start, low) < min(end, high):  # a part of no bits has no Verilog
                 parts.append(self.bits(part, max(low - start, 0), min(high, end) - start))
             start = end
         return joined(parts[::-1])
@@ -225,13 +225,14 @@ class Expressions:
         found = _known(value.operator, _range(a), _range(b))
         if found is not None:
             return literal(int(found), 1)
+        operator = _equal_at_most(value.operator, _range(a), _range(b))
         signed = a.shape().signed or b.shape().signed
         width = max(len(x) + int(signed and not x.shape().signed) for x in (a, b))
         texts = [self.bits(x, 0, width) for x in (a, b)]
-        if value.operator not in ("==", "!="):
+        if operator not in ("==", "!="):
             texts = [as_signed(text) if signed else as_unsigned(text) for text in texts]
-        level = COMPARISONS[value.operator]
-        return Text(f"{texts[0].within(level)} {value.operator} {texts[1].within(level)}", level)
+        level = COMPARISONS[operator]
+        return Text(f"{texts[0].within(level)} {operator} {texts[1].within(level)}", level)
 
     # choices --------------------------------------------------------------------------------------
 
@@ -288,6 +289,12 @@ def _known(operator: str, a: tuple[int, int], b: tuple[int, int]) -> bool | None
         return (operator == "==") == same if apart or same else None
     always, never = (a[1] < b[0], a[0] >= b[1]) if operator == "<" else (a[1] <= b[0], a[0] > b[1])
     return True if always else False if never else None
+
+
+def _equal_at_most(operator: str, a: tuple[int, int], b: tuple[int, int]) -> str:
+    """The operator, or == where values in these ranges can at most be equal: linters take >= there for a mistake."""
+    least, largest = (a[0], b[1]) if operator == "<=" else (b[0], a[1])
+    return "==" if operator in ("<=", ">=") and least == largest else operator
 
 
 def _adds_nothing(value: Any, operand: Any) -> bool:

@@ -10,7 +10,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 
 from ...sim.interval import exact_product
 from ...sim.ops.dot import Dot
-from .core import Core, Timing, delay, elements, shape_of
+from .core import Core, InPort, Timing, delay, elements, shape_of
 from .join import whole
 from .layout import Layout
 from .role import JoinRole
@@ -71,7 +71,7 @@ class DotCore(Core):
 
     def _products(self, m: Module, count: Signal, row_end: Value) -> list[Value]:
         """Of each element of a beat, two cycles later; void lanes give 0."""
-        a, b = (self._factors(port.tdata, port.layout, count) for port in self.inputs)
+        a, b = (self._factors(m, port, count) for port in self.inputs)
         valid = self.image.width - (self.image.beats_per_row - 1) * self.image.lanes
         products: list[Value] = []
         for k, (left, right) in enumerate(zip(a, b)):
@@ -85,12 +85,15 @@ class DotCore(Core):
             products.append(product)
         return products
 
-    def _factors(self, data: Value, layout: Layout, count: Signal) -> list[Value]:
+    def _factors(self, m: Module, port: InPort, count: Signal) -> list[Value]:
         """The elements that belong to the beat; those of a vector that is held stand at its places."""
-        values = elements(data, layout.type)
+        layout, values = port.layout, elements(port.tdata, port.layout.type)
         if layout.with_type(self.image.type) == self.image:
             return values
         nothing = Const(0, shape_of(layout.type))
+        for k, value in enumerate(values):
+            values[k] = Signal(shape_of(layout.type), name=f"{port.tdata.name}_{k}")
+            m.d.comb += values[k].eq(value)
         return [
             Array([values[k] if k >= 0 else nothing for k in map(int, place)])[count] for place in self.image.index().T
         ]
