@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/* tb/*.py tb/*.j2)
 
-.PHONY: help demo test test-fast golden sim second cocotb netlist synth row proofs images schedule full gdn soak lint bench train lock wheel install-check clean
+.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs images schedule full gdn soak lint bench train lock wheel install-check clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second cocotb netlist synth train,$(MAKECMDGOALS)),)
@@ -48,6 +48,9 @@ test: .venv/.test ## run the tests (installs TensorFlow for those that train)
 
 test-fast: .venv/.test ## the tests that start no program and train nothing: a minute and a half, for daily work
 	$(PY) -m pytest -n 2 --dist loadfile --fast -q $(TESTS)
+
+test-slow: .venv/.test ## the tests that are marked slow: the same kinds in more ways
+	$(PY) -m pytest -n 2 --dist loadscope --slow -m slow $(TESTS)
 
 golden: $(BUILD)/bitsmith.json ## the reference's inputs and outputs, as raw integers
 	@ls -l $(BUILD)/vectors

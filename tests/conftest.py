@@ -54,6 +54,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fast", action="store_true", help="only what starts no program, emits no Verilog, trains nothing"
     )
+    parser.addoption("--slow", action="store_true", help="also what is marked slow: the same kinds in more ways")
+
+
+def _chosen(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+    """Slow ones are for --slow; --fast is for what is quick."""
+    if config.getoption("--fast"):
+        return [item for item in items if not fast.says_so(item) and item.get_closest_marker("slow") is None]
+    return [item for item in items if config.getoption("--slow") or item.get_closest_marker("slow") is None]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,11 +72,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What compiles comes first, in whole files: when only short tests are left, no worker waits for another."""
-    if config.getoption("--fast"):
-        slow = [item for item in items if fast.says_so(item)]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in set(slow)]
-        return
+    chosen = _chosen(config, items)
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = chosen
     weight = Counter(item.path for item in items if fast.says_so(item))
     items.sort(key=lambda item: -weight[item.path])  # stable: a file's own order stays
 

@@ -54,7 +54,9 @@ class UpSamplingCore(Core):
         data = self._kept(m, beat, step, first)
         there, chosen = Signal(name="there"), Signal(range(self.parts), name="chosen", reset_less=True)
         m.d.sync += [there.eq(step), chosen.eq(part), self.m_tvalid.eq(there)]
-        m.d.sync += self.m_tdata.eq(Array([self._part(data, k) for k in range(self.parts)])[chosen])
+        alike = len({self.shown(part, lane) for part in range(self.parts) for lane in range(self.output.lanes)}) == 1
+        parts = [self._part(data, k) for k in range(self.parts)]
+        m.d.sync += self.m_tdata.eq(parts[0] if alike else Array(parts)[chosen])
         return m
 
     def _kept(self, m: Module, beat: Value, step: Value, first: Value) -> Value:

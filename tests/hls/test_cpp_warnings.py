@@ -12,13 +12,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import test_average
 import test_conv2d_transpose
 import test_gdn
 import test_gru
 import test_lstm
+import test_maximum
+import test_minimum
+import test_multiply
 import test_repeat_vector
 import test_reverse
 import test_simple_rnn
+import test_subtract
 from contract import OperatorContract
 from hls_cases import joined, others, windows
 from sim_graphs import random_inputs
@@ -42,6 +47,13 @@ FLAGS = ["-std=c++14", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-fsyntax-onl
 THEIRS = {"ap_types", "nnet_utils"}
 MODELS = Path(__file__).parents[2] / "models"
 IMAGES = (test_gdn.TestGDN, test_conv2d_transpose.TestConv2DTranspose)
+JOINS = (
+    test_average.TestAverage,
+    test_maximum.TestMaximum,
+    test_minimum.TestMinimum,
+    test_multiply.TestMultiply,
+    test_subtract.TestSubtract,
+)
 SEQUENCES = (
     test_gru.TestGRU,
     test_lstm.TestLSTM,
@@ -64,6 +76,7 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "arrays": lambda: joined(some([*windows(), *others()])),
     "streams": lambda: joined([*windows(), *others()]),
     "images": lambda: joined(cases(*IMAGES)),
+    "joins": lambda: joined(cases(*JOINS)),
     "sequences": lambda: joined(cases(*SEQUENCES)),
 }
 DEMOS = {
@@ -73,6 +86,7 @@ DEMOS = {
 }
 
 
+COMPILERS = ["g++", pytest.param("clang++", marks=pytest.mark.slow)]
 TOP, BENCH, BRIDGE = "firmware/joined.cpp", "joined_test.cpp", "bitsmith_bridge.cpp"
 
 
@@ -107,12 +121,12 @@ def emitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return folder / "hls"
 
 
-@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.parametrize("compiler", COMPILERS)
 def test_every_operator_compiles_without_a_warning(compiler: str, emitted: Path) -> None:
     assert warnings_of_ours(emitted, compiler, TOP) == []
 
 
-@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.parametrize("compiler", COMPILERS)
 def test_bench_and_bridge_compile_without_a_warning(compiler: str, tmp_path: Path) -> None:
     project(joined([graph for graph in others() if graph.name == "dense_argmax"]), tmp_path)
     assert warnings_of_ours(tmp_path / "hls", compiler, BENCH, BRIDGE) == []
@@ -138,7 +152,7 @@ def test_the_harness_compiles_without_a_warning(tmp_path: Path, need: Callable[.
     graph, tool = next(graph for graph in others() if graph.name == "dense_argmax"), verilator()
     emit_plan(plan_for(graph, parse_config({})), tmp_path)
     top = Top.load(tmp_path).traced()
-    (tmp_path / "device.hpp").write_text(render("verilator.hpp.j2"))
+    (tmp_path / "device.hpp").write_text(render("verilator.hpp.j2", inside=top.inside))
     (tmp_path / "harness.cpp").write_text(harness(top, "device.hpp", mangle))
     tool.run([*VERILATE, "--top-module", top.name, *(path.name for path in top.sources())], tmp_path, "Verilator")
     headers = ["-isystem", str(tool.include), "-isystem", f"{tool.include}/vltstd"]

@@ -34,7 +34,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("pixels", [1, 4])
+@pytest.mark.parametrize("pixels", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_formulas_are_estimates_of_what_yosys_finds(tmp_path: Path, need: Need, pixels: int) -> None:
     need("yosys")
     graphs = {name: case.graph(name) for name, case in CASES.items()}

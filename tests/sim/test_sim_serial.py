@@ -31,6 +31,7 @@ from bitsmith.sim.ops.conv2d_transpose import Conv2DTranspose
 from bitsmith.sim.ops.crop import Crop
 from bitsmith.sim.ops.dense import Dense
 from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
+from bitsmith.sim.ops.dot import Dot
 from bitsmith.sim.ops.flatten import Flatten
 from bitsmith.sim.ops.gdn import GDN
 from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
@@ -39,6 +40,7 @@ from bitsmith.sim.ops.max_pool2d import MaxPool2D
 from bitsmith.sim.ops.maximum import Maximum
 from bitsmith.sim.ops.minimum import Minimum
 from bitsmith.sim.ops.multiply import Multiply
+from bitsmith.sim.ops.permute import Permute
 from bitsmith.sim.ops.repeat_vector import RepeatVector
 from bitsmith.sim.ops.reverse import Reverse
 from bitsmith.sim.ops.softmax import Softmax
@@ -69,6 +71,8 @@ OPERATORS: list[Operator] = [
     GlobalMaxPool2D(A),
     GlobalAveragePool2D(A, B),
     Flatten(A, (3, 4)),
+    Permute(A, (1, 2, 0)),
+    Dot((A, B), 6),
     Add((A, B)),
     Subtract((A, B)),
     Multiply((A, B, A)),

@@ -1,0 +1,27 @@
+"""A formula of resources beside what Yosys finds: an estimate is between half and twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hardware import Case, side_by_side
+
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.resources import count
+from bitsmith.gen.rtl.choices import plan_for
+from bitsmith.gen.rtl.emit import emit_plan
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.synth.yosys import module_cells, resources
+
+
+def assert_estimated(cases: Mapping[str, Case], pixels: int, work: Path) -> None:
+    """For each case's own core, at so many pixels per cycle."""
+    graphs = {name: case.graph(name) for name, case in cases.items()}
+    planned = plan_for(side_by_side(graphs), parse_config({"Bitsmith": {"pixels_per_cycle": pixels}}))
+    emit_plan(planned, work / "rtl")
+    cells = module_cells(Top.load(work / "rtl"), work / "synth", lambda line: None)
+    for name in cases:
+        formula, yosys = count(planned.stage(name).core).to_json(), resources(cells[name])
+        for key, found in yosys.items():
+            assert found / 2 <= formula[key] <= 2 * found, (name, key, formula, yosys)
