@@ -51,10 +51,12 @@ def main(arguments: list[str]) -> int:
 
 
 def _built(root: Path, name: str, work: Path) -> Path:
-    """The network's build folder, made by the checkout ``root``."""
+    """The network's build folder, made by the checkout ``root``, in its own environment where it has one."""
     model, config = (ROOT / path for path in NETWORKS[name])
     out = (work / name).resolve()
-    command = [sys.executable, "-m", "bitsmith", "build", str(model), "--config", str(config), "--vectors", "2"]
+    own = root.resolve() / ".venv" / "bin" / "python"
+    python = str(own) if own.exists() else sys.executable
+    command = [python, "-m", "bitsmith", "build", str(model), "--config", str(config), "--vectors", "2"]
     environment = {**os.environ, "PYTHONPATH": str(root.resolve() / "src")}
     out.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
@@ -99,4 +101,7 @@ def _files(one: Path, two: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BitsmithError as error:
+        sys.exit(f"error: {error}")
