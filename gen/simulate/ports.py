@@ -34,6 +34,11 @@ class Port:
     container: int
     sequences: int = 0
 
+    @property
+    def inside(self) -> str:
+        """The prefix of the signals inside of the top that a tracing port shows."""
+        return self.prefix.removeprefix("trace_")
+
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Port:
         height, width, channels, lanes = entry["layout"]
@@ -140,8 +145,6 @@ class Port:
 
 
 STREAM = ("tdata", "tvalid")
-
-
 _SHOWN = re.compile(r"(output wire|wire|assign) (signed )?(\[\d+:0\] )?(trace|probe)_\w+( = \w+)?;?")
 
 
@@ -213,8 +216,8 @@ class Top:
             return None
         own, other = (_statements(text, name) for text, name in zip(texts, (self.name, twin)))
         shows = {line.strip() for line in texts[1].splitlines()}
-        layers = [p.prefix for p in self.traces if p.prefix.startswith("trace_")]
-        assigned = [f"assign {p}_{end} = {p.removeprefix('trace_')}_{end};" for p in layers for end in STREAM]
+        layers = [p for p in self.traces if p.prefix != p.inside]
+        assigned = [f"assign {p.prefix}_{end} = {p.inside}_{end};" for p in layers for end in STREAM]
         return replace(self, inside=True) if own == other and shows.issuperset(assigned) else None
 
     @property

@@ -176,7 +176,7 @@ def harness(top: Top, adapter: str, mangle: Callable[[str], str]) -> str:
 
     def streams(ports: tuple[Port, ...], inside: bool = False) -> list[dict[str, object]]:
         suffixes = ("tdata", "tvalid", "tready", "tlast")
-        shown = [f"{top.name}.{port.prefix.removeprefix('trace_')}" if inside else port.prefix for port in ports]
+        shown = [f"{top.name}.{port.inside}" if inside else port.prefix for port in ports]
         names = [{s: f"device.top.{mangle(f'{name}_{s}')}" for s in suffixes} for name in shown]
         return [{**n, "prefix": p.prefix, "bytes": p.beat_bytes, "beats": p.beats} for n, p in zip(names, ports)]
 

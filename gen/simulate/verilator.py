@@ -61,7 +61,7 @@ def mangle(name: str) -> str:
 
 def _kept(top: Top) -> str:
     """Verilator's configuration: the signals inside that it must not optimize away."""
-    names = [f"{p.prefix.removeprefix('trace_')}_{end}" for p in top.traces for end in STREAM] if top.inside else []
+    names = [f"{p.inside}_{end}" for p in top.traces for end in STREAM] if top.inside else []
     lines = [f'public_flat_rd -module "{top.name}" -var "{name}"' for name in names]
     return "\n".join(["`verilator_config", *lines, ""])
 

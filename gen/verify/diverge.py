@@ -1,5 +1,7 @@
-"""Where two runs of one network first part: layer, frame, index and both integers; for a recurrent layer also the time
-step, the unit and the tensor inside of the step."""
+"""The first place where the reference and a simulation give different integers: layer, frame, index and both integers.
+
+For a recurrent layer also the time step, the unit and the tensor inside of the step.
+"""
 
 from __future__ import annotations
 

@@ -30,10 +30,9 @@ class Timing:
     """What a core does with one frame, step by step; nothing in it depends on the data.
 
     A step takes place when every input it needs is there, ``cost`` cycles after the step before it at the earliest,
-    and, where it emits, when
-    there is room behind the core. ``consumes`` takes the beat; a step may need a beat that a later one consumes
-    (``needs``; by
-    default they are the same). What it emits can be read from the buffer behind the core ``latency`` cycles later.
+    and, where it emits, when there is room behind the core. ``consumes`` takes the beat; a step may need a beat that a
+    later one consumes (``needs``; by default they are the same). What it emits can be read from the buffer behind the
+    core ``latency`` cycles later.
     """
 
     consumes: tuple[NDArray[np.bool_], ...]
@@ -78,8 +77,7 @@ class Core(Hardware):
     """A streaming core: beats in under valid/ready, beats out whenever ``m_room`` was granted.
 
     The pipeline behind the ports never stalls. ``m_reserve`` tells the buffer behind the core that a step was taken
-    whose beat will
-    come; the core takes such a step only while ``m_room`` is high.
+    whose beat will come; the core takes such a step only while ``m_room`` is high.
     """
 
     reuse: int = 1

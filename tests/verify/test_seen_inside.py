@@ -60,8 +60,8 @@ def test_the_streams_are_the_references_and_the_twins(rtl: Path) -> None:
 
 def test_a_top_that_is_wired_otherwise_than_its_twin_is_not_looked_into(rtl: Path) -> None:
     top = Top.load(rtl)
-    net = f"{top.traces[0].prefix.removeprefix('trace_')}_tdata"
-    other = f"{top.traces[1].prefix.removeprefix('trace_')}_tdata"
+    net = f"{top.traces[0].inside}_tdata"
+    other = f"{top.traces[1].inside}_tdata"
     edit(rtl / f"{top.name}.v", f"({net})", f"({other})")
     assert top.seen_inside() is None
 
@@ -69,7 +69,7 @@ def test_a_top_that_is_wired_otherwise_than_its_twin_is_not_looked_into(rtl: Pat
 def test_a_top_without_such_signals_is_not_looked_into(rtl: Path) -> None:
     top = Top.load(rtl)
     path = rtl / f"{top.name}.v"
-    name = top.traces[0].prefix.removeprefix("trace_")
+    name = top.traces[0].inside
     path.write_text(path.read_text().replace(f"{name}_tvalid", "another"))
     assert top.seen_inside() is None
     path.unlink()
