@@ -9,6 +9,9 @@ PACKAGES = ("keras", "tf_keras", "keras_core", "tensorflow", "qkeras", "bitsmith
 """Their classes go by their plain names here."""
 OWN = ("FixedGRU", "FixedGDN")
 """Bitsmith's own layers that are trained on the integers: they bring their types as attributes."""
+STATES = {"GRU": 1, "QGRU": 1, "LSTM": 2, "QLSTM": 2, "SimpleRNN": 1, "QSimpleRNN": 1, "FixedGRU": 1}
+"""Recurrent layers, and how many states each carries from step to step."""
+BIDIRECTIONAL = ("Bidirectional", "QBidirectional")
 SCRIPT = "__main__"
 LAYER = "a layer with class_name and config"
 """What ``is_layer`` asks for, for people."""

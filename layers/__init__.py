@@ -19,10 +19,14 @@ __all__ = ["GDN", "FixedGDN", "FixedGRU"]
 
 def __getattr__(name: str) -> Any:
     """The layer's class, made when it is first asked for."""
-    if name in ("GDN", "FixedGDN"):
-        from . import gdn
+    if name == "GDN":
+        from .gdn import gdn
 
-        return gdn.gdn() if name == "GDN" else gdn.fixed_gdn()
+        return gdn()
+    if name == "FixedGDN":
+        from .gdn import fixed_gdn
+
+        return fixed_gdn()
     if name == "FixedGRU":
         from .gru import fixed_gru
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, FloatArray
+from ..classes import BIDIRECTIONAL, STATES
 from ..config.layer import GDN_CLASSES
 from ..config.schema import Config
 from ..convert.fold_batch_norm import fold_batch_norm
@@ -21,7 +22,7 @@ from ..progress import Say, silent
 from ..read import read_network_file
 from ..read.attributes import Attributes
 from ..read.inputs import input_shape
-from ..read.network import BIDIRECTIONAL, STATES, Layer, Network
+from ..read.network import Layer, Network
 from .float_model import run
 
 MODES = "RND_CONV,SAT"

@@ -12,13 +12,12 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ..config.schema import Config
+from ..ops import NORMS, Norm
 from ..ops.batch_norm import ATTRIBUTES, normalization
 from ..read.attributes import Attributes
 from ..read.hdf5 import FloatArray
 from ..read.network import Layer, Network
 
-_PLAIN = ("Conv2D", "Conv1D", "DepthwiseConv2D", "DepthwiseConv1D", "Dense", "Convolution2D", "Convolution1D")
-_FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
 _WINDOW = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier", "activation",
            "use_bias", "kernel_quantizer", "depthwise_quantizer", "bias_quantizer", "folding_mode",
            "ema_freeze_delay")  # fmt: skip
@@ -49,7 +48,11 @@ def fold_batch_norm(network: Network, config: Config) -> Network:
 def _foldable(layer: Layer, norm: Layer, network: Network, config: Config) -> bool:
     if config.named(norm.name, norm.class_name, "scale") is not None:
         return False
-    if layer.class_name not in _PLAIN or layer.folded or layer.config.get("activation") not in (None, "linear"):
+    if (
+        NORMS.get(layer.class_name) is not Norm.BEHIND
+        or layer.folded
+        or layer.config.get("activation") not in (None, "linear")
+    ):
         return False
     return len(network.consumers(layer.key)) == 1 and layer.key not in network.outputs
 
@@ -85,7 +88,7 @@ def _fold(layer: Layer, norm: Layer) -> Layer:
 
 def _fold_itself(layer: Layer) -> Layer:
     """QConv2DBatchnorm and its depthwise form as plain quantized layers."""
-    if layer.class_name not in _FOLDED:
+    if NORMS.get(layer.class_name) is not Norm.INSIDE:
         return layer
     key, kernel = _kernel(layer)
     layer.taken.update(id(value) for value in layer.weights.values() if value.ndim == 0)  # it counts training steps

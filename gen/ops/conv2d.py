@@ -18,7 +18,7 @@ from .activation import apply_activation
 from .depthwise_conv2d import depth_multiplier, depthwise, depthwise_sums
 from .floats import Array, float_bias, float_weight
 from .forms import interleaves, turned_window
-from .registry import converts
+from .registry import Norm, converts
 from .window import dimensions, sliding_window
 from .window_floats import flat, float_kernel, view
 
@@ -58,9 +58,9 @@ def convolved(layer: Layer, x: Array) -> Array:
     return flat(layer, y) + float_bias(layer)
 
 
-@converts(
-    "Conv2D", "QConv2D", "Conv1D", "QConv1D", "Convolution2D", "Convolution1D", "QConv2DBatchnorm", floats=convolved
-)
+@converts("QConv2D", "QConv1D", floats=convolved)
+@converts("Conv2D", "Conv1D", "Convolution2D", "Convolution1D", floats=convolved, norm=Norm.BEHIND)
+@converts("QConv2DBatchnorm", floats=convolved, norm=Norm.INSIDE)
 def convert_conv2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a = build.attributes(layer)
     window, filters = sliding_window(build, a, layer, inputs[0]), a.integer("filters")

@@ -20,14 +20,15 @@ from .activation_floats import activated
 from .conv2d import convolution, per_output
 from .floats import Array, float_bias, float_weight
 from .forms import interleaves
-from .registry import CONVERTERS, FLOAT_FORMS, converts
+from .registry import CONVERTERS, FLOAT_FORMS, Norm, converts
 
 
 def product(layer: Layer, x: Array) -> Array:
     return x @ float_weight(layer, 0, ("kernel",)) + float_bias(layer)
 
 
-@converts("Dense", "QDense", floats=product)
+@converts("QDense", floats=product)
+@converts("Dense", floats=product, norm=Norm.BEHIND)
 def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     units, n = a.integer("units"), x.shape[-1]

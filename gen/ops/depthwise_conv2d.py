@@ -16,7 +16,7 @@ from ..read.network import Layer
 from .activation import apply_activation
 from .floats import Array, float_bias
 from .forms import interleaves, turned_window
-from .registry import converts
+from .registry import Norm, converts
 from .window import Window, pair, sliding_window
 from .window_floats import flat, float_kernel, view
 
@@ -56,8 +56,9 @@ def depthwise_convolved(layer: Layer, x: Array) -> Array:
     return depthwise_sums(layer, x) + float_bias(layer)
 
 
-@converts("DepthwiseConv2D", "QDepthwiseConv2D", "DepthwiseConv1D", "QDepthwiseConv2DBatchnorm",
-          floats=depthwise_convolved)  # fmt: skip
+@converts("QDepthwiseConv2D", floats=depthwise_convolved)
+@converts("DepthwiseConv2D", "DepthwiseConv1D", floats=depthwise_convolved, norm=Norm.BEHIND)
+@converts("QDepthwiseConv2DBatchnorm", floats=depthwise_convolved, norm=Norm.INSIDE)
 def convert_depthwise_conv2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a = build.attributes(layer)
     window, multiplier = sliding_window(build, a, layer, inputs[0]), depth_multiplier(a)

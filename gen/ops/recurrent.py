@@ -21,12 +21,13 @@ from ...sim.ops.dense import Dense
 from ...sim.ops.lstm import LSTM
 from ...sim.ops.reverse import Reverse
 from ...sim.recurrent import Recurrent
+from ..classes import STATES
 from ..config.schema import Precision
 from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.linear import dyadic, linear, own_type, scale_integers, weight_grid
-from ..read.network import STATES, Layer
+from ..read.network import Layer
 from .concatenate import common_type
 from .conv2d import per_output
 from .crop import crop

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..classes import STATES
 from ..read.attributes import Attributes
-from ..read.network import STATES, Layer
+from ..read.network import Layer
 from .activation_floats import activate
 from .floats import Array, float_weight
 

@@ -6,6 +6,7 @@ Each module of this package registers its own classes, where it defines what the
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from ..config.schema import Config
@@ -23,6 +24,14 @@ A layer that gives several tensors returns all of them by their keys, its activa
 Describe = Callable[[Layer, Config], str]
 """What ``bitsmith inspect`` says of a layer in the place of its activation; empty where there is nothing to say."""
 
+
+class Norm(Enum):
+    """How a class stands to batch normalization, which is folded into weights before they are quantized."""
+
+    BEHIND = "one behind it is folded into its weights"
+    INSIDE = "it has one of its own, which is folded as QKeras does"
+
+
 CONVERTERS: dict[str, Converter] = {}
 FLOAT_FORMS: dict[str, FloatForm] = {}
 SEVERAL: set[str] = set()
@@ -30,6 +39,7 @@ SEVERAL: set[str] = set()
 DESCRIPTIONS: dict[str, Describe] = {}
 MOVES: set[str] = set()
 """Classes that hand on values as they are, in another place or order: the result has the input's type."""
+NORMS: dict[str, Norm] = {}
 
 
 def converts(
@@ -37,6 +47,7 @@ def converts(
     floats: FloatForm,
     several: bool = False,
     moves: bool = False,
+    norm: Norm | None = None,
     describe: Describe | None = None,
 ) -> Callable[[Converter], Converter]:
     """Register a converter for Keras and QKeras classes, with their form in floats."""
@@ -46,6 +57,7 @@ def converts(
         FLOAT_FORMS.update(dict.fromkeys(class_names, floats))
         SEVERAL.update(class_names if several else ())
         MOVES.update(class_names if moves else ())
+        NORMS.update({} if norm is None else dict.fromkeys(class_names, norm))
         DESCRIPTIONS.update({} if describe is None else dict.fromkeys(class_names, describe))
         return converter
 

@@ -11,11 +11,11 @@ from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.ops.add import Add
 from ...sim.ops.batch_norm import BatchNorm
 from ...sim.ops.concatenate import Concatenate
-from ..classes import LAYER, is_layer
+from ..classes import BIDIRECTIONAL, LAYER, STATES, is_layer
 from ..config.schema import Precision
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
-from ..read.network import BIDIRECTIONAL, STATES, Layer, inner_layer
+from ..read.network import Layer, inner_layer
 from ..read.weights import DIRECTIONS
 from .concatenate import common_type
 from .floats import Array

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from ..classes import MODELS, class_name, is_layer, short, whose
+from ..classes import BIDIRECTIONAL, MODELS, STATES, class_name, is_layer, short, whose
 from .hdf5 import FloatArray
 from .policy import leaves_weights
 from .references import Made, node_ranks, read_calls, references, resolve, tensor
 from .weights import DIRECTIONS, Place, Weights, WeightSource
 
-STATES = {"GRU": 1, "QGRU": 1, "LSTM": 2, "QLSTM": 2, "SimpleRNN": 1, "QSimpleRNN": 1, "FixedGRU": 1}
-"""Recurrent layers, and how many states each carries from step to step."""
-BIDIRECTIONAL = ("Bidirectional", "QBidirectional")
 MAX_DEPTH = 16
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..op import Spec
 from ..ops.crop import Crop
+from ..ops.flatten import Flatten
 from ..ops.repeat_vector import RepeatVector
 from ..ops.reverse import Reverse
 from ..ops.up_sampling2d import UpSampling2D
 from ..ops.zero_padding2d import ZeroPadding2D
+from .registry import alone
 from .steps import Buffers, Run, Step
 
 
@@ -28,6 +31,12 @@ class ReshapeStep(Step):
         return lambda: np.copyto(copy, source)
 
 
+@alone(Flatten)
+def reshape_step(inputs: tuple[str, ...], output: str, spec: Spec, op: Flatten) -> Step:
+    return ReshapeStep(inputs, output, spec)
+
+
+@alone(Crop, Reverse)
 @dataclass(frozen=True)
 class ViewStep(Step):
     """A part of a tensor, or its reverse: the same buffer with other strides."""
@@ -39,6 +48,7 @@ class ViewStep(Step):
         return lambda: None
 
 
+@alone(RepeatVector)
 @dataclass(frozen=True)
 class RepeatStep(Step):
     """A vector as every step of a sequence: one step of the buffer, seen again and again."""
@@ -52,6 +62,7 @@ class RepeatStep(Step):
         return lambda: None
 
 
+@alone(ZeroPadding2D)
 @dataclass(frozen=True)
 class ZerosStep(Step):
     """An image inside of zeros, which are written once."""
@@ -65,6 +76,7 @@ class ZerosStep(Step):
         return lambda: np.copyto(inside, source)
 
 
+@alone(UpSampling2D)
 @dataclass(frozen=True)
 class CopiesStep(Step):
     """Each pixel of an image several times."""

@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
-
-from ..op import Operator, Spec
+from ..graph import Graph, Node
+from ..op import Spec
 from ..ops.activation import Activation, Kind
 from ..ops.conv2d import Conv2D
-from ..ops.conv2d_transpose import Conv2DTranspose
-from ..ops.crop import Crop
-from ..ops.dense import Dense
-from ..ops.flatten import Flatten
-from ..ops.gdn import GDN
 from ..ops.lstm import LSTM
-from ..ops.max_pool2d import MaxPool2D
-from ..ops.repeat_vector import RepeatVector
-from ..ops.reverse import Reverse
-from ..ops.up_sampling2d import UpSampling2D
-from ..ops.zero_padding2d import ZeroPadding2D
-from ..params import NO_PADDING
 from ..recurrent import Recurrent
-from .epilogue import FLOAT64, DType, Epilogue, carrier, magnitude
-from .place_steps import CopiesStep, RepeatStep, ReshapeStep, ViewStep, ZerosStep
+from .epilogue import Epilogue
 from .recurrent_steps import is_projection, recurrent_step
-from .root_steps import gdn_step
-from .scatter_steps import ScatterStep
-from .steps import ActivationStep, ComputeStep, MaxPoolStep, ProductStep, Step, tensor_dtype
+from .registry import ALONE, CHAINS, load
+from .steps import ComputeStep, Step
+
+load()
 
 
-class NodeLike(Protocol):
-    """What a plan asks of ``sim.graph.Node``."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def op(self) -> Operator: ...
-    @property
-    def inputs(self) -> tuple[str, ...]: ...
-
-
-class GraphLike(Protocol):
-    """What the reference asks of ``sim.graph.Graph``."""
-
-    @property
-    def inputs(self) -> tuple[tuple[str, Spec], ...]: ...
-    @property
-    def nodes(self) -> Sequence[NodeLike]: ...
-    @property
-    def outputs(self) -> tuple[str, ...]: ...
-    def specs(self) -> dict[str, Spec]: ...
-
-
-def make_plan(graph: GraphLike) -> list[Step]:
+def make_plan(graph: Graph) -> list[Step]:
     """Steps that compute every output of the graph, in order."""
     specs, steps = graph.specs(), list[Step]()
     recurrent, done = _recurrent(graph, specs)
@@ -71,7 +35,7 @@ def make_plan(graph: GraphLike) -> list[Step]:
     return steps
 
 
-def _recurrent(graph: GraphLike, specs: dict[str, Spec]) -> tuple[dict[str, Step], set[str]]:
+def _recurrent(graph: Graph, specs: dict[str, Spec]) -> tuple[dict[str, Step], set[str]]:
     """Fast steps by the name of the recurrent node, at whose place they run, and every node that they compute."""
     found, done = dict[str, Step](), set[str]()
     producers = {node.name: node for node in graph.nodes}
@@ -92,7 +56,7 @@ def _recurrent(graph: GraphLike, specs: dict[str, Spec]) -> tuple[dict[str, Step
     return found, done
 
 
-def _state_rounding(node: NodeLike, graph: GraphLike) -> NodeLike | None:
+def _state_rounding(node: Node, graph: Graph) -> Node | None:
     """The activation behind a recurrent node, where it rounds as the state is rounded: then the state is the output."""
     behind, op = _only_reader(node.name, graph), node.op
     if behind is None or not isinstance(behind.op, Activation) or not isinstance(op, Recurrent):
@@ -103,111 +67,32 @@ def _state_rounding(node: NodeLike, graph: GraphLike) -> NodeLike | None:
     return behind if behind.op == same and not with_cell else None
 
 
-def _only_reader(name: str, graph: GraphLike) -> NodeLike | None:
+def _only_reader(name: str, graph: Graph) -> Node | None:
     """The node that reads a tensor which nothing else reads and which is no output."""
     readers = [node for node in graph.nodes for source in node.inputs if source == name]
     return readers[0] if len(readers) == 1 and name not in graph.outputs else None
 
 
-def _chain(node: NodeLike, graph: GraphLike) -> list[NodeLike]:
+def _chain(node: Node, graph: Graph) -> list[Node]:
     """The node and those behind it that may join its step and that nothing else reads, each kind once, in any order."""
-    chain, kinds = [node], set(_TAKES_IN.get(type(node.op), ()))
+    known = CHAINS.get(type(node.op))
+    chain, kinds = [node], set(known.takes_in if known else ())
     while (behind := _only_reader(chain[-1].name, graph)) is not None and type(behind.op) in kinds:
         kinds.remove(type(behind.op))
         chain.append(behind)
     return chain
 
 
-def _fused(chain: list[NodeLike], specs: dict[str, Spec]) -> Step | None:
+def _fused(chain: list[Node], specs: dict[str, Spec]) -> Step | None:
     """One step for the whole chain, or None where floats are not exact or the order may not be changed."""
-    make = _FUSED.get(type(chain[0].op))
+    known = CHAINS.get(type(chain[0].op))
     activation = next((node.op for node in chain[1:] if isinstance(node.op, Activation)), None)
-    if make is None or (activation is not None and activation.kind is Kind.TABLE):
+    if known is None or (activation is not None and activation.kind is Kind.TABLE):
         return None
-    return make(chain, specs, Epilogue(activation) if activation else None)
+    return known.make(chain, specs, Epilogue(activation) if activation else None)
 
 
-def _scatter(chain: list[NodeLike], specs: dict[str, Spec], epilogue: Epilogue | None) -> Step | None:
-    first, last = chain[0], chain[-1].name
-    assert isinstance(first.op, Conv2DTranspose)
-    dtype = _product_dtype(first.op, epilogue)
-    return None if dtype is None else ScatterStep(first.inputs, last, specs[last], first.op, epilogue, dtype)
-
-
-def _gdn(chain: list[NodeLike], specs: dict[str, Spec], epilogue: Epilogue | None) -> Step | None:
-    first, last = chain[0], chain[-1].name
-    assert isinstance(first.op, GDN)
-    return gdn_step(first.inputs, last, specs[last], first.op, epilogue)
-
-
-def _product(chain: list[NodeLike], specs: dict[str, Spec], epilogue: Epilogue | None) -> Step | None:
-    """A step for a convolution or a dense layer and what is behind it."""
-    first, last, rest = chain[0], chain[-1].name, [node.op for node in chain[1:]]
-    assert isinstance(first.op, (Conv2D, Dense))
-    pool = next((op for op in rest if isinstance(op, MaxPool2D)), None)
-    if pool is not None and (pool.strides != pool.pool or pool.padding != NO_PADDING):
-        return None
-    if pool is not None and epilogue is not None and isinstance(rest[0], Activation) and not epilogue.monotone:
-        return None
-    dtype = _product_dtype(first.op, epilogue)
-    if dtype is None:
-        return None
-    return ProductStep(first.inputs, last, specs[last], first.op, pool.pool if pool else (1, 1), epilogue, dtype)
-
-
-def _product_dtype(op: Conv2D | Conv2DTranspose | Dense, epilogue: Epilogue | None) -> DType | None:
-    """The float dtype that holds inputs, weights, every partial sum and the epilogue exactly, if there is one."""
-    if tensor_dtype(op.input_type).kind != "f":
-        return None
-    needs = [op.accumulator.magnitude]
-    needs += [magnitude(t.raw_min, t.raw_max) for t in (op.input_type, op.kernel_type, op.bias_type)]
-    needs += [epilogue.needs()] if epilogue else []
-    return carrier(max(needs), op.accumulator.product_shift + (epilogue.exponent if epilogue else 0))
-
-
-def _single(node: NodeLike, specs: dict[str, Spec]) -> Step:
-    spec, make = specs[node.name], _SINGLE.get(type(node.op))
+def _single(node: Node, specs: dict[str, Spec]) -> Step:
+    spec, make = specs[node.name], ALONE.get(type(node.op))
     step = make(node.inputs, node.name, spec, node.op) if make else None
     return step or ComputeStep(node.inputs, node.name, spec, node.op)
-
-
-def _max_pool2d(inputs: tuple[str, ...], name: str, spec: Spec, op: MaxPool2D) -> Step | None:
-    return MaxPoolStep(inputs, name, spec, op) if tensor_dtype(op.input_type).kind == "f" else None
-
-
-def _activation(inputs: tuple[str, ...], name: str, spec: Spec, op: Activation) -> Step | None:
-    source = tensor_dtype(op.input_type)
-    if op.kind is Kind.TABLE or source.kind != "f":
-        return None
-    epilogue = Epilogue(op)
-    dtype = carrier(epilogue.needs(), epilogue.exponent)
-    if dtype is None:
-        return None
-    return ActivationStep(inputs, name, spec, epilogue, FLOAT64 if source == FLOAT64 else dtype)
-
-
-_SINGLE: dict[type[Operator], Callable[[tuple[str, ...], str, Spec, Any], Step | None]] = {
-    Activation: _activation,
-    Crop: ViewStep,
-    Flatten: lambda inputs, name, spec, op: ReshapeStep(inputs, name, spec),
-    MaxPool2D: _max_pool2d,
-    RepeatVector: RepeatStep,
-    Reverse: ViewStep,
-    UpSampling2D: CopiesStep,
-    ZeroPadding2D: ZerosStep,
-}
-"""The fast step of an operator by itself, or None where floats are not exact; all others by their ``compute``."""
-_TAKES_IN: dict[type[Operator], tuple[type[Operator], ...]] = {
-    Conv2D: (Activation, MaxPool2D),
-    Conv2DTranspose: (Activation,),
-    Dense: (Activation, MaxPool2D),
-    GDN: (Activation,),
-}
-"""What may stand behind an operator in one step with it."""
-_FUSED: dict[type[Operator], Callable[[list[NodeLike], dict[str, Spec], Epilogue | None], Step | None]] = {
-    Conv2D: _product,
-    Conv2DTranspose: _scatter,
-    Dense: _product,
-    GDN: _gdn,
-}
-"""The one step of such a chain."""

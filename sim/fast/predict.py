@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import BitsmithError
 from ..fixed import Fixed, IntArray, Overflow, Rounding, quantize
+from ..graph import Graph
 from ..op import Spec
 from .blas import one_thread_each
-from .plan import GraphLike, make_plan
+from .plan import make_plan
 from .steps import Buffers, Run
 
 Array = NDArray[Any]
@@ -41,7 +42,7 @@ class Reference:
     tensor plainly in int64. Both give the same integers. May be called from several threads at once.
     """
 
-    def __init__(self, graph: GraphLike, threads: int | None = None) -> None:
+    def __init__(self, graph: Graph, threads: int | None = None) -> None:
         """``threads`` defaults to the processors this process may use, at most 16."""
         self.graph = graph
         self.specs: dict[str, Spec] = graph.specs()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class Block:
 
 class Body(ABC):
     """A step in two halves: the new states in place of the old, exact; and their rounding."""
+
+    kind: ClassVar[type[Recurrent]]
 
     def __init__(self, op: Any, inputs: int) -> None:
         """``inputs`` bounds every partial sum of the gate inputs, raw of the operator's ``input_type``."""
@@ -82,6 +84,8 @@ class Body(ABC):
 class SimpleBody(Body):
     """simple_rnn."""
 
+    kind = SimpleRNN
+
     @cached_property
     def function(self) -> Function:
         return Function(self.op.gates_type, self.op.gate_input, self.op.activation)
@@ -99,6 +103,8 @@ class SimpleBody(Body):
 
 class LSTMBody(Body):
     """lstm."""
+
+    kind = LSTM
 
     @cached_property
     def functions(self) -> tuple[Function, Function, Function]:
@@ -155,6 +161,8 @@ class LSTMBody(Body):
 
 class GRUBody(Body):
     """gru."""
+
+    kind = GRU
 
     @cached_property
     def functions(self) -> tuple[Function, Function]:
@@ -252,5 +260,4 @@ class GRUBody(Body):
 
 def make_body(op: Recurrent, inputs: int) -> Body:
     """The body of an operator."""
-    bodies: dict[type[Recurrent], type[Body]] = {GRU: GRUBody, LSTM: LSTMBody, SimpleRNN: SimpleBody}
-    return bodies[type(op)](op, inputs)
+    return next(body for body in Body.__subclasses__() if body.kind is type(op))(op, inputs)

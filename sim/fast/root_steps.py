@@ -21,12 +21,14 @@ import numpy as np
 
 from ..cast import Cast
 from ..fixed import Fixed, IntArray
+from ..graph import Node
 from ..op import Spec
 from ..ops.activation import Activation, Kind
 from ..ops.gdn import GDN
 from ..root import Root
 from .bands import blocks
 from .epilogue import Epilogue, carrier, magnitude
+from .registry import fused
 from .steps import Array, Buffers, Run, Step, tensor_dtype
 
 _LEADING = 52  # bits of a float64 behind the leading one
@@ -142,6 +144,13 @@ def gdn_step(inputs: tuple[str, ...], output: str, spec: Spec, op: GDN, epilogue
         return step
     split = find_split(op)
     return None if split is None else GDNStep(inputs, output, spec, op, epilogue, split)
+
+
+@fused(GDN, takes_in=(Activation,))
+def fused_gdn(chain: list[Node], specs: dict[str, Spec], epilogue: Epilogue | None) -> Step | None:
+    first, last = chain[0], chain[-1].name
+    assert isinstance(first.op, GDN)
+    return gdn_step(first.inputs, last, specs[last], first.op, epilogue)
 
 
 def find_split(op: GDN) -> int | None:

@@ -11,10 +11,15 @@ from functools import cached_property
 
 import numpy as np
 
+from ..graph import Node
+from ..op import Spec
+from ..ops.activation import Activation
 from ..ops.conv2d_transpose import Conv2DTranspose
 from .bands import blocks, row_bands
 from .epilogue import DType, Epilogue
-from .steps import Array, Buffers, Run, Step, product_parameters
+from .products import product_dtype, product_parameters
+from .registry import fused
+from .steps import Array, Buffers, Run, Step
 
 
 @dataclass(frozen=True)
@@ -91,3 +96,11 @@ def _hits(count: int, stride: int, offset: int, size: int) -> tuple[slice, slice
     start = offset + first * stride
     hits = max(0, last - first)
     return slice(first, first + hits), slice(start, start + hits * stride, stride)
+
+
+@fused(Conv2DTranspose, takes_in=(Activation,))
+def scatter_step(chain: list[Node], specs: dict[str, Spec], epilogue: Epilogue | None) -> Step | None:
+    first, last = chain[0], chain[-1].name
+    assert isinstance(first.op, Conv2DTranspose)
+    dtype = product_dtype(first.op, epilogue)
+    return None if dtype is None else ScatterStep(first.inputs, last, specs[last], first.op, epilogue, dtype)

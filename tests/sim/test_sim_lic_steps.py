@@ -18,9 +18,10 @@ from bitsmith.sim.cast import Cast
 from bitsmith.sim.fast import bands
 from bitsmith.sim.fast.plan import make_plan
 from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.fast.product_steps import ProductStep
 from bitsmith.sim.fast.root_steps import GDNStep, find_split, normalize
 from bitsmith.sim.fast.scatter_steps import ScatterStep
-from bitsmith.sim.fast.steps import Buffers, ComputeStep, ProductStep
+from bitsmith.sim.fast.steps import Buffers, ComputeStep
 from bitsmith.sim.fixed import Constant, Fixed, IntArray, Overflow, Rounding
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Operator, Spec

@@ -15,7 +15,7 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.blas import _controls, one_thread_each
 from bitsmith.sim.fast.plan import make_plan
 from bitsmith.sim.fast.predict import Reference
-from bitsmith.sim.fast.steps import ProductStep
+from bitsmith.sim.fast.product_steps import ProductStep
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding, quantize
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec

@@ -18,8 +18,9 @@ from bitsmith.sim.cast import Cast
 from bitsmith.sim.fast.function import Function
 from bitsmith.sim.fast.plan import make_plan
 from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.fast.product_steps import ProductStep
 from bitsmith.sim.fast.recurrent_steps import RecurrentStep
-from bitsmith.sim.fast.steps import Buffers, ComputeStep, ProductStep
+from bitsmith.sim.fast.steps import Buffers, ComputeStep
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
