@@ -18,7 +18,7 @@ def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list
     compiled together, since each time their headers take as long as half a megabyte does.
     """
     compiler = gxx()
-    slow = [path for path in sources if path.stem.endswith("__Slow")]
+    slow = [path for path in sources if path.stem.endswith("__Slow") or optimize == "-O0"]
     parts: list[tuple[Path, str]] = []
     for level, files in ((optimize, [path for path in sources if path not in slow]), ("-O0", slow)):
         for group in _groups(files, UNOPTIMIZED_BYTES if level == "-O0" else OPTIMIZED_BYTES):

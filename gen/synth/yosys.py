@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from ..tools import Tool, yosys
 
 SOURCE = "Yosys synth_xilinx -family xcu (an estimate)"
 PROCESSES = 2
+PROCESS_BYTES = 200_000
+"""Verilog that is worth a process of its own: each reads AMD's libraries first, which takes seconds."""
 SYNTHESIS = "read_verilog -lib {others}; read_verilog {own}; synth_xilinx -family xcu -noiopad -noclkbuf -top {top}"
 STATISTICS = "tee -q -o cells.json stat -json -top {top}"
 # LUTs taken by one cell that is a memory (AMD UG974).
@@ -98,24 +100,33 @@ def into_estimate(data: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]
     return {**data, "layers": layers, "resources": {**sum_rows(found["layers"]), "source": SOURCE}}
 
 
-def module_cells(top: Top, work: Path, say: Say) -> dict[str, Counter[str]]:
-    """The library cells of every module of the design, what it contains included; the top's are its own alone."""
+def module_cells(top: Top, work: Path, say: Say, only: Collection[str] | None = None) -> dict[str, Counter[str]]:
+    """The library cells of every module of the design, what it contains included; the top's are its own alone.
+
+    ``only``: the names of the files, without their ending, that are looked into; the others are black boxes.
+    """
     tool = yosys()
     sources = top.sources()
-    parts = _balanced([source for source in sources if source.stem != top.name])
+    wanted = {source.stem for source in sources} if only is None else set(only)
+    parts = _balanced([source for source in sources if source.stem in wanted - {top.name}])
     say(f"yosys: {len(sources)} files in {len(parts)} processes")
     with writes_to(work), remaking(work) as fresh, ThreadPoolExecutor(PROCESSES) as pool:
         jobs = [pool.submit(_synthesize, tool, top, sources, part, fresh / f"part_{k}") for k, part in enumerate(parts)]
         found = [job.result() for job in jobs]
     own = {name: cells for modules in found for name, cells in modules.items()}
     cells = {name: inside(name, own) for name in own}
+    for name in only or ():
+        assert not any(cell.islower() for cell in cells[name]), (
+            f"{name} contains a black box"
+        )  # the library's are upper
     cells[top.name] = Counter({cell: n for cell, n in own[top.name].items() if cell not in own})
     return cells
 
 
 def _balanced(sources: Sequence[Path]) -> list[list[Path]]:
-    """The files in at most ``PROCESSES`` parts of about the same size."""
-    parts: list[list[Path]] = [[] for _ in range(min(PROCESSES, len(sources)))]
+    """The files in at most ``PROCESSES`` parts of about the same size, none of them small."""
+    worth = -(-sum(path.stat().st_size for path in sources) // PROCESS_BYTES)
+    parts: list[list[Path]] = [[] for _ in range(min(PROCESSES, len(sources), worth))]
     for source in sorted(sources, key=lambda path: -path.stat().st_size):
         min(parts, key=lambda part: sum(path.stat().st_size for path in part)).append(source)
     return parts

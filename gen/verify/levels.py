@@ -39,6 +39,8 @@ NETLIST_FRAMES = 3
 INSIDE_FRAMES = 8
 FEW_FRAMES = 256
 """Up to so many the C simulation is optimized less: compiling takes longer than running."""
+FEW_CYCLES = 150_000
+"""Up to so many of all frames the Verilog's simulation is not optimized, for the same reason."""
 
 
 def hls(job: Job) -> Outcome:
@@ -143,7 +145,11 @@ def _hls_model(job: Job) -> HlsModel:
 
 def _compile_rtl(job: Job) -> Simulation:
     top = _compared_top(job)
-    return verilator.build(top if top.inside else top.without_traces(), job.sim)
+    _, interval, _, _ = _predicted(job.folder / "estimate.json")
+    cycles = job.frames / top.sequences * interval
+    return verilator.build(
+        top if top.inside else top.without_traces(), job.sim, "-O0" if cycles <= FEW_CYCLES else "-Og"
+    )
 
 
 def _compared_top(job: Job) -> Top:

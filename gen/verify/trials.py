@@ -144,7 +144,7 @@ def wrong_before_reset(ports: Iterable[Port], expected: Batch, run: Run) -> Abor
 
 def look_inside(level: str, job: Job, top: Top, frames: list[int]) -> Divergence | None:
     """The first layer that is wrong anywhere, at full speed or through hardships, whatever the outputs say."""
-    twin, inputs = verilator.build(top.traced(), job.sim), job.part(frames)[0]
+    twin, inputs = verilator.build(top.traced(), job.sim, "-O0"), job.part(frames)[0]
     expected = job.trace(frames)
     for drive in (full_speed(job), *hardships(job, top).values()):
         found = wrong_inside(level, job, top, frames, expected, twin.run(inputs, drive))
@@ -175,7 +175,7 @@ def _located(
 
     def traced(places: list[int]) -> tuple[Batch, Batch]:
         chosen = [order[k] for k in places]
-        twin = verilator.build(top.traced(), job.sim)
+        twin = verilator.build(top.traced(), job.sim, "-O0")
         return job.trace(chosen), twin.run(job.part(chosen)[0], replace(drive, traced=True)).traces
 
     found = locate(level, job.graph, place, outputs, traced)

@@ -16,12 +16,13 @@ from bitsmith.gen.synth.yosys import module_cells, resources
 
 
 def assert_estimated(cases: Mapping[str, Case], pixels: int, work: Path) -> None:
-    """For each case's own core, at so many pixels per cycle."""
+    """For each case's own module, at so many pixels per cycle."""
     graphs = {name: case.graph(name) for name, case in cases.items()}
     planned = plan_for(side_by_side(graphs), parse_config({"Bitsmith": {"pixels_per_cycle": pixels}}))
     emit_plan(planned, work / "rtl")
-    cells = module_cells(Top.load(work / "rtl"), work / "synth", lambda line: None)
+    cells = module_cells(Top.load(work / "rtl"), work / "synth", lambda line: None, only=cases)
+    modules = {module.name: module for stage in planned.stages for module in (stage.core, *stage.pointwise)}
     for name in cases:
-        formula, yosys = count(planned.stage(name).core).to_json(), resources(cells[name])
+        formula, yosys = count(modules[name]).to_json(), resources(cells[name])
         for key, found in yosys.items():
             assert found / 2 <= formula[key] <= 2 * found, (name, key, formula, yosys)

@@ -6,14 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hardware import Case, side_by_side
+from estimated import assert_estimated
+from hardware import Case
 
-from bitsmith.gen.config.schema import parse_config
-from bitsmith.gen.resources import count
-from bitsmith.gen.rtl.choices import plan_for
-from bitsmith.gen.rtl.emit import emit_plan
-from bitsmith.gen.simulate.ports import Top
-from bitsmith.gen.synth.yosys import module_cells, resources
 from bitsmith.sim.fixed import Fixed
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.activation import Activation, Kind
@@ -37,14 +32,4 @@ CASES = {
 @pytest.mark.parametrize("pixels", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_formulas_are_estimates_of_what_yosys_finds(tmp_path: Path, need: Need, pixels: int) -> None:
     need("yosys")
-    graphs = {name: case.graph(name) for name, case in CASES.items()}
-    plan = plan_for(side_by_side(graphs), parse_config({"Bitsmith": {"pixels_per_cycle": pixels}}))
-    emit_plan(plan, tmp_path / "rtl")
-    cells = module_cells(Top.load(tmp_path / "rtl"), tmp_path / "synth", lambda line: None)
-    modules = [module for stage in plan.stages for module in (stage.core, *stage.pointwise) if module.name in CASES]
-    assert {module.name for module in modules} == set(CASES)
-    for module in modules:
-        formula, yosys = count(module).to_json(), resources(cells[module.name])
-        # An estimate: half and twice are the bounds within which it is still one.
-        for key, found in yosys.items():
-            assert found / 2 <= formula[key] <= 2 * found, (module.name, key, formula, yosys)
+    assert_estimated(CASES, pixels, tmp_path)
