@@ -36,6 +36,15 @@ WIDE: Shapes = {
     "4 pixels, held": ((3, 6, 2), (3, 1, 2)),
     "4 pixels, a vector": ((7,), (7,)),
 }
+FEW = ("one shape", "a vector and one value", "a vector for each channel", "a value for each row", "4 pixels, held",
+       "three, the whole last", "unsigned, other fractions", "fractions far apart", "one bit each",
+       "more than 32 bits")  # fmt: skip
+"""One of each kind. How shapes go together is in code that all joins share, and goes through all ways with multiply."""
+
+
+def few_cases(make: Make, most: int = 4) -> dict[str, Case]:
+    """``cases`` of each kind; the others are for the tests that are marked slow."""
+    return {name: case for name, case in cases(make, most).items() if name in FEW}
 
 
 def cases(make: Make, most: int = 4) -> dict[str, Case]:

@@ -80,7 +80,12 @@ def networks() -> Graph:
 
 
 @pytest.mark.parametrize(
-    ("io_type", "backend"), [("io_stream", "Vitis"), ("io_parallel", "Vitis"), ("io_stream", "Vivado")]
+    ("io_type", "backend"),
+    [
+        pytest.param("io_stream", "Vitis", marks=pytest.mark.slow),
+        ("io_parallel", "Vitis"),
+        ("io_stream", "Vivado"),
+    ],
 )
 def test_networks_equal_the_reference(io_type: str, backend: str, tmp_path: Path, need: Need) -> None:
     """Every output, every layer, and every tensor inside of every recurrent layer."""
@@ -222,7 +227,10 @@ FLIPS = {
 }
 
 
-@pytest.mark.parametrize("name", FLIPS)
+RARER = ("a recurrent bias", "the tanh's table")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in RARER)) for name in FLIPS])
 def test_a_flipped_bit_in_the_cpp(name: str, whole: Path, tmp_path: Path, need: Need) -> None:
     """The level hls fails and names the layer, the time step, the unit and the tensor that the bit changes."""
     need("g++")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from definitions import Real, quantized
 from hardware import Case
-from join_cases import S6, S8, U8, cases, refused, spread
+from join_cases import S6, S8, U8, cases, few_cases, refused, spread
 from joins import EXACT, JoinContract, network
 from reading import assert_equal_to_keras, legacy_keras
 
@@ -39,7 +39,7 @@ def mode(rounding: Rounding, overflow: Overflow = Overflow.SAT, tensors: int = 3
 
 class TestAverage(JoinContract):
     class_name = "Average"
-    cases: ClassVar = cases(make) | {
+    cases: ClassVar = few_cases(make) | {
         **{rounding.value: mode(rounding) for rounding in Rounding},
         **{f"two, {rounding.value}": mode(rounding, tensors=2) for rounding in Rounding},
         **{f"RND, {overflow.value}": mode(Rounding.RND, overflow) for overflow in Overflow},
@@ -89,3 +89,8 @@ def test_a_quantizer_behind_it_is_its_only_rounding(tmp_path: Path) -> None:
     )
     assert [node.op.stem for node in found.nodes] == ["average"]
     assert found.specs()["mean"].type == Fixed(True, 2, 3)
+
+
+@pytest.mark.slow
+class TestAverageEveryWay(TestAverage):
+    cases: ClassVar = cases(make)

@@ -6,9 +6,10 @@ from functools import reduce
 from typing import ClassVar
 
 import numpy as np
+import pytest
 from definitions import Real
 from hardware import Case
-from join_cases import cases, refused, spread
+from join_cases import cases, few_cases, refused, spread
 from joins import JoinContract
 
 from bitsmith.sim.fixed import Fixed
@@ -21,7 +22,7 @@ MANY = (Fixed(True, 2, 3), S8, Fixed(True, 1, 6)) * 3
 
 class TestMaximum(JoinContract):
     class_name = "Maximum"
-    cases: ClassVar = cases(Maximum) | {
+    cases: ClassVar = few_cases(Maximum) | {
         "nine: a register between the levels": Case(Maximum(MANY), tuple(Spec((2, 3, 1), t) for t in MANY)),
     }
     bad: ClassVar = refused(Maximum) | {
@@ -33,3 +34,8 @@ class TestMaximum(JoinContract):
 
     def float_result(self, op: Maximum, *x_float: Real) -> Real:
         return reduce(lambda a, b: np.where(a > b, a, b), spread(*x_float))
+
+
+@pytest.mark.slow
+class TestMaximumEveryWay(TestMaximum):
+    cases: ClassVar = cases(Maximum)

@@ -66,8 +66,16 @@ def assert_equal(model: Any, path: Path, table: list[Options]) -> None:
         assert np.unique(wanted).size > 1, "a constant output proves nothing"
 
 
-@pytest.mark.parametrize(("kind", "suffix"), FILES[::3])
-@pytest.mark.parametrize("kernels", [KERNELS[:4], KERNELS[4:]], ids=str)
+@pytest.mark.parametrize(
+    ("kind", "suffix", "kernels"),
+    [
+        (*FILES[0], KERNELS[4:]),
+        (*FILES[3], KERNELS[:4]),
+        pytest.param(*FILES[0], KERNELS[:4], marks=pytest.mark.slow),
+        pytest.param(*FILES[3], KERNELS[4:], marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_every_kernel_stride_and_padding(kind: str, suffix: str, kernels: Any, tmp_path: Path) -> None:
     k, table = library(kind), list(options(kernels, STRIDES))
     assert len(table) > 100

@@ -67,7 +67,7 @@ def short_frames(pixels: int, seed: int) -> Forest:
 
 
 def simulated(planned: Plan, folder: Path, inputs: Batch, drive: Drive) -> Run:
-    device = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim")
+    device = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim", "-O0")
     return device.run(inputs, drive)
 
 

@@ -120,7 +120,7 @@ def weight(verilog: str, strategy: str) -> str:
 
 
 @pytest.mark.parametrize("strategy", ["latency", "resource", "distributed_arithmetic"])
-@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+@pytest.mark.parametrize("layer", ["conv1", pytest.param("conv2", marks=pytest.mark.slow)])
 def test_a_flipped_weight_bit_in_the_verilog(
     strategy: str, layer: str, spoil: Callable[[str], Path], need: Need
 ) -> None:
