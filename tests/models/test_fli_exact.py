@@ -70,7 +70,7 @@ def test_one_step_of_one_pixel_per_cycle() -> None:
     assert [core.utilization for core in cores] == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("config", ["config.yaml", "config_resource.yaml"])
+@pytest.mark.parametrize("config", ["config.yaml", pytest.param("config_resource.yaml", marks=pytest.mark.slow)])
 def test_the_smallest_in_hardware(config: str, tmp_path: Path, need: Need) -> None:
     need("g++", "verilator")
     model = FOLDER / "lite16_8.h5"
