@@ -29,14 +29,14 @@ MODES = "RND_CONV,SAT"
 BATCH = 64
 
 
-def calibrate(model: Path, data: Path, bits: int = 8, say: Say = silent) -> dict[str, Any]:
+def calibrate(model: Path, data: Path, bits: int = 8, say: Say = silent, weights: Path | None = None) -> dict[str, Any]:
     """A configuration with ``bits`` bits for every weight and result of ``model``, from the ranges on ``data`` (.npy).
 
     Ranges are powers of two that hold every value seen; biases have twice the bits. BitsmithError where the data is no
     array of the model's input shape.
     """
     say(f"reading {model}")
-    network = read_network_file(Path(model))
+    network = read_network_file(Path(model), weights)
     with naming(network):
         check_network(network)
     if len(network.inputs) != 1:

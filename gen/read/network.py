@@ -28,6 +28,8 @@ class Layer:
     weights: Weights = field(default_factory=dict)
     folded: str = ""
     """The name of a batch normalization that was folded into this layer."""
+    cure: str = field(default="save the model again", compare=False, repr=False)
+    """What helps where its weights are missing or misshapen."""
     taken: set[int] = field(default_factory=set, compare=False, repr=False)
     """Identities of the variables that somebody took, shared with the layers made of this one (``replace``)."""
 
@@ -40,16 +42,14 @@ class Layer:
         """A variable by name, or by number in ``.keras`` files; BitsmithError where it is missing or misshapen."""
         found = self.variable(*names, str(index))
         if found.shape != shape:
-            raise BitsmithError(
-                f"'{self.name}': {names[0]} has shape {found.shape}, expected {shape}; save the model again"
-            )
+            raise BitsmithError(f"'{self.name}': {names[0]} has shape {found.shape}, expected {shape}; {self.cure}")
         return found
 
     def variable(self, *names: str) -> FloatArray:
         """The variable of the first name that is there, whatever its shape; BitsmithError where none is."""
         found = next((self.weights[name] for name in names if name in self.weights), None)
         if found is None:
-            raise BitsmithError(f"'{self.name}': the file holds no {names[0]}; save the whole model again")
+            raise BitsmithError(f"'{self.name}': the file holds no {names[0]}; {self.cure}")
         self.taken.add(id(found))
         return found
 
@@ -125,6 +125,7 @@ def read_network(model: dict[str, Any], weights: WeightSource, path: object) -> 
         raise BitsmithError(f"{path}: a model of class '{found}' is not supported; supported: {', '.join(MODELS)}")
     walk = _Walk(weights, path)
     inputs, outputs = walk.model(found, model["config"], Place(), None, "")
+    weights.check(walk.places, path)
     name = str(model["config"].get("name") or "model")
     network = Network(name, tuple(walk.layers), inputs, outputs, str(path))
     network.check_inputs()
@@ -140,6 +141,8 @@ class _Walk:
     weights: WeightSource
     path: object
     layers: list[Layer] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    """Of the layers of the outermost model."""
     keys: set[str] = field(default_factory=set)
 
     def model(
@@ -155,6 +158,7 @@ class _Walk:
         for i, item in enumerate(layers):
             _check_layer(item, f"{self.path}: layers[{i}] of {where}")
         places = _places(layers, place)
+        self.places = self.places or places
         if kind == "Sequential":
             return self._sequential(config, layers, places, given, suffix)
         return self._functional(config, layers, places, given, suffix)
@@ -206,7 +210,7 @@ class _Walk:
             raise BitsmithError(f"{self.path}: two layers are called '{key}'; give each its own name")
         self.keys.add(key)
         weights = self._weights(name, place) if tensors and leaves_weights(item["config"]) else {}
-        layer = Layer(key, place.names[-1], name, item["config"], tensors, weights)
+        layer = Layer(key, place.names[-1], name, item["config"], tensors, weights, cure=self.weights.cure)
         self.layers.append(layer)
         return layer.outputs
 
