@@ -19,6 +19,7 @@ from ..ops import MOVES
 from ..ops.batch_norm import normalization
 from ..ops.reverse import directions
 from ..progress import Say, silent
+from ..quantize.steps import SIGNED_LAYERS, is_step
 from ..read import read_network_file
 from ..read.attributes import Attributes
 from ..read.inputs import input_shape
@@ -81,7 +82,7 @@ def propose(network: Network, x: FloatArray, bits: int, say: Say = silent) -> di
             names |= {layer.name: {"Precision": entry}} if entry else {}
             continue
         entry = _weights(layer, bits)
-        if layer.class_name not in MOVES and not layer.class_name.startswith(("Q", "FixedGDN")):
+        if not _keeps_its_type(layer):
             entry["result"] = precision(*ranges[layer.key], bits)
         if entry:
             names[layer.name] = {"Precision": entry}
@@ -121,6 +122,12 @@ def precision(low: float, high: float, bits: int, modes: str = f",{MODES}") -> s
 def _holds(type: Fixed, low: float, high: float) -> bool:
     step = 2.0**-type.fraction
     return type.raw_min * step <= low and high <= (type.raw_max + 1) * step
+
+
+def _keeps_its_type(layer: Layer) -> bool:
+    """Whether a result's type follows from the model: it is moved, quantized, or a sum of few bits."""
+    brings = layer.class_name.startswith(("Q", "FixedGDN")) or layer.class_name in (*MOVES, *SIGNED_LAYERS)
+    return brings or is_step(layer.config.get("activation"))
 
 
 def _recurrent(layer: Layer, ranges: dict[str, tuple[float, float]], bits: int) -> dict[str, str]:
@@ -164,7 +171,8 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
     biases = [v for v in layer.weights.values() if v.ndim == 1]
     entry = {}
     config = layer.config.get("layer", {}).get("config", layer.config)
-    if kernels and not any(config.get(f"{n}_quantizer") for n in ("kernel", "depthwise")):
+    signed = layer.class_name in SIGNED_LAYERS
+    if kernels and not signed and not any(config.get(f"{n}_quantizer") for n in ("kernel", "depthwise")):
         entry["weight"] = _of(np.concatenate([v.ravel() for _, v in kernels]), bits)
     if biases and not config.get("bias_quantizer"):
         step = max((float(np.abs(v).max()) for _, v in kernels), default=1.0) * 2.0**-bits

@@ -8,11 +8,13 @@ from typing import Any
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Constant, Fixed, Overflow, Rounding
+from ...sim.op import Operator
 from ...sim.ops.activation import Activation, Kind
 from ..classes import class_name, short
 from ..config.schema import Precision
 from ..quantize.activation import HALF, ONE, ZERO, activation_operators, exact_constant, plain_type, table_address
 from ..quantize.quantizers import Quantizer, is_quantizer, parse_quantizer
+from ..quantize.steps import STEPS, step_operators
 from ..read.build import Builder, Tensor, value_of
 from ..read.network import Layer
 from ..read.policy import is_keras3
@@ -37,15 +39,20 @@ class Curve:
 
 
 _TABLES = {"sigmoid": 5, "tanh": 4, "softsign": 0, "softplus": 0, "elu": 0, "selu": 0, "swish": 0, "exp": 0}
+_UPPER = {"relu": None, "relu1": ONE, "relu6": Constant(6)}
+"""``relu1`` is no function of Keras's: hls4ml takes it by this name."""
 _SPELLINGS = {"silu": "swish", "exponential": "exp", "hard_silu": "hard_swish", "absolute": "abs"}
 QKERAS_FUNCTIONS = {  # by their names in a QKeras layer; plain Keras's hard_sigmoid has another slope
     "hard_sigmoid": Curve(Kind.HARD_SIGMOID, slope=HALF, offset=HALF, lower=ZERO, upper=ONE),
     "hard_tanh": Curve(Kind.HARD_TANH, lower=Constant(-1), upper=ONE),
+    "smooth_sigmoid": Curve(Kind.HARD_SIGMOID, slope=Constant(3, 4), offset=HALF, lower=ZERO, upper=ONE),
+    "smooth_tanh": Curve(Kind.HARD_TANH, slope=Constant(3, 3), lower=Constant(-1), upper=ONE),
 }
 _FUNCTIONS = (
-    *("linear", "relu", "relu6", "leaky_relu", "hard_sigmoid", "softmax", "abs", "round"),
+    *("linear", "relu", "relu1", "relu6", "leaky_relu", "hard_sigmoid", "softmax", "abs", "round"),
     *_TABLES,
     *_SPELLINGS,
+    *STEPS,
 )
 
 
@@ -54,8 +61,8 @@ def curve(name: str, layer: Layer, keras3: bool, attribute: str = "activation") 
     name = _SPELLINGS.get(name, name)
     if layer.class_name.startswith("Q") and name in QKERAS_FUNCTIONS:
         return QKERAS_FUNCTIONS[name]
-    if name in ("relu", "relu6"):
-        return Curve(Kind.RELU, upper=Constant(6) if name == "relu6" else None)
+    if name in _UPPER:
+        return Curve(Kind.RELU, upper=_UPPER[name])
     if name == "abs":
         return Curve(Kind.ABSOLUTE)
     if name == "leaky_relu":
@@ -95,6 +102,8 @@ def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, f
         return softmax(build, layer, x, suffix)
     if name == "round":
         return rounded(build, layer, x, suffix)
+    if name in STEPS:
+        return stepped(build, layer, x, name, fused)
     return emit(build, layer, x, curve(name, layer, keras3), suffix)
 
 
@@ -113,11 +122,23 @@ def quantized(build: Builder, layer: Layer, x: Tensor, q: Quantizer, fused: bool
     if plain is not None and plain == (x.type, Overflow.SAT):
         return x
     ops = activation_operators(q, x.spec, f"'{layer.name}'", build.config.bitsmith.table_bits)
+    return _chain(build, layer, x, ops, "quantized" if fused else "")
+
+
+def _chain(build: Builder, layer: Layer, x: Tensor, ops: list[Operator], name: str) -> Tensor:
+    """Operators one behind the other; the last activation among them has the ``name``."""
     last = max(i for i, op in enumerate(ops) if isinstance(op, Activation))
     for i, op in enumerate(ops):
-        suffix = ("narrow" if i < last else "scale") if i != last else "quantized" if fused else ""
+        suffix = ("narrow" if i < last else "scale") if i != last else name
         x = build.add(layer, op, x, suffix=suffix, shape=x.shape)
     return x
+
+
+def stepped(build: Builder, layer: Layer, x: Tensor, name: str, fused: bool) -> Tensor:
+    """A function of two or three values, in its own type; rounded only where the layer's section says so."""
+    x = _chain(build, layer, x, step_operators(name, x.spec), name if fused else "")
+    to = build.config.named(layer.name, layer.class_name, "result")
+    return x if to is None else build.round(layer, x, to, f"{name}_result" if fused else "result")
 
 
 def emit(build: Builder, layer: Layer, x: Tensor, c: Curve, suffix: str = "") -> Tensor:

@@ -68,7 +68,7 @@ def quantize_weights(q: Quantizer, values: FloatArray, where: str) -> WeightGrid
         raise BitsmithError(
             f"{where}: {q.name} is not supported for weights; use quantized_bits, quantized_po2, binary or ternary"
         )
-    return _shifted(grid, where, "fewer bits" if q.name == "quantized_po2" else "alpha=1")
+    return shifted(grid, where, "fewer bits" if q.name == "quantized_po2" else "alpha=1")
 
 
 def _bits(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
@@ -180,7 +180,7 @@ def _power_of_two(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
     return WeightGrid(sign, Fixed(True, 1, 0), np.ldexp(1.0, exponent.astype(np.int32)).astype(np.float64))
 
 
-def _shifted(grid: WeightGrid, where: str, cure: str) -> WeightGrid:
+def shifted(grid: WeightGrid, where: str, cure: str) -> WeightGrid:
     """Scales that are powers of two become shifts of the integers and of the type's binary point."""
     if grid.scale is None:
         return grid

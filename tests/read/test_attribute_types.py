@@ -33,7 +33,8 @@ TYPED = parse_config(
 WRONG: tuple[Any, ...] = (["a"], [], {}, {"class_name": ["x"]}, "nonsense", None, -1.5, True, 10**30, float("nan"))
 TRAINING = {"trainable", "name", "dtype", "dropout", "rate", "seed", "noise_shape", "stddev", "l1", "l2", "momentum",
             "unroll", "implementation", "unit_forget_bias", "synchronized", "ema_freeze_delay", "kernel_range",
-            "use_ste", "use_variables", "var_name", "scale_axis"}  # fmt: skip
+            "use_ste", "use_variables", "var_name", "scale_axis", "kernel_lr_multiplier",
+            "bias_lr_multiplier"}  # fmt: skip
 """Attributes that mean nothing when a model runs, and two that have tests of their own."""
 
 
