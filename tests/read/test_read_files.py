@@ -197,7 +197,7 @@ class TestLayers:
             ("RNN", {"cell": {}}, "'x' is a RNN, which is not supported"),
             ("LSTM", {"units": 2, "stateful": True}, "stateful=True on 'x' is not supported"),
             ("QGRU", {"units": 2, "recurrent_quantizer": None}, "recurrent_quantizer=None on 'x'"),
-            ("MaxPooling3D", {}, "'x' is a MaxPooling3D, which is not supported; did you mean 'MaxPooling2D'?"),
+            ("MaxPooling3D", {}, "'x' is a MaxPooling3D, which is not supported; images have two axes"),
             ("Unheard", {}, "'x' is a Unheard, which is not supported"),
             ("QDense", {"units": 2, "sparsity": 3}, "sparsity=3 on 'x' is not understood"),
             ("QDense", {"units": 0}, "units=0 on 'x' is not supported; supported: a positive whole number"),
