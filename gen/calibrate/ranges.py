@@ -16,7 +16,7 @@ from ..convert.fold_batch_norm import fold_batch_norm
 from ..convert.layers import check_network, naming
 from ..files.input_file import check_file
 from ..ops import MOVES
-from ..ops.batch_norm import normalization
+from ..ops.batch_norm import inverse, normalization, on_grids
 from ..ops.reverse import directions
 from ..progress import Say, silent
 from ..quantize.steps import SIGNED_LAYERS, is_step
@@ -160,12 +160,14 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
     """
     if layer.class_name in GDN_CLASSES:  # types that fit its parameters are its defaults
         return {}
-    if layer.class_name == "BatchNormalization":
+    if layer.class_name in ("BatchNormalization", "QBatchNormalization"):
         values = next(iter(layer.weights.values()))
         a = Attributes(layer.name, layer.config)
         axis = a.get("axis", -1)  # measuring has compared it with the input
         gamma, beta, mean, variance, epsilon = normalization(layer, a, values.size, axis)
-        scale = gamma / np.sqrt(variance + epsilon)
+        if on_grids(a):
+            return {}
+        scale = inverse(layer, a, gamma, variance, epsilon)
         return {"scale": _of(scale, 2 * bits), "bias": _bias(beta - mean * scale, bits, 2.0**-bits)}
     kernels = [(key, v) for key, v in layer.weights.items() if v.ndim > 1]
     biases = [v for v in layer.weights.values() if v.ndim == 1]

@@ -8,18 +8,18 @@ from typing import Any
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Constant, Fixed, Overflow, Rounding
-from ...sim.op import Operator
 from ...sim.ops.activation import Activation, Kind
 from ..classes import class_name, short
 from ..config.schema import Precision
-from ..quantize.activation import HALF, ONE, ZERO, activation_operators, exact_constant, plain_type, table_address
-from ..quantize.quantizers import Quantizer, is_quantizer, parse_quantizer
-from ..quantize.steps import STEPS, step_operators
+from ..quantize.activation import HALF, ONE, ZERO, exact_constant, table_address
+from ..quantize.quantizers import is_quantizer, parse_quantizer
+from ..quantize.steps import STEPS
 from ..read.build import Builder, Tensor, value_of
 from ..read.network import Layer
 from ..read.policy import is_keras3
 from . import activation_floats as floats
 from .floats import same
+from .quantized import quantized, stepped
 from .registry import converts
 from .softmax import softmax
 
@@ -114,31 +114,6 @@ def _own_result(build: Builder, layer: Layer, x: Tensor, name: str) -> Tensor:
     if own is None or inner is None or inner.lookup("result") is None:
         return x
     return build.round(layer, x, own, "round")
-
-
-def quantized(build: Builder, layer: Layer, x: Tensor, q: Quantizer, fused: bool) -> Tensor:
-    """A quantizer's operators; none where the tensor already has the quantizer's type."""
-    plain = plain_type(q)
-    if plain is not None and plain == (x.type, Overflow.SAT):
-        return x
-    ops = activation_operators(q, x.spec, f"'{layer.name}'", build.config.bitsmith.table_bits)
-    return _chain(build, layer, x, ops, "quantized" if fused else "")
-
-
-def _chain(build: Builder, layer: Layer, x: Tensor, ops: list[Operator], name: str) -> Tensor:
-    """Operators one behind the other; the last activation among them has the ``name``."""
-    last = max(i for i, op in enumerate(ops) if isinstance(op, Activation))
-    for i, op in enumerate(ops):
-        suffix = ("narrow" if i < last else "scale") if i != last else name
-        x = build.add(layer, op, x, suffix=suffix, shape=x.shape)
-    return x
-
-
-def stepped(build: Builder, layer: Layer, x: Tensor, name: str, fused: bool) -> Tensor:
-    """A function of two or three values, in its own type; rounded only where the layer's section says so."""
-    x = _chain(build, layer, x, step_operators(name, x.spec), name if fused else "")
-    to = build.config.named(layer.name, layer.class_name, "result")
-    return x if to is None else build.round(layer, x, to, f"{name}_result" if fused else "result")
 
 
 def emit(build: Builder, layer: Layer, x: Tensor, c: Curve, suffix: str = "") -> Tensor:

@@ -51,8 +51,7 @@ def _as_trained(q: Quantizer) -> Quantizer:
     values = dict(q.parameters)
     if "alpha" not in values or values["alpha"] is not None:
         return q
-    changed = {"alpha": "auto_po2"} | ({"symmetric": True} if "symmetric" in values else {})
-    return Quantizer(q.name, tuple((values | changed).items()))
+    return q.changed(alpha="auto_po2", **({"symmetric": True} if "symmetric" in values else {}))
 
 
 def check_configured(build: Builder, layer: Layer, grid: WeightGrid, role: str, where: str) -> None:

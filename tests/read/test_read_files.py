@@ -213,7 +213,7 @@ class TestLayers:
             ("QActivation", {"activation": "quantized_bits(__import__('os'))"}, "cannot read"),
             ("QActivation", {"activation": "quantized_relu(8,0,1)"}, "use_sigmoid=1 is not supported; supported: 0"),
             ("QActivation", {"activation": "quantized_bits(8,0,alpha='auto')"}, "depends on the data"),
-            ("QActivation", {"activation": "quantized_po2(4)"}, "supported for weights only"),
+            ("QActivation", {"activation": "quantized_po2(9)"}, "more than 63 bits; give it fewer bits"),
             ("ReLU", {"threshold": 1.0}, "threshold=1.0 on 'x' is not supported; supported: 0.0"),
             ("Softmax", {"axis": 0}, "axis=0 on 'x' is not supported; supported: -1"),
             ("Reshape", {"target_shape": [2, 2]}, "cannot be reshaped"),
