@@ -65,7 +65,8 @@ def inverse(layer: Layer, a: Attributes, gamma: FloatArray, variance: FloatArray
     """What the input is multiplied by, through QBatchNormalization's ``inverse_quantizer`` where it has one."""
     quantizer = a.quantizer("inverse_quantizer")
     if quantizer is None:
-        return gamma / np.sqrt(variance + epsilon)
+        plain: FloatArray = gamma / np.sqrt(variance + epsilon)
+        return plain
     root = np.float32(1) / np.sqrt(variance.astype(np.float32) + np.float32(epsilon)) * gamma.astype(np.float32)
     return _quantized(layer, root.astype(np.float64), quantizer, "inverse")
 

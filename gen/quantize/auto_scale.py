@@ -97,7 +97,7 @@ def _mean(q: Quantizer, v: Float32Array) -> Float32Array:
         whole: Float32Array = v.mean(axis=reduced_axes(q, v.ndim), keepdims=True)
         return whole
     sizes = _groups(q)
-    unrolled, kept = [], []
+    unrolled, kept = list[int](), list[int]()
     for axis, n in enumerate(v.shape):
         kept += [len(unrolled)] if axis in sizes else []
         unrolled += [n // sizes[axis], sizes[axis]] if axis in sizes else [n]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from ..classes import BIDIRECTIONAL, MODELS, STATES, class_name, is_layer, short, whose
+from ..classes import BIDIRECTIONAL, MODELS, STATES, class_name, config_of, is_layer, short, whose
 from .hdf5 import FloatArray
 from .policy import leaves_weights
 from .references import Made, node_ranks, read_calls, references, resolve, tensor
@@ -123,6 +123,7 @@ def read_network(model: dict[str, Any], weights: WeightSource, path: object) -> 
     found = class_name(model) if is_layer(model) else model.get("class_name")
     if found not in MODELS:
         raise BitsmithError(f"{path}: a model of class '{found}' is not supported; supported: {', '.join(MODELS)}")
+    _check_version(model, path)
     walk = _Walk(weights, path)
     inputs, outputs = walk.model(found, model["config"], Place(), None, "")
     weights.check(walk.places, path)
@@ -132,6 +133,21 @@ def read_network(model: dict[str, Any], weights: WeightSource, path: object) -> 
     if not outputs:
         raise BitsmithError(f"{path}: the model has no output (output_layers); save the model again")
     return network
+
+
+_KERAS_1 = ("nb_filter", "nb_row", "filter_length", "border_mode", "W_regularizer", "dim_ordering")
+"""Attributes that Keras 2 calls otherwise."""
+
+
+def _check_version(model: dict[str, Any], path: object) -> None:
+    """BitsmithError for a model of Keras 1, whose attributes and weights have other names."""
+    layers = model["config"].get("layers") if isinstance(model["config"], dict) else None
+    configs = [config_of(item) for item in layers if isinstance(item, dict)] if isinstance(layers, list) else []
+    old = any(name in config for config in configs for name in _KERAS_1)
+    if str(model.get("keras_version")).startswith("1.") or old:
+        raise BitsmithError(
+            f"{path} was written by Keras 1; load it in Keras 2 (2.0 to 2.3 read it), save it there, and take that"
+        )
 
 
 @dataclass

@@ -76,7 +76,8 @@ class WeightSource:
 
 def _stored_below(group: Any, where: Path | None) -> list[str]:
     """The names in a group that any array is below."""
-    return [name for name in group or () if _has_arrays(group, name, where, MAX_DEPTH)]
+    names = () if group is None else group
+    return [name for name in names if _has_arrays(group, name, where, MAX_DEPTH)]
 
 
 def _has_arrays(group: Any, name: str, where: Path | None, depth: int) -> bool:

@@ -241,6 +241,25 @@ def test_what_keras_itself_writes(tmp_path: Path, keras: str, name: str) -> None
     assert np.ptp(got) > 0.1
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"output_dim": 2, "W_regularizer": None, "bias": True, "input_dim": 3},
+        {"nb_filter": 2, "nb_row": 3, "nb_col": 3, "border_mode": "valid", "dim_ordering": "tf"},
+        {"units": 2},
+    ],
+    ids=["Dense", "Convolution2D", "its version alone"],
+)
+def test_a_model_of_keras_1(tmp_path: Path, layer: dict[str, Any]) -> None:
+    """Its attributes and its weights have other names: not a word of a missing 'units'."""
+    model, weights = pair(tmp_path, layers=[input_layer(3), ("Dense", {"name": "dense", **layer}, {})])
+    data = json.loads(model.read_text())
+    if "units" in layer:
+        data["keras_version"] = "1.2.2"
+    model.write_text(json.dumps(data))
+    assert f"{model} was written by Keras 1; load it in Keras 2" in refusal(model, weights)
+
+
 @pytest.mark.train
 def test_a_gru_of_keras_2_1(tmp_path: Path) -> None:
     """Its JSON knows neither reset_after nor a dtype, its recurrent activation is hard, its bias has one row."""
