@@ -274,12 +274,12 @@ class TestLayers:
         graph = read_model(write_h5(tmp_path / "m.h5", [input_layer(3), quantize(), dense(layer)], name="same"))
         assert (graph.name, graph.outputs) == ("same_2", (layer,))
         emit_plan(plan_for(graph, parse_config({})), tmp_path / "rtl")
-        assert {"same_2.v", f"{layer}.v"} <= {path.name for path in (tmp_path / "rtl").iterdir()}
+        assert {"same_2.v", f"same_2_{layer}.v"} <= {path.name for path in (tmp_path / "rtl").iterdir()}
 
     def test_a_layer_called_like_another_s_buffer(self, tmp_path: Path) -> None:
         layers = [input_layer(3), quantize(), dense("a"), quantize("b"), dense("a_fifo", 2)]
         graph = read_model(write_h5(tmp_path / "m.h5", layers))
-        with pytest.raises(BitsmithError, match="two modules would be called 'a_fifo'; rename the layer"):
+        with pytest.raises(BitsmithError, match="two modules would be called 'network_a_fifo'; rename the layer"):
             emit_plan(plan_for(graph, parse_config({})), tmp_path / "rtl")
         assert not (tmp_path / "rtl").exists()
 
