@@ -17,9 +17,10 @@ from ..convert.layers import check_network, naming
 from ..files.input_file import check_file
 from ..ops import MOVES
 from ..ops.batch_norm import inverse, normalization, on_grids
+from ..ops.dense import is_signed
 from ..ops.reverse import directions
 from ..progress import Say, silent
-from ..quantize.steps import SIGNED_LAYERS, is_step
+from ..quantize.steps import is_step
 from ..read import read_network_file
 from ..read.attributes import Attributes
 from ..read.inputs import input_shape
@@ -126,8 +127,8 @@ def _holds(type: Fixed, low: float, high: float) -> bool:
 
 def _keeps_its_type(layer: Layer) -> bool:
     """Whether a result's type follows from the model: it is moved, quantized, or a sum of few bits."""
-    brings = layer.class_name.startswith(("Q", "FixedGDN")) or layer.class_name in (*MOVES, *SIGNED_LAYERS)
-    return brings or is_step(layer.config.get("activation"))
+    brings = layer.class_name.startswith(("Q", "FixedGDN")) or layer.class_name in MOVES
+    return brings or is_signed(layer) or is_step(layer.config.get("activation"))
 
 
 def _recurrent(layer: Layer, ranges: dict[str, tuple[float, float]], bits: int) -> dict[str, str]:
@@ -160,7 +161,7 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
     """
     if layer.class_name in GDN_CLASSES:  # types that fit its parameters are its defaults
         return {}
-    if layer.class_name in ("BatchNormalization", "QBatchNormalization"):
+    if layer.class_name.endswith("BatchNormalization"):
         values = next(iter(layer.weights.values()))
         a = Attributes(layer.name, layer.config)
         axis = a.get("axis", -1)  # measuring has compared it with the input
@@ -173,8 +174,7 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
     biases = [v for v in layer.weights.values() if v.ndim == 1]
     entry = {}
     config = layer.config.get("layer", {}).get("config", layer.config)
-    signed = layer.class_name in SIGNED_LAYERS
-    if kernels and not signed and not any(config.get(f"{n}_quantizer") for n in ("kernel", "depthwise")):
+    if kernels and not is_signed(layer) and not any(config.get(f"{n}_quantizer") for n in ("kernel", "depthwise")):
         entry["weight"] = _of(np.concatenate([v.ravel() for _, v in kernels]), bits)
     if biases and not config.get("bias_quantizer"):
         step = max((float(np.abs(v).max()) for _, v in kernels), default=1.0) * 2.0**-bits

@@ -14,7 +14,7 @@ from ...sim.op import Operator, Shape
 from ...sim.ops.conv2d import Conv2D
 from ...sim.ops.dense import Dense
 from ..classes import LAYER, is_layer
-from ..quantize.steps import SIGNED_LAYERS, signed_weights
+from ..quantize.steps import signed_weights
 from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
@@ -48,7 +48,7 @@ def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> T
     return _dense(build, layer, x, weight_grid(build, layer, values, quantizer, "kernel", "weight"), bias, activation)
 
 
-@converts(*SIGNED_LAYERS, floats=signed_product)
+@converts("BinaryDense", "TernaryDense", floats=signed_product)
 def convert_signed(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Weights of two or three values, and a plain bias."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
@@ -61,10 +61,15 @@ def convert_signed(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> 
     return _dense(build, layer, x, kernel, bias, activation)
 
 
+def is_signed(layer: Layer) -> bool:
+    """Whether its weights have two or three values, so that its sums have few bits."""
+    return FLOAT_FORMS.get(layer.class_name) is signed_product
+
+
 def _signed(layer: Layer, a: Attributes, values: FloatArray) -> WeightGrid:
     h = a.number("H", 1.0)
     assert h is not None  # it has a default
-    return signed_weights(layer.class_name, values, h, layer.config.get("dtype"), f"'{layer.name}'")
+    return signed_weights(layer.class_name == "BinaryDense", values, h, layer.config.get("dtype"), f"'{layer.name}'")
 
 
 def _dense(build: Builder, layer: Layer, x: Tensor, kernel: WeightGrid, bias: Bias, activation: Any) -> Tensor:

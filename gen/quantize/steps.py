@@ -25,18 +25,17 @@ from ...sim.ops.batch_norm import BatchNorm
 from .activation import HALF, ONE, ZERO
 from .weights import WeightGrid, shifted
 
-SIGNED_LAYERS = ("BinaryDense", "TernaryDense")
 STEPS = ("binary_sigmoid", "binary_tanh", "ternary_tanh")
 """Names of functions that bring a type of their own."""
 
 
-def signed_weights(class_name: str, values: FloatArray, h: float, dtype: Any, where: str) -> WeightGrid:
-    """The weights of a layer of ``SIGNED_LAYERS`` with its ``h``, computed in float64 only if that is its ``dtype``."""
+def signed_weights(binary: bool, values: FloatArray, h: float, dtype: Any, where: str) -> WeightGrid:
+    """Binary or ternary weights of a layer with its ``h``, computed in float64 only if that is its ``dtype``."""
     if h <= 0:
         raise BitsmithError(f"{where}: H={h:g} is not supported; supported: numbers above 0")
     of = np.float64 if dtype == "float64" else np.float32
     w = values.astype(of) / of(h)
-    if class_name == "BinaryDense":
+    if binary:
         raw = 2 * np.rint(np.clip(of(0.5) * w + of(0.5), 0, 1)).astype(np.int64) - 1
     else:
         raw = (w > 0.5).astype(np.int64) - (w <= -0.5)

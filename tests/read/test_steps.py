@@ -132,8 +132,8 @@ def test_a_signed_layer(class_name: str, h: float, tmp_path: Path) -> None:
 def test_tiny_weights_are_judged_in_the_precision_of_the_layer() -> None:
     """1e-9 / 2 + 1/2 is 1/2 in float32, which is rounded to even: -1; in float64 it is above."""
     w = np.array([[1e-9, -1e-9, 0.0, 1e-3]])
-    assert signed_weights("BinaryDense", w, 1.0, "float32", "'x'").raw.tolist() == [[-1, -1, -1, 1]]
-    assert signed_weights("BinaryDense", w, 1.0, "float64", "'x'").raw.tolist() == [[1, -1, -1, 1]]
+    assert signed_weights(True, w, 1.0, "float32", "'x'").raw.tolist() == [[-1, -1, -1, 1]]
+    assert signed_weights(True, w, 1.0, "float64", "'x'").raw.tolist() == [[1, -1, -1, 1]]
 
 
 @pytest.mark.parametrize("h", ["Glorot", 0, -1, None, [1], float("nan")])
