@@ -76,13 +76,12 @@ class WeightSource:
 
 def _stored_below(group: Any, where: Path | None) -> list[str]:
     """The names in a group that any array is below."""
-    names = () if group is None else group
-    return [name for name in names if _has_arrays(group, name, where, MAX_DEPTH)]
+    return [name for name in group or () if _has_arrays(group, name, where, MAX_DEPTH)]
 
 
 def _has_arrays(group: Any, name: str, where: Path | None, depth: int) -> bool:
     node = None if name in _RANDOM else child(group, name, str(where))
-    if not hasattr(node, "keys"):
+    if node is None or not hasattr(node, "keys"):
         return node is not None
     return depth > 0 and any(_has_arrays(node, inner, where, depth - 1) for inner in node)
 
