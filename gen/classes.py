@@ -12,6 +12,8 @@ OWN = ("FixedGRU", "FixedGDN")
 STATES = {"GRU": 1, "QGRU": 1, "LSTM": 2, "QLSTM": 2, "SimpleRNN": 1, "QSimpleRNN": 1, "FixedGRU": 1}
 """Recurrent layers, and how many states each carries from step to step."""
 BIDIRECTIONAL = ("Bidirectional", "QBidirectional")
+DIRECTIONS = ("forward", "backward")
+"""The two layers inside of a Bidirectional."""
 SCRIPT = "__main__"
 LAYER = "a layer with class_name and config"
 """What ``is_layer`` asks for, for people."""

@@ -13,6 +13,7 @@ from ..sim.op import Spec
 from .classes import OWN
 from .config.schema import Config, Precision, load_config
 from .convert.fold_batch_norm import fold_batch_norm
+from .convert.hls4ml_classes import own_classes
 from .convert.layers import check_layer, check_settings, convert, convert_layer, decision
 from .ops import DESCRIPTIONS
 from .quantize.quantizers import parse_quantizer
@@ -116,6 +117,7 @@ def _listed(reasons: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
 def _try(network: Network, config: Config) -> tuple[_Probe, dict[str, str]]:
     """Convert as many layers as possible: what could be made, and the reasons by layer name."""
     problems = {layer.name: reason for layer in network.layers if (reason := _reason(check_layer, layer))}
+    config = config.known_as({layer.name: own_classes(layer) for layer in network.layers})
     try:
         build = _Probe(fold_batch_norm(network, config), config, decision(network, config))
     except BitsmithError as error:

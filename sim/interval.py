@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import product
 
-from .errors import BitsmithError
+from .errors import TooWide
 from .fixed import Fixed, IntArray
 
 MAX_BITS = 62  # every sum of two such numbers still fits int64
@@ -44,7 +44,7 @@ def exact_product(a: Fixed, b: Fixed) -> Fixed:
 def checked(low: int, high: int, fraction: int) -> Fixed:
     """The smallest type of a range; BitsmithError beyond 62 bits."""
     if max(high, -low).bit_length() >= MAX_BITS:
-        raise BitsmithError(
+        raise TooWide(
             f"an exact value inside needs {max(high, -low).bit_length() + 1} bits and {MAX_BITS} is the most; "
             "use narrower inputs, weights, gates or states"
         )

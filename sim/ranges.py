@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import BitsmithError
+from .errors import TooWide
 from .fixed import Fixed, IntArray
 
 
@@ -47,7 +47,7 @@ def accumulator(
     high = tuple(p[1] + b for p, b in zip(products, shifted))
     magnitude = max(max(-p[0], p[1], abs(p[0] + b), abs(p[1] + b)) for p, b in zip(products, shifted))
     if magnitude.bit_length() > 62:
-        raise BitsmithError(
+        raise TooWide(
             f"{stem}: the exact accumulator needs {magnitude.bit_length() + 1} bits and 63 is the most; "
             "use narrower inputs, weights or biases"
         )

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ...sim.errors import BitsmithError
+from ..classes import DIRECTIONS
 from ..suggest import suggest
-from .layer import FITTING, LayerConfig
+from .layer import FITTING, STABLE, LayerConfig
 from .schema import Config
+from .separable import SEPARABLE
 
-_DERIVED = {"linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softmax", "elu",
-            "relu1", "selu", "swish", "silu", "softplus", "softsign", "alpha", "scale", "bias", "gates"}  # fmt: skip
+_FUNCTIONS = {"linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softmax", "elu",
+              "relu1", "selu", "swish", "silu", "softplus", "softsign"}  # fmt: skip
+_DERIVED = {"alpha", "scale", "bias", "gates"}
+Functions = dict[str, set[str]]
+"""The activation functions and quantizers inside of each layer, by its name."""
 
 
-def check_layers(config: Config, names: Iterable[str], classes: Iterable[str], inputs: Iterable[str] = ()) -> None:
+def check_layers(
+    config: Config,
+    names: Iterable[str],
+    classes: Iterable[str],
+    inputs: Iterable[str] = (),
+    hls4ml: Collection[str] = (),
+    functions: Functions | None = None,
+) -> None:
     """BitsmithError for a layer, a type or an input that the model does not have, or a setting that a layer has not.
 
-    ``names`` and ``classes`` go together.
+    ``names`` and ``classes`` go together; ``hls4ml`` are the classes that hls4ml has for this model's layers. Without
+    ``functions`` any may be inside of any layer.
     """
     known = dict(zip(names, classes))
     types = sorted(set(known.values()))
     for name in config.hls.layer_name:
-        if name not in known and not _is_derived(name, known):
+        if name not in known and not is_derived(name, known, functions):
             raise BitsmithError(f"HLSConfig.LayerName: the model has no layer '{name}'{suggest(name, known)}")
     for name in config.hls.layer_type:
-        if name not in types:
+        if name not in types and name not in hls4ml:
             raise BitsmithError(f"HLSConfig.LayerType: the model has no layer of type '{name}'{suggest(name, types)}")
     _check_settings(config, known)
     given = config.bitsmith.input
@@ -33,16 +46,32 @@ def check_layers(config: Config, names: Iterable[str], classes: Iterable[str], i
             raise BitsmithError(f"Bitsmith.input: the model has no input '{name}'{suggest(name, list(inputs))}")
 
 
-def _is_derived(name: str, known: Iterable[str]) -> bool:
-    """hls4ml's names for the activation inside a layer (``conv1_relu``), ours for a recurrent layer's projection."""
-    ends = [name[len(layer) + 1 :] for layer in known if name.startswith(f"{layer}_")]
-    return any(end in _DERIVED or end.startswith(("quantized_", "binary", "ternary")) for end in ends)
+def is_derived(name: str, known: dict[str, str], functions: Functions | None = None) -> bool:
+    """hls4ml's names for the activation inside a layer (``conv1_relu``), for the parts of a separable layer, ours for a
+    recurrent layer's projection."""
+    if any("Separable" in known.get(name.removesuffix(f"_{part}"), "") for part in SEPARABLE):
+        return True
+    for direction in DIRECTIONS:
+        if "Bidirectional" in known.get(name.removesuffix("_gates").removesuffix(f"_{direction}"), ""):
+            return name.removesuffix("_gates").endswith(direction)
+    ends = {layer: name[len(layer) + 1 :] for layer in known if name.startswith(f"{layer}_")}
+    return any(end in _DERIVED or _inside(end, layer, functions) for layer, end in ends.items())
+
+
+def _inside(end: str, layer: str, functions: Functions | None) -> bool:
+    """Whether the activation of such a name is inside of a layer; a quantizer's may go on with its parameters."""
+    if functions is None:
+        return end in _FUNCTIONS or end.startswith(("quantized_", "binary", "ternary"))
+    return any(end == name or end.startswith(f"{name}(") for name in functions.get(layer, ()))
 
 
 def _check_settings(config: Config, classes: dict[str, str]) -> None:
     """BitsmithError where a key or a kind of Precision stands with a layer, or in a model, that has no such thing."""
     named = [(f"LayerName.{name}", s, [classes[name]]) for name, s in config.hls.layer_name.items() if name in classes]
     typed = [(f"LayerType.{name}", s, [name]) for name, s in config.hls.layer_type.items()]
+    for name, s in config.hls.layer_name.items():
+        if name not in classes and s.strategy == STABLE and not name.endswith("_softmax"):
+            raise BitsmithError(f"HLSConfig.LayerName.{name}.Strategy: stable is for a softmax; remove it")
     for where, section, found in [*named, *typed, ("Model", config.hls.model, sorted(set(classes.values())))]:
         for path, what in _settings(section):
             parts = FITTING.get(what)
@@ -58,6 +87,8 @@ def _settings(section: LayerConfig) -> Iterator[tuple[str, str]]:
     for name, field in type(section).model_fields.items():
         if getattr(section, name) is not None and field.alias != "Precision":
             yield str(field.alias), str(field.alias)
+    if section.strategy == STABLE:
+        yield "Strategy: stable", "Strategy: stable"
     precision = section.precision if isinstance(section.precision, dict) else {}
     for kind, text in precision.items():
         if text != "auto":

@@ -7,24 +7,41 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, Strict, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
-from ...sim.names import is_safe, safe_name
+from ..classes import DIRECTIONS
 from ..suggest import choose, suggest
+from .hls4ml_classes import function_class
 from .layer import GDNConfig, LayerConfig, Precision
-from .values import MOST, Count, Dropped, Nanoseconds, Section, check_type, no_namespace, unused, whole
+from .own import BitsmithConfig
+from .separable import with_parts
+from .spelling import one_part
+from .values import Dropped, Nanoseconds, Section, no_namespace, unused
 
 __all__ = ["BitsmithConfig", "Config", "HLSConfig", "LayerConfig", "Precision", "load_config", "parse_config"]
 
 _FOR_MODEL = ("pipeline_style", "pipeline_interval")
-_FOR_LAYERS = ("recurrent_reuse_factor", "depthwise_reuse_factor", "pointwise_reuse_factor")
+_FOR_LAYERS = (
+    *("recurrent_reuse_factor", "depthwise_reuse_factor", "pointwise_reuse_factor"),
+    *(f"{d}_{r}reuse_factor" for d in DIRECTIONS for r in ("", "recurrent_")),
+)
 _PASSES = "every layer and type is given, so hls4ml's optimizers are not run"
 _PLACE = "the build folder holds everything that is needed"
 _MODEL = "the model's file says it"
+_LIVE = ("KerasModel", "OnnxModel", "PytorchModel")
+"""Keys under which hls4ml leaves a model, or a pickle of it."""
 
 
 class HLSConfig(Section):
@@ -35,6 +52,7 @@ class HLSConfig(Section):
     layer_type: dict[str, LayerConfig] = Field(default_factory=dict, alias="LayerType")
     optimizers: list[str] | None = unused(None, "Optimizers", _PASSES)
     skip_optimizers: list[str] | None = unused(None, "SkipOptimizers", _PASSES)
+    flows: list[str] | None = unused(None, "Flows", _PASSES)
 
     @model_validator(mode="after")
     def _places(self) -> HLSConfig:
@@ -50,53 +68,13 @@ class HLSConfig(Section):
         return self
 
 
-class BitsmithConfig(Section):
-    """What hls4ml's configuration has no word for."""
-
-    input: str | dict[str, str] | None = None
-    """Type of the input(s), e.g. ``ufixed<8,0>``, or one for each input's name."""
-    image: tuple[Count, Count] | None = None
-    """Height and width of the images, in place of those in the model's file: for networks that take any size."""
-    output: Literal["argmax"] | None = None
-    """``argmax`` appends the decision; a softmax before it is dropped."""
-    threshold: Annotated[float, Strict()] | None = None
-    """Below this largest value (a logit) a decision is "rejected"."""
-    prefix: str | None = None
-    """What the Verilog's top is called, and what all its modules' names begin with; the model's name without it."""
-    pixels_per_cycle: Annotated[Literal[1, 2, 4, 8, 16], BeforeValidator(whole)] = 1
-    strategy: Literal["latency", "resource", "distributed_arithmetic"] | None = None
-    latency_cycles: Count | None = None
-    interval_cycles: Count | None = None
-    slack_cycles: Annotated[int, Strict(), Field(ge=0, le=MOST)] | None = None
-    """By how much sharing multipliers may delay a layer's last beat; without it, a 32nd of the interval or 64."""
-    interleaved_sequences: Annotated[int, Strict(), Field(ge=1, le=1 << 16)] | None = None
-    """Sequences side by side in the Verilog of a recurrent network; without it, as many as keep its arithmetic busy."""
-    table_bits: Annotated[int, Strict(), Field(ge=2, le=18)] | None = None
-    """Address bits of tables (sigmoid, tanh, softmax); without it tables are exact or an error, softmax's have 12."""
-    scale_bits: Annotated[int, Strict(), Field(ge=2, le=24)] | None = None
-    """Bits of the integer multiplier for a scale that is no power of two; without it, all 24 of the float32."""
-
-    @field_validator("prefix", mode="after")
-    @classmethod
-    def _prefix(cls, value: str | None) -> str | None:
-        if value is not None and not is_safe(value):
-            raise ValueError(f"'{value[:60]}' is no name for a module; give one like '{safe_name(value)}'")
-        return value
-
-    @field_validator("input", mode="after")
-    @classmethod
-    def _input_types(cls, value: Any) -> Any:
-        for text in value.values() if isinstance(value, dict) else [value] if value else []:
-            check_type(text)
-        return value
-
-
 class WriterConfig(Section):
     """How hls4ml would write its project; ours is a folder that holds everything."""
 
     namespace: None = Field(default=None, alias="Namespace")
     write_weights_txt: Dropped = unused(None, "WriteWeightsTxt", _PLACE)
     write_tar: Dropped = unused(None, "WriteTar", _PLACE)
+    write_emulation_constants: Dropped = unused(None, "WriteEmulationConstants", _PLACE)
     tb_output_stream: Dropped = unused(None, "TBOutputStream", _PLACE)
 
     _names = field_validator("namespace", mode="before")(no_namespace)
@@ -120,6 +98,11 @@ class Config(Section):
     keras_model: Dropped = unused(None, "KerasModel", _MODEL)
     keras_json: Dropped = unused(None, "KerasJson", _MODEL)
     keras_h5: Dropped = unused(None, "KerasH5", _MODEL)
+    onnx_model: Dropped = unused(None, "OnnxModel", _MODEL)
+    pytorch_model: Dropped = unused(None, "PytorchModel", _MODEL)
+    input_shape: Dropped = unused(None, "InputShape", _MODEL)
+    project_dir: Dropped = unused(None, "ProjectDir", "`bitsmith build -o` says where")
+    trace_output: StrictBool | None = unused(None, "TraceOutput", "every layer can be traced")
     input_data: Dropped = unused(None, "InputData", "`bitsmith verify --inputs` takes them")
     input_shapes: Dropped = unused(None, "InputShapes", _MODEL)
     output_shapes: Dropped = unused(None, "OutputShapes", _MODEL)
@@ -131,6 +114,8 @@ class Config(Section):
     bitsmith: BitsmithConfig = Field(default_factory=lambda: BitsmithConfig(), alias="Bitsmith")
 
     _names = field_validator("namespace", mode="before")(no_namespace)
+    _part = model_validator(mode="before")(one_part)
+    _hls4ml_classes: dict[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
 
     @field_validator("clock_uncertainty", mode="before")
     @classmethod
@@ -162,9 +147,29 @@ class Config(Section):
         return None
 
     def own(self, name: str, class_name: str) -> list[LayerConfig]:
-        """The sections of a layer itself: by name, by type."""
-        sections = [self.hls.layer_name.get(name), self.hls.layer_type.get(class_name)]
+        """The sections of a layer itself: by name, by hls4ml's type, by type."""
+        types = dict.fromkeys((*self._hls4ml_classes.get(name, ()), class_name))
+        sections = [self.hls.layer_name.get(name), *(self.hls.layer_type.get(type) for type in types)]
         return [section for section in sections if section is not None]
+
+    def inside(self, name: str, function: str) -> Precision | None:
+        """The result of the activation inside a layer, a layer of its own in hls4ml: by name, by hls4ml's type.
+
+        A quantizer's name there may go on with its parameters.
+        """
+        begin = f"{name}_{function}"
+        sections = [s for n, s in self.hls.layer_name.items() if n == begin or n.startswith(f"{begin}(")]
+        typed = self.hls.layer_type.get(function_class(function))
+        found = (section.lookup("result") for section in [*sections, *([typed] if typed else [])])
+        return next((precision for precision in found if precision is not None), None)
+
+    def known_as(self, classes: dict[str, tuple[str, ...]]) -> Config:
+        """The same configuration for a model whose layers have these classes in hls4ml, by name."""
+        separable = [name for name, found in classes.items() if any("Separable" in c for c in found)]
+        sections = with_parts(self.hls.layer_name, separable)
+        found = self.model_copy(update={"hls": self.hls.model_copy(update={"layer_name": sections})})
+        found._hls4ml_classes = classes
+        return found
 
     def named(self, name: str, class_name: str, role: str) -> Precision | None:
         """The precision of a role that a layer's own section names, were that ``auto``; no default stands in."""
@@ -206,7 +211,7 @@ def load_config(path: Path) -> Config:
     """Read a YAML file; BitsmithError where it is missing, too large or no configuration."""
     from ..files.yaml_file import load_yaml
 
-    return parse_config(load_yaml(path), str(path))
+    return parse_config(load_yaml(path, _LIVE), str(path))
 
 
 def _explain(error: ValidationError) -> str:

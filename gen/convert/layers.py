@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...sim.check import check_graph
-from ...sim.errors import BitsmithError
+from ...sim.errors import BitsmithError, TooWide
 from ...sim.graph import Graph
 from ...sim.ops.activation import Activation, Kind
 from ..classes import whose
 from ..config.fit import check_layers
 from ..config.schema import Config
-from ..ops import CONVERTERS, SEVERAL
+from ..ops import CONVERTERS, MOVES, SEVERAL
 from ..ops.argmax import append_argmax
 from ..passes.fuse_crops import fuse_crops
 from ..read.attributes import Attributes
@@ -22,14 +22,20 @@ from ..read.network import Layer, Network
 from ..read.policy import check_policies
 from .fold_batch_norm import fold_batch_norm
 from .hints import hint
+from .hls4ml_classes import functions_inside, hls4ml_classes, own_classes
 
 
 def convert(network: Network, config: Config) -> Graph:
     """The checked graph of a network; BitsmithError for what is not supported, which names the model and the layer."""
+    return converted(network, config)[1]
+
+
+def converted(network: Network, config: Config, make: type[Builder] = Builder) -> tuple[Builder, Graph]:
+    """The same, and the builder that made it."""
     check_settings(network, config)
     with naming(network):
         check_image(network, config.bitsmith.image)
-        return _convert(network, config)
+        return _convert(network, config, make)
 
 
 @contextmanager
@@ -42,21 +48,24 @@ def naming(network: Network) -> Iterator[None]:
         raise BitsmithError(text if text.startswith(network.source) else f"{network.source}: {text}") from None
 
 
-def _convert(network: Network, config: Config) -> Graph:
+def _convert(network: Network, config: Config, make: type[Builder]) -> tuple[Builder, Graph]:
     check_network(network)
-    build = Builder(fold_batch_norm(network, config), config, decision(network, config))
+    config = config.known_as({layer.name: own_classes(layer) for layer in network.layers})
+    build = make(fold_batch_norm(network, config), config, decision(network, config))
     for layer in build.network.layers:
         build.tensors[layer.key] = convert_layer(build, layer)
     for layer in network.layers:
         layer.check_taken()
-    return finish(build)
+    return build, finish(build)
 
 
 def check_settings(network: Network, config: Config) -> None:
     """BitsmithError for a configuration that names layers or asks for a decision that the model does not have."""
     inputs = [layer.name for layer in network.layers if layer.class_name == "InputLayer"]
     names = [layer.name for layer in network.layers]
-    check_layers(config, names, [layer.class_name for layer in network.layers], inputs)
+    theirs = {name for layer in network.layers for name in hls4ml_classes(layer)}
+    functions = {layer.name: functions_inside(layer) for layer in network.layers}
+    check_layers(config, names, [layer.class_name for layer in network.layers], inputs, theirs, functions)
     if config.bitsmith.output == "argmax" and len(network.outputs) != 1:
         raise BitsmithError(f"Bitsmith.output: argmax needs one output; the model has {len(network.outputs)}")
     if config.bitsmith.output != "argmax" and config.bitsmith.threshold is not None:
@@ -86,9 +95,23 @@ def convert_layer(build: Builder, layer: Layer) -> Tensor:
         takes = "one or more" if several else "one"
         raise BitsmithError(f"'{layer.name}' ({layer.class_name}) is called on {len(inputs)} tensors; it takes {takes}")
     try:
-        return CONVERTERS[layer.class_name](build, layer, inputs)
+        y = _converted(build, layer, inputs)
     except BitsmithError as error:
         raise at_layer(layer, error) from None
+    return build.rounded_by_name(layer, y) if layer.class_name in MOVES else y
+
+
+def _converted(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    """The layer's nodes; where exact inputs make its own result too wide, behind inputs with the default's steps."""
+    undo = build.undone()
+    try:
+        return CONVERTERS[layer.class_name](build, layer, inputs)
+    except TooWide:
+        undo()
+        narrow = tuple(build.narrowed(layer, x, f"input{i}") for i, x in enumerate(inputs))
+        if narrow == inputs:
+            raise
+        return CONVERTERS[layer.class_name](build, layer, narrow)
 
 
 def finish(build: Builder) -> Graph:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ MOST_VALUES = 20_000
 """Keys, values and lists, each counted as often as an alias repeats it; hls4ml writes some 40 for each layer."""
 
 
-def load_yaml(path: Path) -> Any:
-    """What the file holds; BitsmithError where it is missing, too large, no YAML, or repeats itself without end."""
+def load_yaml(path: Path, left_out: Collection[str] = ()) -> Any:
+    """What the file holds; BitsmithError where it is missing, too large, no YAML, or repeats itself without end.
+
+    Values of the keys ``left_out`` at the top are None, whatever stands there; nothing is made of them.
+    """
     import yaml
 
     text = read_file(path, "a YAML file", MOST_BYTES)
     try:
-        return yaml.load(text.decode("utf-8"), Loader=_loader())
+        return yaml.load(text.decode("utf-8"), Loader=_loader(left_out))
     except BitsmithError as error:
         raise BitsmithError(f"{path}: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -29,7 +33,7 @@ def load_yaml(path: Path) -> Any:
         raise BitsmithError(f"{path} is no YAML{at} ({line}); check its indentation") from None
 
 
-def _loader() -> Any:
+def _loader(left_out: Collection[str]) -> Any:
     """PyYAML's safe loader, bounded, which reads hls4ml's own tags (``KerasModel: !keras_model …``) as plain text."""
     import yaml
 
@@ -47,6 +51,8 @@ def _loader() -> Any:
             node = super().get_single_node()
             if node is not None:
                 _check(_size(node, {}))
+            if isinstance(node, yaml.MappingNode):
+                node.value = [(key, _none(key) if key.value in left_out else value) for key, value in node.value]
             return node
 
     def text(loader: Any, suffix: str, node: Any) -> str | None:
@@ -54,6 +60,13 @@ def _loader() -> Any:
 
     Loader.add_multi_constructor("!", text)
     return Loader
+
+
+def _none(key: Any) -> Any:
+    """A node without a value, where another stood."""
+    import yaml
+
+    return yaml.ScalarNode("tag:yaml.org,2002:null", "null", key.start_mark, key.end_mark)
 
 
 def _size(node: Any, known: dict[Any, int]) -> int:

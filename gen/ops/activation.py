@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ...sim.errors import BitsmithError
+from ...sim.errors import BitsmithError, TooWide
 from ...sim.fixed import Constant, Fixed, Overflow, Rounding
 from ...sim.ops.activation import Activation, Kind
 from ..classes import class_name, short
@@ -19,6 +19,7 @@ from ..read.network import Layer
 from ..read.policy import is_keras3
 from . import activation_floats as floats
 from .floats import same
+from .hls4ml_classes import own_classes, relu_classes
 from .quantized import quantized, stepped
 from .registry import converts
 from .softmax import softmax
@@ -80,7 +81,19 @@ def curve(name: str, layer: Layer, keras3: bool, attribute: str = "activation") 
 
 def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, fused: bool = True) -> Tensor:
     """Any ``activation=``: None, a function's name, a quantizer as text or dictionary. ``fused`` behind a layer's
-    exact result."""
+    exact result, which gets the default's steps where the function's values would be too wide."""
+    undo = build.undone()
+    try:
+        return _applied(build, layer, x, activation, fused)
+    except TooWide:
+        undo()
+        narrow = build.narrowed(layer, x, "sum") if fused else x
+        if narrow is x:
+            raise
+        return _applied(build, layer, narrow, activation, fused)
+
+
+def _applied(build: Builder, layer: Layer, x: Tensor, activation: Any, fused: bool) -> Tensor:
     if activation is None or value_of(activation) == "linear":
         x = _own_result(build, layer, x, "linear") if fused else x
         to = build.result(layer, inner="linear" if fused else "")
@@ -157,7 +170,7 @@ def exact_precision(input_type: Fixed, c: Curve) -> Precision:
     return Precision(Fixed.holding(low, high, probe.exact_fraction), Rounding.TRN, Overflow.SAT)
 
 
-@converts("Activation", "QActivation", floats=same)
+@converts("Activation", "QActivation", floats=same, hls4ml=own_classes)
 def convert_activation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     activation = a.function("activation", "linear")
@@ -165,7 +178,7 @@ def convert_activation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
     return apply_activation(build, layer, x, activation, fused=False)
 
 
-@converts("ReLU", floats=floats.relu)
+@converts("ReLU", floats=floats.relu, hls4ml=relu_classes)
 def convert_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     slope, upper = a.number("negative_slope", 0.0), a.number("max_value", None)

@@ -13,7 +13,7 @@ from .join import in_floats, whole_shape
 from .registry import converts
 
 
-@converts("Add", floats=in_floats(np.add), several=True)
+@converts("Add", floats=in_floats(np.add), several=True, hls4ml="Merge")
 def convert_add(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Two at a time, from one that has the whole shape on; the sum is exact, whatever the order."""
     build.attributes(layer).finish()

@@ -20,7 +20,7 @@ def mean(layer: Layer, *x: Array) -> Array:
     return in_floats(np.add)(layer, *x) / len(x)
 
 
-@converts("Average", floats=mean, several=True)
+@converts("Average", floats=mean, several=True, hls4ml="Merge")
 def convert_average(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     build.attributes(layer).finish()
 

@@ -30,13 +30,14 @@ from .window_floats import flat, pool_view
 def mean_precision(build: Builder, layer: Layer, type: Fixed, count: int, whole: bool, activation: Any) -> Precision:
     """What a mean of ``count`` values of a type is rounded to.
 
-    The quantizer behind it (one rounding, as in Keras), else the configured result, else the exact type where every
-    window has a power of two of values (``whole``); BitsmithError where there is none of them.
+    The layer's own result, else the quantizer behind it (one rounding, as in Keras), else the model's result, else the
+    exact type where every window has a power of two of values (``whole``); BitsmithError where there is none of them.
     """
     behind = activation if activation is not None else _quantizer_behind(build, layer)
     q = parse_quantizer(behind, f"'{layer.name}'") if is_quantizer(behind) else None
     plain = plain_type(q)
-    if plain is not None:
+    own = build.config.precision(layer.name, layer.class_name, "result", model=False)
+    if plain is not None and own is None:
         return Precision(plain[0], Rounding.RND_CONV, plain[1])
     configured = build.result(layer)
     if configured is not None:

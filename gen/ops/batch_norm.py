@@ -3,6 +3,8 @@ constants (``Affine``)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,12 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, FloatArray, IntArray
 from ...sim.ops.batch_norm import BatchNorm
+from ..config.schema import Precision
 from ..quantize.quantizers import parse_quantizer
 from ..quantize.weights import WeightGrid, dyadic, on_type, power_of_two, quantize_weights
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
+from ..read.linear import check_written
 from ..read.network import Layer
 from .floats import Array
 from .registry import converts
@@ -25,10 +29,17 @@ ATTRIBUTES = ("axis", "epsilon", "center", "scale", "renorm", "virtual_batch_siz
 """What ``normalization`` understands."""
 
 
+Given = Callable[[str], Precision | None]
+"""The type that a configuration gives for gamma, beta, mean or variance."""
+
+
 def normalization(
-    layer: Layer, a: Attributes, channels: int, axes: int, first: str = ""
+    layer: Layer, a: Attributes, channels: int, axes: int, first: str = "", given: Given = lambda name: None
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, float]:
-    """gamma, beta, mean, variance and epsilon of a layer with a BatchNormalization's attributes, quantizers applied."""
+    """gamma, beta, mean, variance and epsilon of a layer with a BatchNormalization's attributes, quantizers applied.
+
+    BitsmithError where a ``given`` type does not hold what a quantizer makes.
+    """
     a.only("axis", -1, axes)
     for name, only in (("renorm", False), ("virtual_batch_size", None), ("adjustment", None)):
         a.only(name, only)
@@ -43,21 +54,25 @@ def normalization(
             continue
         value = layer.weight(index, (name, *((f"{first}{index}",) if first else ())), (channels,))
         short_name = name.removeprefix("moving_")
-        values.append(_quantized(layer, value, quantizers[short_name], short_name))
+        values.append(_quantized(layer, value, quantizers[short_name], short_name, given(short_name)))
         index += 1
     if (values[3] + epsilon <= 0).any():
         raise BitsmithError(f"'{layer.name}': a variance plus epsilon is not positive; train the model again")
     return values[0], values[1], values[2], values[3], epsilon
 
 
-def _quantized(layer: Layer, value: FloatArray, quantizer: Any, name: str) -> FloatArray:
+def _quantized(layer: Layer, value: FloatArray, quantizer: Any, name: str, given: Precision | None) -> FloatArray:
     where = f"'{layer.name}' ({name}_quantizer)"
     q = parse_quantizer(quantizer, where)
     if q is None:
         return value
     if q.name.endswith("po2"):
+        if given is not None:
+            check_written(q, value, given.type, where)
         return np.multiply(*power_of_two(q, value))
     grid = quantize_weights(q, value, where)
+    if given is not None:
+        check_written(q, value, given.type, where, grid)
     return np.ldexp(grid.raw.astype(np.float64), -grid.type.fraction) * (1.0 if grid.scale is None else grid.scale)
 
 
@@ -89,7 +104,9 @@ def on_grids(a: Attributes) -> bool:
 def convert_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     a.finish(*ATTRIBUTES)
-    gamma, beta, mean, variance, epsilon = normalization(layer, a, x.shape[-1], len(x.shape))
+    gamma, beta, mean, variance, epsilon = normalization(
+        layer, a, x.shape[-1], len(x.shape), given=partial(build.named, layer)
+    )
     scale = inverse(layer, a, gamma, variance, epsilon)
     values = ((scale, "scale"), (beta - mean * scale, "bias"))
     exact = on_grids(a)

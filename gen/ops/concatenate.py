@@ -27,8 +27,7 @@ def convert_concatenate(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]
     if len(inputs) < 2 or len({x.shape[:-1] for x in inputs}) != 1:
         shapes = ", ".join(str(x.shape) for x in inputs)
         raise BitsmithError(f"'{layer.name}': inputs of shapes {shapes}; they must agree on all but the last axis")
-    to = build.result(layer) if not build.quantized else None
-    to = to or Precision(common_type([x.type for x in inputs]), Rounding.TRN, Overflow.SAT)
+    to = build.result(layer) or Precision(common_type([x.type for x in inputs]), Rounding.TRN, Overflow.SAT)
     aligned = [build.round(layer, build.plain(layer, x), to, f"input{i}") for i, x in enumerate(inputs)]
     shape = (*inputs[0].shape[:-1], sum(x.shape[-1] for x in inputs))
     return build.add(layer, Concatenate(tuple(x.type for x in aligned)), *aligned, shape=shape)

@@ -21,7 +21,7 @@ def flattened(layer: Layer, x: Array) -> Array:
     return x.reshape(len(x), -1)
 
 
-@converts("Flatten", floats=flattened, moves=True)
+@converts("Flatten", floats=flattened, moves=True, hls4ml="Reshape")
 def convert_flatten(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     build.attributes(layer).finish()
     x = build.plain(layer, inputs[0])

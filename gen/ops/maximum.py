@@ -11,7 +11,7 @@ from .join import in_floats, join
 from .registry import converts
 
 
-@converts("Maximum", floats=in_floats(np.maximum), several=True)
+@converts("Maximum", floats=in_floats(np.maximum), several=True, hls4ml="Merge")
 def convert_maximum(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     build.attributes(layer).finish()
     return join(build, layer, inputs, Maximum)

@@ -11,7 +11,7 @@ from .join import in_floats, join
 from .registry import converts
 
 
-@converts("Minimum", floats=in_floats(np.minimum), several=True)
+@converts("Minimum", floats=in_floats(np.minimum), several=True, hls4ml="Merge")
 def convert_minimum(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     build.attributes(layer).finish()
     return join(build, layer, inputs, Minimum)

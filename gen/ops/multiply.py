@@ -11,7 +11,7 @@ from .join import in_floats, join
 from .registry import converts
 
 
-@converts("Multiply", floats=in_floats(np.multiply), several=True)
+@converts("Multiply", floats=in_floats(np.multiply), several=True, hls4ml="Merge")
 def convert_multiply(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     build.attributes(layer).finish()
     return join(build, layer, inputs, Multiply)

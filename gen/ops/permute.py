@@ -19,7 +19,7 @@ def permuted(layer: Layer, x: Array) -> Array:
     return x.transpose(0, *dimensions_of(Attributes(layer.name, layer.config), x.ndim - 1))
 
 
-@converts("Permute", floats=permuted, moves=True)
+@converts("Permute", floats=permuted, moves=True, hls4ml="Transpose")
 def convert_permute(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     dims = dimensions_of(a, len(x.shape))

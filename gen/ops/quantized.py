@@ -12,18 +12,27 @@ from ..quantize.quantizers import Quantizer
 from ..quantize.steps import step_operators
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
+from .given_types import check_given
 
 
 def quantized(build: Builder, layer: Layer, x: Tensor, q: Quantizer, fused: bool) -> Tensor:
     """A quantizer's operators; none where the tensor already has the quantizer's type."""
+    own = build.config.precision(layer.name, layer.class_name, "result", model=False)
+    if fused and own is not None:
+        x = build.round(layer, x, own, "round")
     plain = plain_type(q)
     if plain is not None and plain == (x.type, Overflow.SAT):
+        check_given(build, layer, q, own, x.type, fused)
         return x
-    where, bits = f"'{layer.name}'", build.config.bitsmith.table_bits
+    name = "quantized" if fused else ""
     if q.name.endswith("po2"):
-        return _power_of_two(build, layer, x, q, "quantized" if fused else "")
-    ops = activation_operators(q, x.spec, where, bits)
-    return _chain(build, layer, x, ops, "quantized" if fused else "")
+        y = _power_of_two(build, layer, x, q, name)
+        check_given(build, layer, q, own, y.type, fused)
+        return y
+    ops = activation_operators(q, x.spec, f"'{layer.name}'", build.config.bitsmith.table_bits)
+    levels = next(op.output_type for op in reversed(ops) if isinstance(op, Activation))
+    check_given(build, layer, q, own, levels, fused)
+    return _chain(build, layer, x, ops, name)
 
 
 def _chain(build: Builder, layer: Layer, x: Tensor, ops: list[Operator], name: str) -> Tensor:

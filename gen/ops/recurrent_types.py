@@ -54,7 +54,7 @@ class Types:
     def given(self, role: str) -> Precision | None:
         """A role's own type; BitsmithError where model and configuration contradict each other."""
         if self.own is None:
-            return self.build.config.given(self.layer.name, self.layer.class_name, role)
+            return self.build.given(self.layer, role)
         own, named = self.own.get(role), self.build.config.named(self.layer.name, self.layer.class_name, role)
         if named is not None and (own is None or own.type != named.type):
             raise self.contradiction(role, "an exact tensor" if own is None else str(own.type))
@@ -86,6 +86,7 @@ class Types:
         found = (
             named
             or self.build.result(self.layer)
+            or self.build.precision(self.layer, "result", required=True)  # auto: the next default, as in hls4ml
             or self.build.missing(
                 self.layer,
                 "state",

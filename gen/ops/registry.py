@@ -40,6 +40,10 @@ DESCRIPTIONS: dict[str, Describe] = {}
 MOVES: set[str] = set()
 """Classes that hand on values as they are, in another place or order: the result has the input's type."""
 NORMS: dict[str, Norm] = {}
+Theirs = Callable[[dict[str, Any]], tuple[str, ...]]
+"""hls4ml's classes for a layer, by its attributes."""
+HLS4ML: dict[str, Theirs] = {}
+"""Where hls4ml calls a class otherwise."""
 
 
 def converts(
@@ -49,6 +53,7 @@ def converts(
     moves: bool = False,
     norm: Norm | None = None,
     describe: Describe | None = None,
+    hls4ml: str | Theirs = "",
 ) -> Callable[[Converter], Converter]:
     """Register a converter for Keras and QKeras classes, with their form in floats."""
 
@@ -58,6 +63,8 @@ def converts(
         SEVERAL.update(class_names if several else ())
         MOVES.update(class_names if moves else ())
         NORMS.update({} if norm is None else dict.fromkeys(class_names, norm))
+        theirs: Theirs = (lambda config: (hls4ml,)) if isinstance(hls4ml, str) else hls4ml
+        HLS4ML.update(dict.fromkeys(class_names, theirs) if hls4ml else {})
         DESCRIPTIONS.update({} if describe is None else dict.fromkeys(class_names, describe))
         return converter
 

@@ -85,6 +85,7 @@ def directions(layer: Layer) -> tuple[Layer, Layer]:
         replace(
             layer,
             key=f"{layer.key}_{part.removesuffix('_layer')}",
+            direction=part.removesuffix("_layer"),
             config=config,
             weights={n.removeprefix(f"{part}/"): w for n, w in layer.weights.items() if n.startswith(f"{part}/")},
         )

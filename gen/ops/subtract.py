@@ -11,7 +11,7 @@ from .join import in_floats, join
 from .registry import converts
 
 
-@converts("Subtract", floats=in_floats(np.subtract), several=True)
+@converts("Subtract", floats=in_floats(np.subtract), several=True, hls4ml="Merge")
 def convert_subtract(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     build.attributes(layer).finish()
     return join(build, layer, inputs, Subtract)

@@ -52,24 +52,8 @@ def _misses_far(values: FloatArray, raw: IntArray, type: Fixed) -> bool:
 
 def quantize_weights(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
     """The integers of ``q(values)``; BitsmithError for a quantizer that is no weight quantizer."""
-    if q.name == "quantized_bits":
-        grid = _bits(q, values, where)
-    elif q.name == "quantized_linear":
-        grid = _linear(q, values, where)
-    elif q.name == "binary":
-        grid = _binary(q, values, where)
-    elif q.name == "ternary":
-        grid = _ternary(q, values)
-    elif q.name in ("quantized_po2", "quantized_relu_po2"):
-        sign, powers = power_of_two(q, values)
-        grid = WeightGrid(sign, Fixed(True, 1, 0), powers)
-    elif q.name == "exact":
-        grid = WeightGrid(*dyadic(values, where))
-    else:
-        raise BitsmithError(
-            f"{where}: {q.name} is not supported for weights; use quantized_bits, quantized_po2, binary or ternary"
-        )
-    return _per_output(shifted(grid, where, "fewer bits" if q.name.endswith("po2") else "alpha=1"), q, where)
+    grid = shifted(_levels_of(q, values, where), where, "fewer bits" if q.name.endswith("po2") else "alpha=1")
+    return _per_output(grid, q, where)
 
 
 def _per_output(grid: WeightGrid, q: Quantizer, where: str) -> WeightGrid:
@@ -80,6 +64,59 @@ def _per_output(grid: WeightGrid, q: Quantizer, where: str) -> WeightGrid:
             f"{q['alpha']!r}; train with that, or with scale_axis=None"
         )
     return grid
+
+
+def bare_levels(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
+    """``q``'s levels without the scale behind them: hls4ml writes their type for a layer's weights."""
+    grid = _levels_of(q, values, where)
+    if q.name == "quantized_bits" and isinstance(q["alpha"], str):
+        integer = int(q["integer"])
+        return WeightGrid(grid.raw, Fixed(True, integer, int(q["bits"]) - 1 - integer))
+    return WeightGrid(grid.raw, grid.type)
+
+
+def holds_written(q: Quantizer, levels: WeightGrid, type: Fixed) -> bool:
+    """Whether a type, as hls4ml writes it, is that of ``q``'s bare ``levels``.
+
+    Two levels are one bit there, the sign; a power of two is its sign and exponent.
+    """
+    if q.name.endswith("po2"):
+        return bool(type.fraction == 0 and type.width >= q["bits"])
+    if type.width == 1 and type.fraction == 0 and (np.abs(levels.raw) == 1).all() and levels.type.fraction == 0:
+        return True
+    return misfit(levels, type) is None
+
+
+def misfit(grid: WeightGrid, type: Fixed) -> tuple[int, ...] | None:
+    """The place of the first value, scale aside, that ``type`` does not hold exactly; None where it holds all."""
+    shift = type.fraction - grid.type.fraction
+    if shift > 62 - grid.type.width:  # as far as 63 bits reach: nothing that is not zero fits then
+        bad = np.argwhere(grid.raw != 0)
+    else:
+        raw = grid.raw << shift if shift >= 0 else grid.raw >> min(-shift, 63)
+        back = raw >> shift if shift >= 0 else raw << min(-shift, 63)
+        bad = np.argwhere((back != grid.raw) | (raw < type.raw_min) | (raw > type.raw_max))
+    return tuple(int(i) for i in bad[0]) if len(bad) else None
+
+
+def _levels_of(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
+    """Levels and their scale, whatever it is."""
+    if q.name == "quantized_bits":
+        return _bits(q, values, where)
+    if q.name == "quantized_linear":
+        return _linear(q, values, where)
+    if q.name == "binary":
+        return _binary(q, values, where)
+    if q.name == "ternary":
+        return _ternary(q, values)
+    if q.name in ("quantized_po2", "quantized_relu_po2"):
+        sign, powers = power_of_two(q, values)
+        return WeightGrid(sign, Fixed(True, 1, 0), powers)
+    if q.name == "exact":
+        return WeightGrid(*dyadic(values, where))
+    raise BitsmithError(
+        f"{where}: {q.name} is not supported for weights; use quantized_bits, quantized_po2, binary or ternary"
+    )
 
 
 def _bits(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:

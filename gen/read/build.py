@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
 from ...sim.errors import BitsmithError, TooWide
-from ...sim.fixed import Fixed, Rounding
+from ...sim.fixed import Fixed, Overflow, Rounding
 from ...sim.graph import Graph, Node
 from ...sim.names import FIFOS, TRACE, safe_name
 from ...sim.op import Operator, Shape, Spec
@@ -16,12 +17,12 @@ from ...sim.ops.flatten import Flatten
 from ...sim.ops.repeat_vector import RepeatVector
 from ...sim.ops.zero_padding2d import ZeroPadding2D
 from ...sim.params import NO_PADDING, Padding
-from ..classes import OWN
-from ..config.schema import Config, Precision
+from ..config.schema import Precision
 from ..quantize.activation import plain_type
 from ..quantize.quantizers import is_quantizer, parse_quantizer
 from .attributes import LARGEST, Attributes
-from .network import Layer, Network, inner_layer
+from .network import Layer, Network
+from .precisions import Precisions
 
 
 @dataclass(frozen=True)
@@ -54,24 +55,19 @@ def graph_shape(shape: Shape, where: str) -> Shape:
 
 
 @dataclass
-class Builder:
+class Builder(Precisions):
     """Collects the nodes of one graph; converters in ``gen/ops`` call it."""
 
-    network: Network
-    config: Config
     decision: str | None = None
     """Key of the layer behind which an argmax comes: its softmax is left out."""
     nodes: list[Node] = field(default_factory=list)
     inputs: list[tuple[str, Spec]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    typed: set[str] = field(default_factory=set)
+    """Keys of the layers whose result has a type that the configuration gives."""
     padded: dict[str, Tensor] = field(default_factory=dict)
     """Tensors with the zeros of a padding layer, by its key."""
-
-    @property
-    def quantized(self) -> bool:
-        """Whether the model brings quantizers: then results stay exact unless a layer's own entry rounds them."""
-        return any(_has_quantizer(layer) for layer in self.network.layers)
 
     def attributes(self, layer: Layer) -> Attributes:
         """The layer's attributes; BitsmithError for what no layer supports."""
@@ -133,22 +129,50 @@ class Builder:
         op = Activation(tensor.type, Kind.LINEAR, to.type, to.rounding, to.overflow)
         return self.add(layer, op, tensor, suffix=suffix)
 
-    def precision(self, layer: Layer, role: str, required: bool = False, name: str | None = None) -> Precision | None:
-        """The configured precision of a role; the model's default counts where a value needs one."""
-        model = required or not self.quantized
-        return self.config.precision(name or layer.name, layer.class_name, role, model, required)
+    def rounded_by_name(self, layer: Layer, tensor: Tensor) -> Tensor:
+        """The result of a layer that only moves values, rounded where the layer's own section, or its class's, has a
+        type for it."""
+        to = self.config.precision(layer.name, layer.class_name, "result", model=False)
+        if to is None or tensor.type == to.type:
+            return tensor
+        return replace(self.round(layer, self.with_zeros(tensor), to, "round"), shape=tensor.shape)
+
+    def undone(self) -> Callable[[], None]:
+        """A function that takes back what is added from now on."""
+        nodes, labels, tensors, padded = list(self.nodes), dict(self.labels), dict(self.tensors), dict(self.padded)
+
+        def undo() -> None:
+            self.nodes[:], self.labels, self.tensors, self.padded = nodes, labels, tensors, padded
+
+        return undo
+
+    def narrowed(self, layer: Layer, tensor: Tensor, suffix: str) -> Tensor:
+        """The tensor with no finer steps than the model's default has; the range stays, so nothing overflows.
+
+        As it is where it has a type that somebody gave it, or the model brings types of its own.
+        """
+        default = self.config.hls.model.lookup("default")
+        given = {name for name, _ in self.inputs} | {
+            self.tensors[key].name for key in self.typed if key in self.tensors
+        }
+        if default is None or tensor.type.fraction <= default.type.fraction or self.quantized or tensor.name in given:
+            return tensor
+        t = tensor.type
+        to = Precision(Fixed(t.signed, t.integer, default.type.fraction), default.rounding, Overflow.SAT)
+        return replace(self.round(layer, self.with_zeros(tensor), to, suffix), shape=tensor.shape)
 
     def result(self, layer: Layer, required: bool = False, inner: str = "") -> Precision | None:
         """What the layer's result is rounded to: its own entry (or that of ``<layer>_<inner>``, hls4ml's name for the
-        activation inside it), else the type's, else the model's; None leaves it exact.
+        activation inside it, or of its class there), else the type's, else the model's; None leaves it exact.
 
         Where one is required: else the type of the quantizer behind it, else ``missing``.
         """
-        own = [f"{layer.name}_{inner}"] if inner else []
-        own += [layer.folded] if layer.folded else []
-        sections = [self.config.hls.layer_name.get(name) for name in own]
-        found = next((p for s in sections if s is not None and (p := s.lookup("result")) is not None), None)
+        found = self.inside(layer, inner) if inner else None
+        if found is None and layer.folded in self.config.hls.layer_name:
+            found = self.config.hls.layer_name[layer.folded].lookup("result")
         found = found or self.precision(layer, "result", required)
+        if found is not None:
+            self.typed.add(layer.key)
         if found is None and required:
             found = self._behind(layer) or self.missing(
                 layer,
@@ -183,15 +207,18 @@ class Builder:
         return Graph(name, inputs, nodes, outputs, used)
 
 
+_NARROWER = (
+    "; make what it takes narrower: fewer bits for its weights, a quantizer in front of it, or "
+    "HLSConfig.LayerName.….Precision.result for the layer in front"
+)
+
+
 def at_layer(layer: Layer, error: BitsmithError) -> BitsmithError:
     """The error with the layer's name, and the cure where exact values take more bits than there are."""
     text = str(error) if f"'{layer.name}'" in str(error) else f"'{layer.name}': {error}"
-    if isinstance(error, TooWide):
-        text += (
-            "; make what it takes narrower: fewer bits for its weights, a quantizer in front of it, or "
-            "HLSConfig.LayerName.….Precision.result for the layer in front"
-        )
-    return BitsmithError(text)
+    if not isinstance(error, TooWide):
+        return BitsmithError(text)
+    return TooWide(text if "narrower" in text else text + _NARROWER)
 
 
 def quantizers_behind(network: Network, layer: Layer) -> set[Precision | None]:
@@ -204,14 +231,6 @@ def _quantizer_type(layer: Layer) -> Precision | None:
     q = parse_quantizer(activation, f"'{layer.name}' (activation)") if is_quantizer(activation) else None
     plain = plain_type(q)
     return None if plain is None else Precision(plain[0], Rounding.RND_CONV, plain[1])
-
-
-def _has_quantizer(layer: Layer) -> bool:
-    """Whether the layer, or one inside it, brings its own types."""
-    configs = [layer.config, inner_layer(layer.config)[1]]
-    return layer.class_name in ("QActivation", *OWN) or any(
-        key.endswith("_quantizer") and value is not None for config in configs for key, value in config.items()
-    )
 
 
 def value_of(data: Any) -> Any:

@@ -13,7 +13,7 @@ from ...sim.op import Operator
 from ...sim.ops.batch_norm import BatchNorm
 from ..config.schema import Precision
 from ..quantize.quantizers import Quantizer, parse_quantizer
-from ..quantize.weights import WeightGrid, dyadic, on_type, quantize_weights
+from ..quantize.weights import WeightGrid, bare_levels, dyadic, holds_written, misfit, on_type, quantize_weights
 from .attributes import Attributes
 from .build import Builder, Tensor, at_layer
 from .network import Layer
@@ -42,8 +42,14 @@ def weight_grid(
                 "(bitsmith calibrate proposes a configuration)",
             )
         return on_type(values, precision.type, precision.rounding, precision.overflow, where)
-    grid = quantize_weights(_as_trained(q) if trainable else q, values, where)
-    check_configured(build, layer, grid, role, where)
+    q = _as_trained(q) if trainable else q
+    grid = quantize_weights(q, values, where)
+    precision = build.named(layer, role)
+    if precision is not None:
+        try:
+            check_written(q, values, precision.type, where, grid)
+        except BitsmithError as error:
+            raise BitsmithError(f"{error}{build.class_wide(layer, role)}") from None
     return grid
 
 
@@ -55,20 +61,29 @@ def _as_trained(q: Quantizer) -> Quantizer:
 
 
 def check_configured(build: Builder, layer: Layer, grid: WeightGrid, role: str, where: str) -> None:
-    """An explicit Precision for quantized weights must hold them exactly; it changes nothing."""
-    precision = build.config.named(layer.name, layer.class_name, role)
-    if precision is None or grid.scale is not None:
+    """An explicit Precision for weights that have their grid must hold them exactly; it changes nothing."""
+    precision = build.named(layer, role)
+    if precision is not None and grid.scale is None:
+        _check_held(grid, precision.type, where)
+
+
+def check_written(q: Quantizer, values: FloatArray, type: Fixed, where: str, grid: WeightGrid | None = None) -> None:
+    """A type that is given for quantized weights must hold their bare levels, or ``grid``, exactly.
+
+    It changes nothing: the model's own grid stands.
+    """
+    levels = bare_levels(q, values, where)
+    shown = levels if grid is None or grid.scale is not None else grid
+    if not holds_written(q, levels, type):
+        _check_held(shown, type, where)
+
+
+def _check_held(grid: WeightGrid, type: Fixed, where: str) -> None:
+    index = misfit(grid, type)
+    if index is None:
         return
-    shift = precision.type.fraction - grid.type.fraction
-    raw = grid.raw << shift if shift >= 0 else grid.raw >> -shift
-    back = raw >> shift if shift >= 0 else raw << -shift
-    bad = np.argwhere((back != grid.raw) | (raw < precision.type.raw_min) | (raw > precision.type.raw_max))
-    if len(bad):
-        index = tuple(int(i) for i in bad[0])
-        value = float(np.ldexp(float(grid.raw[index]), -grid.type.fraction))
-        raise BitsmithError(
-            f"{where}{list(index)} = {value:g} is not on the grid of {precision.type}; give it {grid.type}"
-        )
+    value = float(np.ldexp(float(grid.raw[index]), -grid.type.fraction))
+    raise BitsmithError(f"{where}{list(index)} = {value:g} is not on the grid of {type}; give it {grid.type}")
 
 
 def linear(

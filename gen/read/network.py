@@ -30,6 +30,8 @@ class Layer:
     """The name of a batch normalization that was folded into this layer."""
     cure: str = field(default="save the model again", compare=False, repr=False)
     """What helps where its weights are missing or misshapen."""
+    direction: str = ""
+    """``forward`` or ``backward`` where it is one of the two layers inside of a Bidirectional."""
     taken: set[int] = field(default_factory=set, compare=False, repr=False)
     """Identities of the variables that somebody took, shared with the layers made of this one (``replace``)."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ...hw.rtl.role import sharing_of
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph, Node
+from ..classes import DIRECTIONS
 from ..passes.interleave import interleave, recurrent
 from .plan import plan
 from .relations import projects, repeated
@@ -112,25 +113,26 @@ def choice(graph: Graph, config: Config, node: Node) -> Choice:
 
     Everything follows from it: the planner decides on it, and Verilog, HLS, estimate and report show what it decided.
 
-    hls4ml writes ``ReuseFactor: 1`` where nobody asked for anything, so 1 at the model's level leaves the choice to
-    the planner; a larger one there is a wish, a layer's own is an order.
+    hls4ml writes ``ReuseFactor: 1`` wherever nobody asked for anything, so 1 leaves the choice to the planner, at every
+    level; a larger one is a wish at the model's level, a layer's own is an order.
     """
     own, model = _sections(graph, config, node), config.hls.model
     strategy, strategy_from = _first(
         [(section.strategy, origin) for origin, section in own]
         + [(config.bitsmith.strategy, Origin.BITSMITH), (model.strategy, Origin.MODEL)]
     )
-    order: Asked = _first([(_factor(section, node), origin) for origin, section in own])
+    order: Asked = _first([(_factor(section, graph, node), origin) for origin, section in own])
     wish: Asked = (model.reuse_factor, Origin.MODEL)
     if projects(graph, node):  # the layer's own factor is its recurrent product's
         named = config.hls.layer_name.get(_label(graph, node))
-        general = _first([(section.reuse_factor, origin) for origin, section in own])
+        general = _first([(_general(section, graph, node), origin) for origin, section in own])
         wish = general if general[0] else wish
         order = (named.reuse_factor, Origin.LAYER_NAME) if named else _NOTHING
         if repeated(graph, node):
             wish = _NOTHING
-    if not wish[0] or wish[0] == 1:
+    if order[0]:
         wish = _NOTHING
+    order, wish = (_NOTHING if asked[0] in (None, _FREE) else asked for asked in (order, wish))
     reuse_from = order[1] if order[0] else wish[1]
     return Choice(strategy or STRATEGY_DEFAULT, order[0], wish[0], strategy_from, reuse_from)
 
@@ -138,6 +140,8 @@ def choice(graph: Graph, config: Config, node: Node) -> Choice:
 _Value = TypeVar("_Value")
 Asked = tuple[int | None, Origin]
 _NOTHING: Asked = (None, Origin.PLANNER)
+_FREE = 1
+"""The reuse factor that leaves the choice to the planner."""
 
 
 def _first(asked: list[tuple[_Value | None, Origin]]) -> tuple[_Value | None, Origin]:
@@ -145,11 +149,25 @@ def _first(asked: list[tuple[_Value | None, Origin]]) -> tuple[_Value | None, Or
     return next(((value, origin) for value, origin in asked if value), (None, Origin.PLANNER))
 
 
-def _factor(section: LayerConfig, node: Node) -> int | None:
+def _factor(section: LayerConfig, graph: Graph, node: Node) -> int | None:
     """A section's reuse factor for a node: that of the part of a layer that it is, else the whole layer's."""
     sharing = sharing_of(node.op)
-    part: int | None = getattr(section, f"{sharing.part}_reuse_factor") if sharing and sharing.part else None
-    return part or section.reuse_factor
+    part = f"{sharing.part}_reuse_factor" if sharing and sharing.part else ""
+    directed = f"{_direction(graph, node)}_{part}"
+    found = (getattr(section, name, None) for name in (directed, part) if part)
+    return next((factor for factor in found if factor), None) or _general(section, graph, node)
+
+
+def _general(section: LayerConfig, graph: Graph, node: Node) -> int | None:
+    """A section's reuse factor for a whole layer: of a Bidirectional, that of the direction first."""
+    directed: int | None = getattr(section, f"{_direction(graph, node)}_reuse_factor", None)
+    return directed or section.reuse_factor
+
+
+def _direction(graph: Graph, node: Node) -> str:
+    """Which of the two layers inside of a Bidirectional a node is of; empty where it is of none."""
+    label = _label(graph, node)
+    return next((d for d in DIRECTIONS if label in (f"{node.layer}_{d}", f"{node.layer}_{d}_gates")), "")
 
 
 def _label(graph: Graph, node: Node) -> str:
@@ -159,7 +177,9 @@ def _label(graph: Graph, node: Node) -> str:
 
 def _sections(graph: Graph, config: Config, node: Node) -> list[tuple[Origin, LayerConfig]]:
     """What the configuration says of a node: by its own name, by its layer's, by the layer's class."""
-    by_name = [config.hls.layer_name.get(name) for name in dict.fromkeys((_label(graph, node), node.layer))]
+    sharing = sharing_of(node.op)
+    part = f"{node.layer}_{sharing.part}" if sharing and "Separable" in node.class_name else node.layer
+    by_name = [config.hls.layer_name.get(name) for name in dict.fromkeys((_label(graph, node), part, node.layer))]
     by_type = [own for name, own in config.hls.layer_type.items() if _is(name, node)]
     found = [(Origin.LAYER_NAME, section) for section in by_name if section is not None]
     return found + [(Origin.LAYER_TYPE, section) for section in by_type]

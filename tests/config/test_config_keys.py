@@ -14,7 +14,7 @@ import pytest
 from configured import merged, project, read
 from pydantic import BaseModel
 
-from bitsmith.gen.config.layer import KINDS, SINGLE, UNUSED_KINDS, GDNConfig, LayerConfig
+from bitsmith.gen.config.layer import DIRECTED, KINDS, SINGLE, UNUSED_KINDS, GDNConfig, LayerConfig
 from bitsmith.gen.config.schema import BitsmithConfig, Config, HLSConfig, WriterConfig
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.sim.errors import BitsmithError
@@ -25,7 +25,8 @@ INSIDE = {"HLSConfig", "Bitsmith", "Model", "LayerName", "LayerType", "WriterCon
 """Keys that are sections themselves."""
 
 Settings = dict[str, Any]
-NAMES = {"image": "conv", "vector": "dense", "recurrent": "gru", "gru": "gru", "lstm": "lstm", "float": "separable",
+NAMES = {"rnn": "rnn", "bidirectional": "both", "quantized norm": "qnorm", "up": "up", "distributed": "distributed",
+         "image": "conv", "vector": "dense", "recurrent": "gru", "gru": "gru", "lstm": "lstm", "float": "separable",
          "scaled": "dense", "normalized": "norm", "gdn": "gdn", "resized": "conv"}  # fmt: skip
 PARALLEL: Settings = {"IOType": "io_parallel"}
 
@@ -63,6 +64,15 @@ EFFECTS: dict[str, tuple[str, Settings, Settings]] = {
     "RecurrentReuseFactor": ("recurrent", ours(strategy="resource"), layer("recurrent", RecurrentReuseFactor=2)),
     "DepthwiseReuseFactor": ("float", ours(strategy="resource"), layer("float", DepthwiseReuseFactor=9)),
     "PointwiseReuseFactor": ("float", ours(strategy="resource"), layer("float", PointwiseReuseFactor=8)),
+    **{
+        f"{direction}{part}ReuseFactor": (
+            "bidirectional",
+            ours(strategy="resource", interleaved_sequences=4),
+            layer("bidirectional", **{f"{direction}{part}ReuseFactor": 2}),
+        )
+        for direction in ("Forward", "Backward")
+        for part in ("", "Recurrent")
+    },
     "Strategy": ("vector", {}, layer("vector", Strategy="Resource")),
     "PipelineStyle": ("vector", PARALLEL, model(PipelineStyle="dataflow")),
     "PipelineInterval": ("vector", merged(PARALLEL, model(PipelineStyle="pipeline")), model(PipelineInterval=3)),
@@ -94,6 +104,7 @@ EFFECTS: dict[str, tuple[str, Settings, Settings]] = {
     "depthwise_result": precision("float", "depthwise_result", "fixed<9,3>"),
     "recurrent_weight": precision("recurrent", "recurrent_weight", "fixed<9,2>"),
     "recurrent_bias": precision("recurrent", "recurrent_bias", "fixed<9,2>"),
+    **{kind: precision("bidirectional", kind, "fixed<9,2>") for kind in DIRECTED},
     "gate_input": precision("recurrent", "gate_input", "fixed<9,3>"),
     "gate": precision("recurrent", "gate", "ufixed<7,0>"),
     "reset_product": precision("gru", "reset_product", "fixed<9,2>"),
@@ -116,13 +127,31 @@ REFUSED: dict[str, tuple[Settings, str]] = {
     "Skip": (model(Skip=True), "leaves a softmax out"),
     "Implementation": (model(Implementation="argmax"), "makes a decision; leave it out"),
     "Static": (layer("recurrent", Static=False), "one cell"),
+    "Direction": (layer("recurrent", Direction="backward"), "the model's go_backwards says"),
+    "Algorithm": (model(Algorithm="bilinear"), "pixels are repeated"),
+    "TimeStepLoopParallelism": (model(TimeStepLoopParallelism="Unroll"), "one after the other"),
+    "Compression": (model(Compression=True), "a zero takes no multiplier"),
+    "TargetCycles": (model(TargetCycles=100), "latency_cycles: …}' is for the whole network"),
 }
-"""Keys that have one value, and what is said of another."""
+"""Keys that have one value, or none, and what is said of another."""
+WITH_ONE = {"direction": "rnn", "algorithm": "up", "time_step_loop_parallelism": "distributed"}
+"""Networks with the layer that a key with one value is for."""
+CHECKED: dict[str, tuple[str, Settings, str]] = {
+    kind: (
+        "quantized norm",
+        layer("quantized norm", Precision={kind: "fixed<2,1>"}),
+        "is not on the grid of fixed<2,1>",
+    )
+    for kind in ("mean", "variance")
+}
+"""Kinds of Precision that only have to hold what the model's quantizers make."""
 
 UNUSED: Settings = {
     "OutputDir": "there", "Device": "d", "Board": "b", "Stamp": "1", "KerasModel": {"a": 1}, "KerasJson": "x",
     "KerasH5": "x", "InputData": "x", "InputShapes": {"pixels": [6]}, "OutputShapes": {"y": [4]},
     "OutputPredictions": "x", "WriteWeightsTxt": True, "WriteTar": True, "TBOutputStream": "file",
+    "WriteEmulationConstants": True, "OnnxModel": "x", "PytorchModel": "x", "InputShape": [3], "ProjectDir": "x",
+    "Flows": ["x"], "AllowDAFallback": True, "AllowV2Fallback": True,
     "Optimizers": ["x"], "SkipOptimizers": ["reshape_stream"], "Trace": True, "TraceOutput": True, "TableSize": 512,
     "TableRangePower2": 3, "BitExact": True, "ChannelsLastConversion": "full", "TransposeOutputs": True,
 }  # fmt: skip
@@ -162,9 +191,9 @@ def keys(unused: bool) -> dict[str, tuple[type[BaseModel], str]]:
 
 def test_every_key_is_tried() -> None:
     """A new key has to show its effect below, or to be declared and listed as without one."""
-    assert set(keys(unused=False)) | set(KINDS) - set(UNUSED_KINDS) == set(EFFECTS) | set(REFUSED)
+    assert set(keys(unused=False)) | set(KINDS) - set(UNUSED_KINDS) == set(EFFECTS) | set(REFUSED) | set(CHECKED)
     assert set(keys(unused=True)) == set(UNUSED)
-    assert {LayerConfig.model_fields[name].alias for name in SINGLE} | {"Namespace"} == set(REFUSED)
+    assert {LayerConfig.model_fields[name].alias for name in SINGLE} | {"Namespace", "TargetCycles"} == set(REFUSED)
 
 
 @pytest.mark.parametrize("key", EFFECTS)
@@ -178,6 +207,14 @@ def test_a_key_with_one_value_refuses_others_with_the_reason(key: str, tmp_path:
     settings, reason = REFUSED[key]
     with pytest.raises(BitsmithError, match=reason):
         read("recurrent", tmp_path, settings)
+
+
+@pytest.mark.parametrize("kind", CHECKED)
+def test_a_type_that_does_not_hold_what_the_model_makes_is_refused(kind: str, tmp_path: Path) -> None:
+    network, settings, reason = CHECKED[kind]
+    with pytest.raises(BitsmithError, match=reason):
+        read(network, tmp_path, settings)
+    assert made(network, layer(network, Precision={kind: "fixed<12,4>"})) == made(network, {})
 
 
 @pytest.mark.parametrize("key", UNUSED)
@@ -196,8 +233,8 @@ def test_a_kind_of_precision_that_is_listed_as_without_effect_has_none(kind: str
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_the_one_value_changes_nothing(name: str) -> None:
-    alias = str(LayerConfig.model_fields[name].alias)
-    assert made("recurrent", layer("recurrent", **{alias: SINGLE[name][0]})) == made("recurrent", {})
+    alias, network = str(LayerConfig.model_fields[name].alias), WITH_ONE.get(name, "recurrent")
+    assert made(network, layer(network, **{alias: SINGLE[name][0]})) == made(network, {})
 
 
 def test_the_documentation_lists_exactly_what_has_no_effect() -> None:

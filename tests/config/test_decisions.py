@@ -184,11 +184,11 @@ def test_a_layer_that_shares_nothing_has_only_its_pixels(tmp_path: Path) -> None
 
 def test_the_table_says_it_in_a_column(tmp_path: Path) -> None:
     """One word where one chose all."""
-    graph, config = read("image", tmp_path, merged(PIXELS, layer("conv", Strategy="Resource", ReuseFactor=1)))
+    graph, config = read("image", tmp_path, merged(PIXELS, layer("conv", Strategy="Resource", ReuseFactor=3)))
     lines = text_of(graph, config)
     column = lines[0].index("chosen_by")
     rows = {line.split()[0]: line[column:] for line in lines[1:]}
-    assert rows["conv"].startswith("strategy: LayerName, reuse: LayerName, pixels: Bitsmith ")
+    assert rows["conv"].startswith("strategy: LayerName, reuse: LayerName, pixels: planner ")
     assert lines[0][column:].split()[:2] == ["chosen_by", "busy_cycles"]
     graph, config = read("image", tmp_path, {})
     assert any(

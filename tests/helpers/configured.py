@@ -7,7 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from model_files import Layers, conv2d, dense, flatten, gru, input_layer, lstm, quantize, separable, write_h5
+from model_files import (
+    Layers,
+    bidirectional,
+    conv2d,
+    dense,
+    flatten,
+    gru,
+    input_layer,
+    lstm,
+    quantize,
+    separable,
+    simple_rnn,
+    write_h5,
+)
 from numpy.typing import ArrayLike
 from test_read_gdn import layer as gdn_layer
 
@@ -31,6 +44,10 @@ _NORMALIZED: dict[str, ArrayLike] = {
     "moving_mean": [0.1, 0.3],
     "moving_variance": [1.0, 2.0],
 }
+_EIGHT = {"class_name": "quantized_bits", "config": {"bits": 8, "integer": 2, "alpha": 1}}
+_PARTS = ("gamma", "beta", "mean", "variance")
+_QUANTIZED_NORM: dict[str, Any] = {"name": "qnorm"} | {f"{part}_quantizer": _EIGHT for part in _PARTS}
+_DISTRIBUTED = {"name": "distributed", "layer": {"class_name": "QDense", "config": dense("dense")[1]}}
 _CONVOLUTIONS = [conv2d(), quantize("q2"), separable(), quantize("q3"), flatten(), dense("dense", 32, 6)]
 NETWORKS: dict[str, tuple[Layers, dict[str, Any]]] = {
     "image": ([input_layer(8, 8, 1), quantize(), *_CONVOLUTIONS], {}),
@@ -39,6 +56,11 @@ NETWORKS: dict[str, tuple[Layers, dict[str, Any]]] = {
     "recurrent": ([input_layer(5, 3), gru()], _TYPED),
     "gru": ([input_layer(5, 3), gru(reset_after=False)], _TYPED),
     "lstm": ([input_layer(5, 3), lstm()], _TYPED),
+    "rnn": ([input_layer(5, 3), simple_rnn()], _TYPED),
+    "bidirectional": ([input_layer(5, 3), bidirectional()], _TYPED),
+    "quantized norm": ([input_layer(2), quantize(), ("QBatchNormalization", _QUANTIZED_NORM, _NORMALIZED)], _TYPED),
+    "up": ([input_layer(4, 4, 2), quantize(), ("UpSampling2D", {"name": "up", "size": [2, 2]}, {})], {}),
+    "distributed": ([input_layer(5, 3), quantize(), ("TimeDistributed", _DISTRIBUTED, dense("dense")[2])], {}),
     "float": ([input_layer(6, 6, 4), separable(quantizer=None)], _TYPED),
     "scaled": ([input_layer(6), quantize(), dense("dense", 6, 4, kernel_quantizer=_SCALED)], {}),
     "normalized": ([input_layer(2), ("BatchNormalization", {"name": "norm"}, _NORMALIZED)], _TYPED),

@@ -60,6 +60,22 @@ def lstm(name: str = "lstm", inputs: int = 3, units: int = 4) -> Layer:
     return "LSTM", {"name": name, "units": units}, _recurrent(4, inputs, units, (4 * units,))
 
 
+def simple_rnn(name: str = "rnn", inputs: int = 3, units: int = 4) -> Layer:
+    """A plain SimpleRNN."""
+    return "SimpleRNN", {"name": name, "units": units}, _recurrent(1, inputs, units, (units,))
+
+
+def bidirectional(name: str = "both", inputs: int = 3, units: int = 4) -> Layer:
+    """Two plain GRUs."""
+    inner = {"class_name": "GRU", "config": {"name": "gru", "units": units, "reset_after": True}}
+    both = {
+        f"{name}/{direction}_gru/{key}": value
+        for direction in ("forward", "backward")
+        for key, value in _recurrent(3, inputs, units, (2, 3 * units)).items()
+    }
+    return "Bidirectional", {"name": name, "merge_mode": "concat", "layer": inner}, both
+
+
 def _recurrent(gates: int, inputs: int, units: int, bias: tuple[int, ...]) -> dict[str, ArrayLike]:
     shapes = {"kernel": (inputs, gates * units), "recurrent_kernel": (units, gates * units), "bias": bias}
     return {key: np.linspace(-0.5, 0.5, int(np.prod(shape))).reshape(shape) for key, shape in shapes.items()}
