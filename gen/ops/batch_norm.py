@@ -61,7 +61,9 @@ def normalization(
     return values[0], values[1], values[2], values[3], epsilon
 
 
-def _quantized(layer: Layer, value: FloatArray, quantizer: Any, name: str, given: Precision | None) -> FloatArray:
+def _quantized(
+    layer: Layer, value: FloatArray, quantizer: Any, name: str, given: Precision | None = None
+) -> FloatArray:
     where = f"'{layer.name}' ({name}_quantizer)"
     q = parse_quantizer(quantizer, where)
     if q is None:

@@ -14,10 +14,11 @@ import pytest
 
 from bitsmith.gen.files.hashes import sealed
 
-COMMANDS = ("inspect", "calibrate", "build", "verify", "estimate", "synth", "report", "train")
+COMMANDS = ("inspect", "calibrate", "config", "build", "verify", "estimate", "synth", "report", "train")
 TASKS = {  # every command with arguments that are well formed and name nothing that exists
     "inspect": ["absent.h5"],
     "calibrate": ["absent.h5", "--data", "absent.npy"],
+    "config": ["absent.h5"],
     "build": ["absent.h5", "-o", "out"],
     "verify": ["absent"],
     "estimate": ["absent"],

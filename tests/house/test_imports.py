@@ -118,6 +118,7 @@ GEN_ORDER = (
         "calibrate",
         "inspect",
         "rtl",
+        "resolved",
         "resources",
         "hls",
         "simulate",

@@ -10,6 +10,7 @@ from ..version import __version__
 from .build import build
 from .calibrate import calibrate
 from .codec import codec
+from .config import config
 from .estimate import estimate
 from .inspect import inspect
 from .report import report
@@ -18,7 +19,7 @@ from .train import train
 from .verify import verify
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-for command in (inspect, calibrate, build, verify, estimate, synth, report, train):
+for command in (inspect, calibrate, config, build, verify, estimate, synth, report, train):
     app.command()(command)
 app.add_typer(codec, name="codec")
 
