@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import erf
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,28 @@ def _elu(x: FloatArray) -> FloatArray:
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
 
+def _scaled_elu(x: FloatArray, slope: float) -> FloatArray:
+    return np.where(x > 0, x, slope * np.expm1(np.minimum(x, 0)))
+
+
+def _gelu(x: FloatArray) -> FloatArray:
+    """x times the normal distribution's own probability below x."""
+    return 0.5 * x * (1.0 + np.array([erf(v) for v in (x / np.sqrt(2.0)).ravel()]).reshape(x.shape))
+
+
+def _gelu_tanh(x: FloatArray) -> FloatArray:
+    """The approximation of ``gelu`` that has a hyperbolic tangent in it."""
+    return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def _soft_shrink(x: FloatArray) -> FloatArray:
+    return np.sign(x) * np.maximum(np.abs(x) - 0.5, 0)
+
+
+def _sparse_plus(x: FloatArray) -> FloatArray:
+    return np.where(np.abs(x) < 1, 0.25 * (x + 1) ** 2, np.maximum(x, 0))
+
+
 def _selu(x: FloatArray) -> FloatArray:
     return 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
 
@@ -68,12 +91,24 @@ FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "elu": _elu,
     "selu": _selu,
     "swish": lambda x: x * _sigmoid(x),
+    "hard_swish": lambda x: x * np.clip(x + 3.0, 0, 6) / 6.0,
+    "mish": lambda x: x * np.tanh(np.logaddexp(x, 0.0)),
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "log_sigmoid": lambda x: -np.logaddexp(-x, 0.0),
+    "tanh_shrink": lambda x: x - np.tanh(x),
+    "soft_shrink": _soft_shrink,
+    "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, 0),
+    "sparse_plus": _sparse_plus,
+    "squareplus": lambda x: (x + np.sqrt(x * x + 4.0)) / 2.0,
     "sign": lambda x: np.where(x >= 0, 1.0, -1.0),
     "power_of_two": _power(1, np.rint),
     "power_of_two_floor": _power(1, np.floor),
     "power_of_four": _power(2, np.rint),
     "power_of_four_floor": _power(2, np.floor),
 }
+SLOPED: dict[str, Callable[[FloatArray, float], FloatArray]] = {"elu": _scaled_elu}
+"""Functions that have another form for a slope that is not 1."""
 
 
 @lru_cache(maxsize=256)
@@ -85,11 +120,12 @@ def table(
     overflow: Overflow = Overflow.SAT,
     lower: float = -_HUGE,
     upper: float = _HUGE,
+    slope: float = 1.0,
 ) -> IntArray:
     """Read-only raw entries (2**width,) of ``clip(function(address), lower, upper)``, rounded to ``output_type``.
 
-    Infinite values (1/0) stand as a huge number and saturate. BitsmithError for an unknown function or an address of
-    more than 18 bits.
+    Infinite values (1/0) stand as a huge number and saturate. BitsmithError for an unknown function, an address of
+    more than 18 bits, or a slope of a function that has none.
     """
     if function not in FUNCTIONS:
         raise BitsmithError(f"no table for the function '{function}'; known are {', '.join(FUNCTIONS)}")
@@ -98,9 +134,13 @@ def table(
             f"a table addressed by {address_type} has 2**{address_type.width} entries; "
             f"use an address of at most {MAX_ADDRESS_BITS} bits"
         )
+    if slope != 1.0 and function not in SLOPED:
+        raise BitsmithError(f"the function '{function}' has no slope; leave it out")
     bits = np.arange(1 << address_type.width, dtype=np.int64)
     raw = np.where(bits > address_type.raw_max, bits - (1 << address_type.width), bits)
-    values = np.clip(FUNCTIONS[function](to_float(raw, address_type)), lower, upper)
+    x = to_float(raw, address_type)
+    values = FUNCTIONS[function](x) if slope == 1.0 else SLOPED[function](x, slope)
+    values = np.clip(values, lower, upper)
     entries = quantize(values, output_type, rounding, overflow)
     entries.setflags(write=False)
     return entries

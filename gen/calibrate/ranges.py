@@ -170,6 +170,8 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
             return {}
         scale = inverse(layer, a, gamma, variance, epsilon)
         return {"scale": _of(scale, 2 * bits), "bias": _bias(beta - mean * scale, bits, 2.0**-bits)}
+    if layer.class_name == "PReLU":
+        return {"weight": _of(next(iter(layer.weights.values())), bits)} if layer.weights else {}
     kernels = [(key, v) for key, v in layer.weights.items() if v.ndim > 1]
     biases = [v for v in layer.weights.values() if v.ndim == 1]
     entry = {}

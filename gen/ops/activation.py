@@ -2,81 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 from typing import Any
+
+import numpy as np
 
 from ...sim.errors import BitsmithError, TooWide
 from ...sim.fixed import Constant, Fixed, Overflow, Rounding
 from ...sim.ops.activation import Activation, Kind
 from ..classes import class_name, short
 from ..config.schema import Precision
-from ..quantize.activation import HALF, ONE, ZERO, exact_constant, table_address
+from ..quantize.activation import ZERO, exact_constant, shortest, table_address
 from ..quantize.quantizers import is_quantizer, parse_quantizer
 from ..quantize.steps import STEPS
 from ..read.build import Builder, Tensor, value_of
 from ..read.network import Layer
 from ..read.policy import is_keras3
 from . import activation_floats as floats
+from .activation_curves import FUNCTIONS, Curve, curve
 from .floats import same
 from .hls4ml_classes import own_classes, relu_classes
 from .quantized import quantized, stepped
 from .registry import converts
 from .softmax import softmax
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A Keras function: what comes before the rounding."""
-
-    kind: Kind
-    slope: Constant = ONE
-    offset: Constant = ZERO
-    lower: Constant | None = None
-    upper: Constant | None = None
-    function: str = ""
-    flat: int = 0
-    """For tables: beyond ``2**flat`` the function is flat on both sides; 0 where it is not."""
-
-
-_TABLES = {"sigmoid": 5, "tanh": 4, "softsign": 0, "softplus": 0, "elu": 0, "selu": 0, "swish": 0, "exp": 0}
-_UPPER = {"relu": None, "relu1": ONE, "relu6": Constant(6)}
-"""``relu1`` is no function of Keras's: hls4ml takes it by this name."""
-_SPELLINGS = {"silu": "swish", "exponential": "exp", "hard_silu": "hard_swish", "absolute": "abs"}
-QKERAS_FUNCTIONS = {  # by their names in a QKeras layer; plain Keras's hard_sigmoid has another slope
-    "hard_sigmoid": Curve(Kind.HARD_SIGMOID, slope=HALF, offset=HALF, lower=ZERO, upper=ONE),
-    "hard_tanh": Curve(Kind.HARD_TANH, lower=Constant(-1), upper=ONE),
-    "smooth_sigmoid": Curve(Kind.HARD_SIGMOID, slope=Constant(3, 4), offset=HALF, lower=ZERO, upper=ONE),
-    "smooth_tanh": Curve(Kind.HARD_TANH, slope=Constant(3, 3), lower=Constant(-1), upper=ONE),
-}
-_FUNCTIONS = (
-    *("linear", "relu", "relu1", "relu6", "leaky_relu", "hard_sigmoid", "softmax", "abs", "round"),
-    *_TABLES,
-    *_SPELLINGS,
-    *STEPS,
-)
-
-
-def curve(name: str, layer: Layer, keras3: bool, attribute: str = "activation") -> Curve:
-    """The function of an activation's name; BitsmithError for an unknown one, which names the ``attribute``."""
-    name = _SPELLINGS.get(name, name)
-    if layer.class_name.startswith("Q") and name in QKERAS_FUNCTIONS:
-        return QKERAS_FUNCTIONS[name]
-    if name in _UPPER:
-        return Curve(Kind.RELU, upper=_UPPER[name])
-    if name == "abs":
-        return Curve(Kind.ABSOLUTE)
-    if name == "leaky_relu":
-        return Curve(Kind.LEAKY_RELU, slope=exact_constant(0.2))
-    if name == "hard_sigmoid":
-        slope = exact_constant(1 / 6 if keras3 else 0.2)
-        return Curve(Kind.HARD_SIGMOID, slope=slope, offset=Constant(1, 1), lower=ZERO, upper=ONE)
-    if name in _TABLES:
-        return Curve(Kind.TABLE, function=name, flat=_TABLES[name])
-    raise BitsmithError(
-        f"{attribute}={short(name)} on '{layer.name}' is not supported; "
-        f"supported: {', '.join(_FUNCTIONS)} and quantizers"
-    )
 
 
 def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, fused: bool = True) -> Tensor:
@@ -107,8 +56,8 @@ def _applied(build: Builder, layer: Layer, x: Tensor, activation: Any, fused: bo
             f"activation={short(class_name(activation))} on '{layer.name}' is an object, which is not supported; give "
             "the name of a function or a quantizer, or put a layer of that class behind it"
         )
-    name, keras3 = str(value_of(activation)), is_keras3(layer.config)
-    name = name.lower() if name.lower() in _FUNCTIONS else name
+    name, keras3 = str(value_of(activation)), is_keras3(layer.config) or layer.class_name in floats.OPERATION_CLASSES
+    name = name.lower() if name.lower() in FUNCTIONS else name
     suffix = name if fused else ""
     x = _own_result(build, layer, x, name) if fused else x
     if name == "softmax":
@@ -136,7 +85,9 @@ def emit(build: Builder, layer: Layer, x: Tensor, c: Curve, suffix: str = "") ->
         assert to is not None
         bits = build.config.bitsmith.table_bits or 12
         address = _address(x.type, c, f"'{layer.name}'", bits)
-        op = Activation(x.type, c.kind, to.type, to.rounding, to.overflow, function=c.function, table_type=address)
+        op = Activation(
+            x.type, c.kind, to.type, to.rounding, to.overflow, c.slope, function=c.function, table_type=address
+        )
         return build.add(layer, op, x, suffix=suffix, shape=x.shape)
     to = to or exact_precision(x.type, c)
     op = Activation(x.type, c.kind, to.type, to.rounding, to.overflow, c.slope, c.offset, c.lower, c.upper)
@@ -164,7 +115,7 @@ def exact_precision(input_type: Fixed, c: Curve) -> Precision:
     """The type that holds every value of the function, so that nothing is rounded."""
     probe = Activation(input_type, c.kind, input_type, Rounding.TRN, Overflow.SAT, c.slope, c.offset, c.lower, c.upper)
     ends = probe.exact_type
-    low = 0 if c.kind is Kind.RELU else ends.raw_min
+    low = 0 if c.kind in (Kind.RELU, Kind.THRESHOLDED_RELU) else ends.raw_min
     high = ends.raw_max if c.upper is None else min(ends.raw_max, probe.aligned(c.upper))
     low = low if c.lower is None else max(low, probe.aligned(c.lower))
     return Precision(Fixed.holding(low, high, probe.exact_fraction), Rounding.TRN, Overflow.SAT)
@@ -181,49 +132,71 @@ def convert_activation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
 @converts("ReLU", floats=floats.relu, hls4ml=relu_classes)
 def convert_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
-    slope, upper = a.number("negative_slope", 0.0), a.number("max_value", None)
-    for name, value in (("negative_slope", slope), ("max_value", upper)):
+    slope, upper = a.number("negative_slope", 0.0) or 0.0, a.number("max_value", None)
+    threshold = a.number("threshold", 0.0) or 0.0
+    for name, value in (("negative_slope", slope), ("max_value", upper), ("threshold", threshold)):
         if (value or 0.0) < 0:  # as in Keras
             a.refuse(name, value, "0 and more")
-    a.only("threshold", 0.0)
+    if threshold and slope:
+        a.refuse("threshold", threshold, "0, where negative_slope is not")
     a.finish()
     limit = None if upper is None else exact_constant(upper)
     if slope:
         return emit(build, layer, x, Curve(Kind.LEAKY_RELU, slope=exact_constant(slope), upper=limit))
+    if threshold:
+        return emit(build, layer, x, _above(threshold, x.type, limit))
     return emit(build, layer, x, Curve(Kind.RELU, upper=limit))
 
 
-@converts("LeakyReLU", floats=floats.leaky_relu)
+def _above(threshold: float, type: Fixed, upper: Constant | None, strictly: bool = False) -> Curve:
+    """Zero below the threshold, and ``strictly`` at it, too: from the first value of the input's grid that is not."""
+    exact = Fraction(float(np.float32(threshold))) * Fraction(2) ** type.fraction
+    first = floor(exact) + 1 if strictly else ceil(exact)
+    if first > type.raw_max:
+        return Curve(Kind.RELU, upper=ZERO)
+    return Curve(Kind.THRESHOLDED_RELU, offset=shortest(first, type.fraction), upper=upper)
+
+
+@converts("ThresholdedReLU", floats=floats.thresholded_relu)
+def convert_thresholded_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    theta = a.number("theta", 1.0) or 0.0
+    if theta < 0:  # as in Keras
+        a.refuse("theta", theta, "0 and more")
+    a.finish()
+    return emit(build, layer, x, _above(theta, x.type, None, strictly=True))
+
+
+@converts("LeakyReLU", "LeakyRelu", floats=floats.leaky_relu)
 def convert_leaky_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
-    slope = a.number("negative_slope", None)
-    slope = a.number("alpha", 0.3) if slope is None else slope
-    a.harmless("alpha")
+    slope = floats.negative_slope(layer, a)
     a.finish()
-    return emit(build, layer, x, Curve(Kind.LEAKY_RELU, slope=exact_constant(slope or 0.0)))
+    return emit(build, layer, x, Curve(Kind.LEAKY_RELU, slope=exact_constant(slope)))
 
 
 @converts("TFOpLambda", floats=floats.operation)
 def convert_operation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """A TensorFlow function in a model of Keras 2: the ones that are known by name, none is called."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
-    function = a.only("function", "math.abs", "math.round")
+    function = a.only("function", *floats.OPERATIONS)
     a.finish()
-    return apply_activation(build, layer, x, str(function).removeprefix("math."), fused=False)
+    return apply_activation(build, layer, x, floats.OPERATIONS[str(function)], fused=False)
 
 
-@converts("Absolute", "Round", floats=floats.named_by_class)
+@converts("Absolute", "Round", *floats.OPERATION_CLASSES, floats=floats.named_by_class)
 def convert_absolute(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Keras 3's operations as layers."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     a.only("decimals", 0)
+    name = floats.operation_name(layer, a)
     a.finish()
-    return apply_activation(build, layer, x, layer.class_name.lower(), fused=False)
+    return apply_activation(build, layer, x, name, fused=False)
 
 
-@converts("ELU", floats=floats.named_by_class)
+@converts("ELU", "Elu", floats=floats.elu)
 def convert_elu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
-    a.only("alpha", 1.0)
+    slope = a.number("alpha", 1.0) or 0.0
     a.finish()
-    return emit(build, layer, x, Curve(Kind.TABLE, function="elu"))
+    return emit(build, layer, x, Curve(Kind.TABLE, function="elu", slope=exact_constant(slope)))

@@ -18,6 +18,7 @@ from ..read.attributes import Attributes
 from ..read.build import value_of
 from ..read.network import Layer
 from ..read.policy import is_keras3
+from .activation_curves import SPELLINGS
 from .floats import Array
 
 _WIDE = Fixed(True, 15, 16)
@@ -31,6 +32,7 @@ def activate(layer: Layer, activation: Any, x: Array) -> Array:
     if is_quantizer(activation):
         return _quantized(parse_quantizer(activation, f"'{layer.name}'"), f"'{layer.name}'", x)
     name = str(value_of(activation))
+    name = SPELLINGS.get(name, name)
     if name == "hard_sigmoid" and (own := _hard_sigmoid_slope(layer)):
         return np.clip(own * x + 0.5, 0, 1)
     if name not in _FUNCTIONS:
@@ -60,7 +62,7 @@ def _hard_sigmoid_slope(layer: Layer) -> float:
     """0 for Keras 2, whose slope is the usual one here."""
     if layer.class_name == "FixedGRU" or layer.class_name.startswith("Q"):
         return 0.5
-    return 1 / 6 if is_keras3(layer.config) else 0.0
+    return 1 / 6 if is_keras3(layer.config) or layer.class_name in OPERATION_CLASSES else 0.0
 
 
 def softmax(x: Array) -> Array:
@@ -81,11 +83,9 @@ _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "binary_sigmoid": lambda x: np.where(x > 0, 1.0, 0.0),
     "binary_tanh": lambda x: np.where(x > 0, 1.0, -1.0),
     "ternary_tanh": lambda x: np.where(x > 0.5, 1.0, np.where(x <= -0.5, -1.0, 0.0)),
+    "sparse_sigmoid": lambda x: np.clip(0.5 * (x + 1), 0, 1),
     "abs": np.abs,
-    "absolute": np.abs,
     "round": np.rint,
-    "silu": FUNCTIONS["swish"],
-    "exponential": FUNCTIONS["exp"],
     "softmax": softmax,
     **FUNCTIONS,
 }
@@ -94,20 +94,79 @@ _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 def relu(layer: Layer, x: Array) -> Array:
     a = Attributes(layer.name, layer.config)
     slope, upper = a.number("negative_slope", 0.0), a.number("max_value", None)
-    return np.minimum(np.where(x > 0, x, slope * x), np.inf if upper is None else upper)
+    threshold = a.number("threshold", 0.0)
+    return np.minimum(np.where(x >= threshold, x, slope * (x - threshold)), np.inf if upper is None else upper)
+
+
+def thresholded_relu(layer: Layer, x: Array) -> Array:
+    return np.where(x > Attributes(layer.name, layer.config).number("theta", 1.0), x, 0.0)
 
 
 def leaky_relu(layer: Layer, x: Array) -> Array:
-    slope = Attributes(layer.name, layer.config).number("negative_slope", None)
-    slope = Attributes(layer.name, layer.config).number("alpha", 0.3) if slope is None else slope
-    return np.where(x > 0, x, (slope or 0.0) * x)
+    return np.where(x > 0, x, negative_slope(layer, Attributes(layer.name, layer.config)) * x)
+
+
+def negative_slope(layer: Layer, a: Attributes) -> float:
+    """A LeakyReLU's slope: Keras 2 calls it alpha; Keras 3's function of the same name has another default."""
+    slope = a.number("negative_slope", 0.2 if layer.class_name == "LeakyRelu" else None)
+    if slope is not None and slope < 0:  # as in Keras 3
+        a.refuse("negative_slope", slope, "0 and more")
+    slope = a.number("alpha", 0.3) if slope is None else slope
+    a.harmless("alpha")
+    return slope or 0.0
+
+
+def elu(layer: Layer, x: Array) -> Array:
+    slope = Attributes(layer.name, layer.config).number("alpha", 1.0)
+    return np.where(x > 0, x, slope * np.expm1(np.minimum(x, 0)))
+
+
+OPERATIONS = {
+    "math.abs": "abs",
+    "math.round": "round",
+    "math.exp": "exp",
+    "math.sigmoid": "sigmoid",
+    "math.softplus": "softplus",
+    "math.tanh": "tanh",
+    "nn.elu": "elu",
+    "nn.relu": "relu",
+    "nn.relu6": "relu6",
+    "nn.selu": "selu",
+    "nn.softsign": "softsign",
+}
+"""TensorFlow's functions of one argument, as layers of class TFOpLambda, and Keras's names for them."""
+OPERATION_CLASSES = {
+    "Exp": "exp",
+    "Gelu": "gelu",
+    "HardSigmoid": "hard_sigmoid",
+    "HardSilu": "hard_silu",
+    "HardTanh": "hard_tanh",
+    "LogSigmoid": "log_sigmoid",
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "Selu": "selu",
+    "Sigmoid": "sigmoid",
+    "Silu": "silu",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+    "Tanh": "tanh",
+}
+"""Keras 3's functions of one argument, as layers of a class of their own, and their names."""
 
 
 def operation(layer: Layer, x: Array) -> Array:
     """A TensorFlow function as a layer."""
-    return activate(layer, str(layer.config.get("function")).removeprefix("math."), x)
+    function = Attributes(layer.name, layer.config).only("function", *OPERATIONS)
+    return activate(layer, OPERATIONS[function], x)
+
+
+def operation_name(layer: Layer, a: Attributes) -> str:
+    """The function of a Keras 3 operation; gelu has two forms."""
+    if layer.class_name == "Gelu":
+        return "gelu_tanh" if a.flag("approximate", True) else "gelu"
+    return OPERATION_CLASSES.get(layer.class_name, layer.class_name.lower())
 
 
 def named_by_class(layer: Layer, x: Array) -> Array:
-    """A function that is a layer of its own: ELU, Absolute, Round, Softmax."""
-    return _FUNCTIONS[layer.class_name.lower()](x)
+    """A function that is a layer of its own: Absolute, Round, Softmax, Keras 3's operations."""
+    return activate(layer, operation_name(layer, Attributes(layer.name, layer.config)), x)

@@ -31,7 +31,8 @@ from ..quantize.quantizers import is_quantizer, parse_quantizer
 from ..read.build import Builder, value_of
 from ..read.network import Layer
 from ..read.policy import is_keras3
-from .activation import QKERAS_FUNCTIONS, Curve, curve, exact_precision
+from .activation import exact_precision
+from .activation_curves import QKERAS_FUNCTIONS, Curve, curve
 
 TABLE_BITS = 12
 _TAIL: dict[str, Callable[[int], float]] = {

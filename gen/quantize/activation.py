@@ -21,10 +21,10 @@ ONE, ZERO, HALF = Constant(1), Constant(0), Constant(1, 1)
 def exact_constant(value: float) -> Constant:
     """The float32 nearest to ``value`` as an exact constant with the fewest fraction bits."""
     mantissa, exponent = np.frexp(np.float64(np.float32(value)))
-    return _shortest(int(np.ldexp(mantissa, 24)), 24 - int(exponent))
+    return shortest(int(np.ldexp(mantissa, 24)), 24 - int(exponent))
 
 
-def _shortest(raw: int, fraction: int) -> Constant:
+def shortest(raw: int, fraction: int) -> Constant:
     """``raw * 2**-fraction`` with the fewest fraction bits."""
     while raw and raw % 2 == 0:
         raw, fraction = raw // 2, fraction - 1
@@ -134,7 +134,7 @@ def _relu(q: Quantizer, input_type: Fixed, where: str) -> Activation:
             f"quantized_relu on {where}: negative_slope={slope} is not supported with {bits} bits; "
             f"supported: powers of two from {least:g} to 1"
         )
-    lower = _shortest(-exact_constant(slope).raw, exact_constant(slope).fraction - integer)
+    lower = shortest(-exact_constant(slope).raw, exact_constant(slope).fraction - integer)
     _on_grid(upper, type, where)
     return Activation(input_type, Kind.LEAKY_RELU, type, slope=exact_constant(slope), lower=lower, upper=upper)
 

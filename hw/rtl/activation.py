@@ -50,6 +50,8 @@ class ActivationPointwise(Pointwise):
         plain = x << up
         if op.kind is Kind.RELU:
             return Mux(x[-1], 0, plain) if op.input_type.signed else plain
+        if op.kind is Kind.THRESHOLDED_RELU:
+            return Mux(plain < op.aligned(op.offset), 0, plain)
         if op.kind is Kind.ABSOLUTE:
             return _absolute(x) << up if op.input_type.signed else plain
         if op.kind is Kind.LINEAR:

@@ -67,6 +67,8 @@ class Epilogue:
         op = self.activation
         if op.kind is Kind.LEAKY_RELU:
             np.multiply(y, y.dtype.type(float(op.slope)), out=y, where=y < 0)
+        elif op.kind is Kind.THRESHOLDED_RELU:
+            np.copyto(y, 0, where=y < y.dtype.type(self._units(float(op.offset))))
         elif op.kind is Kind.ABSOLUTE:
             np.abs(y, out=y)
         elif op.kind in (Kind.HARD_SIGMOID, Kind.HARD_TANH):

@@ -24,6 +24,7 @@ class Kind(str, Enum):
     LINEAR = "linear"
     RELU = "relu"
     LEAKY_RELU = "leaky_relu"
+    THRESHOLDED_RELU = "thresholded_relu"
     ABSOLUTE = "absolute"
     HARD_SIGMOID = "hard_sigmoid"
     HARD_TANH = "hard_tanh"
@@ -41,11 +42,13 @@ class Activation(Operator):
     linear                     ``g(x) = x``: a bare requantization (QKeras quantized_bits)
     relu                       ``g(x) = max(x, 0)``; relu6 has ``upper = 6``
     leaky_relu                 ``g(x) = x`` where x >= 0, else ``slope * x``
+    thresholded_relu           ``g(x) = x`` where x >= offset, else 0; the offset is the threshold, not below 0
     absolute                   ``g(x) = |x|``: one more value than a signed input has above zero
     hard_sigmoid, hard_tanh    ``g(x) = slope * x + offset`` with both limits. QKeras's hard sigmoid: slope 0.5,
                                offset 0.5, limits 0 and 1; its hard tanh: slope 1, offset 0, limits -1 and 1.
                                Keras 2: slope 0.2; Keras 3: slope 1/6 (both as the nearest ``Constant``)
-    table                      ``y = table(function, table_type, ...)[x rounded to table_type]``, see sim/table.py
+    table                      ``y = table(function, table_type, ...)[x rounded to table_type]``, see sim/table.py;
+                               the slope is that of elu below zero
     ========================== ===========================================================================
 
     Any shape; the output has the input's shape and ``output_type``.
@@ -81,10 +84,13 @@ class Activation(Operator):
             self.table_type is not None
         ):
             raise BitsmithError("activation: function and table_type belong to kind 'table' and only there; give both")
-        if self.slope != ONE and self.kind not in (*_HARD, Kind.LEAKY_RELU):
+        if self.slope != ONE and self.kind not in (*_HARD, Kind.LEAKY_RELU, Kind.TABLE):
             raise BitsmithError(f"activation: kind '{self.kind.value}' has no slope; leave it out")
-        if self.offset != ZERO and self.kind not in _HARD:
+        if self.offset != ZERO and self.kind not in (*_HARD, Kind.THRESHOLDED_RELU):
             raise BitsmithError(f"activation: kind '{self.kind.value}' has no offset; leave it out")
+        most = self.input_type.raw_max << (self.exact_fraction - self.input_type.fraction)
+        if self.kind is Kind.THRESHOLDED_RELU and not 0 <= self.aligned(self.offset) <= most:
+            raise BitsmithError(f"activation: the threshold must be a value from 0 to the largest of {self.input_type}")
         if self.kind in _HARD and (self.lower is None or self.upper is None):
             raise BitsmithError(f"activation: kind '{self.kind.value}' needs both limits; give lower and upper")
         if self.lower is not None and self.upper is not None and float(self.lower) > float(self.upper):
@@ -113,6 +119,8 @@ class Activation(Operator):
         scaled = (self.slope.raw * x) << (self.exact_fraction - self.input_type.fraction - self.slope.fraction)
         if self.kind is Kind.RELU:
             return max(plain, 0)
+        if self.kind is Kind.THRESHOLDED_RELU:
+            return plain if plain >= self.aligned(self.offset) else 0
         if self.kind is Kind.ABSOLUTE:
             return abs(plain)
         if self.kind is Kind.LEAKY_RELU:
@@ -128,6 +136,8 @@ class Activation(Operator):
             plain = scaled + self.aligned(self.offset) if hard else np.where(x < 0, scaled, plain)
         if self.kind is Kind.RELU:
             plain = np.maximum(plain, 0)
+        if self.kind is Kind.THRESHOLDED_RELU:
+            plain = np.where(plain >= self.aligned(self.offset), plain, 0)
         if self.kind is Kind.ABSOLUTE:
             plain = np.abs(plain)
         if self.lower is not None:
@@ -138,8 +148,10 @@ class Activation(Operator):
     def table(self) -> IntArray:
         """The entries (kind table only), indexed by the bits of ``table_type``."""
         assert self.table_type is not None
-        limits = {n: float(c) for n, c in (("lower", self.lower), ("upper", self.upper)) if c is not None}
-        return table(self.function, self.table_type, self.output_type, self.rounding, self.overflow, **limits)
+        given = {n: float(c) for n, c in (("lower", self.lower), ("upper", self.upper)) if c is not None}
+        if self.slope != ONE:
+            given["slope"] = float(self.slope)
+        return table(self.function, self.table_type, self.output_type, self.rounding, self.overflow, **given)
 
     def infer(self, *inputs: Spec) -> Spec:
         self.expect(inputs, (self.input_type,))

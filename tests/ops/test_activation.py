@@ -11,6 +11,7 @@ import numpy as np
 from contract import OperatorContract
 from definitions import Real, quantized
 from hardware import Case
+from scipy.special import ndtr
 
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding
 from bitsmith.sim.op import Shape, Spec
@@ -27,6 +28,10 @@ def case(kind: Kind, x: Fixed, y: Fixed, shape: Shape = (3, 4, 3), pixels: int =
 
 def hard(kind: Kind, x: Fixed, y: Fixed, slope: Constant, offset: Constant, low: Constant) -> Case:
     return case(kind, x, y, slope=slope, offset=offset, lower=low, upper=ONE)
+
+
+def thresholded(x: Fixed, y: Fixed, threshold: Constant) -> Case:
+    return case(Kind.THRESHOLDED_RELU, x, y, offset=threshold)
 
 
 def table(function: str, address: Fixed, x: Fixed = S8, y: Fixed = Q8, pixels: int = 1, **more: Any) -> Case:
@@ -70,6 +75,16 @@ class TestActivation(OperatorContract):
         "leaky relu, slope above 1": case(Kind.LEAKY_RELU, S8, S8, slope=Constant(5, 2)),
         "leaky relu, negative slope": case(Kind.LEAKY_RELU, S8, S8, slope=Constant(-1, 1)),
         "leaky relu of unsigned": case(Kind.LEAKY_RELU, U8, S5, slope=Constant(1, 2)),
+        "thresholded relu": thresholded(S8, S8, Constant(3, 2)),
+        "thresholded relu to an unsigned type": thresholded(S8, U4, Constant(9, 2)),
+        "thresholded relu, off the grid": thresholded(S5, S8, Constant(11, 5)),
+        "thresholded relu, the largest alone": thresholded(S5, S5, Constant(15, 3)),
+        "thresholded relu at zero": thresholded(S5, S5, Constant(0)),
+        "thresholded relu of unsigned": thresholded(U8, S5, Constant(1, 1)),
+        "thresholded relu, limited": case(Kind.THRESHOLDED_RELU, S8, U4, offset=ONE, upper=Constant(2)),
+        "thresholded relu, wrapping": case(
+            Kind.THRESHOLDED_RELU, S8, S5, offset=ONE, rounding=Rounding.TRN, overflow=Overflow.WRAP
+        ),
         "absolute": case(Kind.ABSOLUTE, S8, Fixed(False, 4, 4)),
         "absolute, saturating": case(Kind.ABSOLUTE, S8, S8),
         "absolute, wrapping": case(Kind.ABSOLUTE, S8, S8, overflow=Overflow.WRAP),
@@ -92,6 +107,9 @@ class TestActivation(OperatorContract):
         "tanh, 11 bits, truncated": table("tanh", Fixed(True, 2, 8), Fixed(True, 3, 10), rounding=Rounding.TRN),
         "tanh of unsigned": table("tanh", U8, U8),
         "elu": table("elu", S8, y=S8),
+        "elu, slope 0.3": table("elu", S8, y=Fixed(True, 3, 6), slope=Constant.of(0.3, 24)),
+        "gelu, 6 of 8 bits": table("gelu", Fixed(True, 3, 2), y=S8),
+        "mish": table("mish", S8, y=S8),
         "a table addressed by one bit": table("sigmoid", Fixed(True, 0, 0), y=U8),
         "a finer table than the input": table("tanh", Fixed(True, 3, 6)),
         "4 pixels, width no multiple": case(Kind.RELU, S8, U4, (3, 10, 2), 4),
@@ -101,10 +119,22 @@ class TestActivation(OperatorContract):
         "4 pixels, table": table("sigmoid", Fixed(True, 2, 3), y=U8, pixels=4),
     }
     bad: ClassVar = {
-        "an unknown kind": (lambda: Activation(S8, "gelu", S8), "kind 'gelu' is unknown"),  # type: ignore[arg-type]
+        "an unknown kind": (lambda: Activation(S8, "sine", S8), "kind 'sine' is unknown"),  # type: ignore[arg-type]
         "an unknown function": (
-            lambda: Activation(S8, Kind.TABLE, S8, function="gelu", table_type=S8),
-            "no table for the function 'gelu'",
+            lambda: Activation(S8, Kind.TABLE, S8, function="sine", table_type=S8),
+            "no table for the function 'sine'",
+        ),
+        "a slope of a function that has none": (
+            lambda: Activation(S8, Kind.TABLE, S8, slope=HALF, function="tanh", table_type=S8),
+            "'tanh' has no slope",
+        ),
+        "a threshold below zero": (
+            lambda: Activation(S8, Kind.THRESHOLDED_RELU, S8, offset=Constant(-1)),
+            "threshold must be a value from 0",
+        ),
+        "a threshold beyond the input": (
+            lambda: Activation(S8, Kind.THRESHOLDED_RELU, S8, offset=Constant(8)),
+            "to the largest of fixed<8,4>",
         ),
         "a huge table": (
             lambda: Activation(S8, Kind.TABLE, S8, function="tanh", table_type=Fixed(True, 9, 9)),
@@ -123,7 +153,9 @@ class TestActivation(OperatorContract):
         """The function, the limits, one rounding; a table's function of the nearest address, ties up."""
         x = x_float[0]
         if op.table_type is not None:
-            y = FUNCTIONS[op.function](quantized(x, op.table_type, Rounding.RND, Overflow.SAT))
+            x = quantized(x, op.table_type, Rounding.RND, Overflow.SAT)
+            y = FUNCTIONS[op.function](x)
+            y = np.where(x < 0, float(op.slope) * y, y) if op.function == "elu" else y
         else:
             y = self._exact(op, x)
             low = -np.inf if op.lower is None else float(op.lower)
@@ -136,6 +168,8 @@ class TestActivation(OperatorContract):
             return np.maximum(x, 0)
         if op.kind is Kind.LEAKY_RELU:
             return np.where(x < 0, slope * x, x)
+        if op.kind is Kind.THRESHOLDED_RELU:
+            return np.where(x < float(op.offset), 0, x)
         if op.kind is Kind.ABSOLUTE:
             return np.where(x < 0, -x, x)
         return slope * x + float(op.offset)
@@ -145,4 +179,6 @@ FUNCTIONS: dict[str, Any] = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
     "elu": lambda x: np.where(x < 0, np.exp(np.minimum(x, 0)) - 1, x),
+    "gelu": lambda x: x * ndtr(x),
+    "mish": lambda x: x * np.tanh(np.log1p(np.exp(x))),
 }

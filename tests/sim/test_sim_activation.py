@@ -74,14 +74,16 @@ def test_activations_keep_their_exact_type(data: st.DataObject) -> None:
     draw = data.draw
     constant = st.builds(Constant, st.integers(-9, 9), st.integers(-2, 4))
     kind = draw(st.sampled_from([k for k in Kind if k is not Kind.TABLE]))
+    input_type = draw(st.sampled_from([S4, U4, HALVES]))
+    threshold = st.builds(Constant, st.integers(0, input_type.raw_max), st.just(input_type.fraction))
     hard = kind in (Kind.HARD_SIGMOID, Kind.HARD_TANH)
     low, high = sorted((draw(constant), draw(constant)), key=float)
     op = Activation(
-        draw(st.sampled_from([S4, U4, HALVES])),
+        input_type,
         kind,
         S8,
         slope=draw(constant) if hard or kind is Kind.LEAKY_RELU else Constant(1),
-        offset=draw(constant) if hard else Constant(0),
+        offset=draw(constant) if hard else draw(threshold) if kind is Kind.THRESHOLDED_RELU else Constant(0),
         lower=low if hard or draw(st.booleans()) else None,
         upper=high if hard or draw(st.booleans()) else None,
     )
@@ -95,6 +97,7 @@ def test_activations_keep_their_exact_type(data: st.DataObject) -> None:
         Kind.LINEAR: real,
         Kind.RELU: np.maximum(real, 0),
         Kind.LEAKY_RELU: np.where(real < 0, real * slope, real),
+        Kind.THRESHOLDED_RELU: np.where(real < float(op.offset), 0, real),
         Kind.ABSOLUTE: np.where(real < 0, -real, real),
     }.get(kind, real * slope + float(op.offset))
     expected = expected if op.lower is None else np.maximum(expected, float(op.lower))

@@ -51,6 +51,8 @@ def _compute(op: Activation) -> list[str]:
         lines += [f"    y = {_scaled(op, *product)};", f"    y += {_exact(op, op.aligned(op.offset))};"]
     elif op.kind in (Kind.RELU, Kind.ABSOLUTE):
         lines += ["    if (x < 0)", f"        y = {'0' if op.kind is Kind.RELU else '-x'};"]
+    elif op.kind is Kind.THRESHOLDED_RELU:
+        lines += [f"    if (x < {_exact(op, op.aligned(op.offset))})", "        y = 0;"]
     for sign, limit in (("<", op.lower), (">", op.upper)):
         if limit is not None:
             bound = _exact(op, op.aligned(limit))
