@@ -16,7 +16,7 @@ from ..convert.fold_batch_norm import fold_batch_norm
 from ..convert.layers import check_network, naming
 from ..files.input_file import check_file
 from ..ops import MOVES
-from ..ops.batch_norm import inverse, normalization, on_grids
+from ..ops.batch_norm import on_grids, scale_and_offset
 from ..ops.dense import is_signed
 from ..ops.reverse import directions
 from ..progress import Say, silent
@@ -161,15 +161,10 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
     """
     if layer.class_name in (*GDN_CLASSES, "Affine"):  # types that fit its parameters are its defaults
         return {}
-    if layer.class_name.endswith("BatchNormalization"):
-        values = next(iter(layer.weights.values()))
-        a = Attributes(layer.name, layer.config)
-        axis = a.get("axis", -1)  # measuring has compared it with the input
-        gamma, beta, mean, variance, epsilon = normalization(layer, a, values.size, axis)
-        if on_grids(a):
-            return {}
-        scale = inverse(layer, a, gamma, variance, epsilon)
-        return {"scale": _of(scale, 2 * bits), "bias": _bias(beta - mean * scale, bits, 2.0**-bits)}
+    if layer.class_name.endswith("BatchNormalization") and on_grids(Attributes(layer.name, layer.config)):
+        return {}
+    if (numbers := scale_and_offset(layer)) is not None:
+        return {"scale": _of(numbers[0], 2 * bits), "bias": _bias(numbers[1], bits, 2.0**-bits)}
     if layer.class_name == "PReLU":
         return {"weight": _of(next(iter(layer.weights.values())), bits)} if layer.weights else {}
     kernels = [(key, v) for key, v in layer.weights.items() if v.ndim > 1]

@@ -1,5 +1,5 @@
-"""BatchNormalization where it could not be folded into the layer before it, QBatchNormalization, and an ONNX graph's
-constants (``Affine``)."""
+"""BatchNormalization where it could not be folded into the layer before it, QBatchNormalization, and what is the same:
+Rescaling and Normalization at a model's input, and an ONNX graph's constants (``Affine``)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.linear import check_written
 from ..read.network import Layer
+from .batch_norm_inputs import most_numbers, normalization_of_inputs, rescaling
 from .floats import Array
 from .registry import converts
 
@@ -110,8 +111,14 @@ def convert_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
         layer, a, x.shape[-1], len(x.shape), given=partial(build.named, layer)
     )
     scale = inverse(layer, a, gamma, variance, epsilon)
-    values = ((scale, "scale"), (beta - mean * scale, "bias"))
-    exact = on_grids(a)
+    return _scaled(build, layer, x, scale, beta - mean * scale, on_grids(a))
+
+
+def _scaled(
+    build: Builder, layer: Layer, x: Tensor, scale: FloatArray, offset: FloatArray, exact: bool = False
+) -> Tensor:
+    """The node of a scale and an offset for each channel: ``exact`` where the model puts them on a grid."""
+    values = ((scale, "scale"), (offset, "bias"))
     (s, s_type), (b, b_type) = (_integers(build, layer, v, role, exact) for v, role in values)
     y = build.add(layer, BatchNorm(x.type, s, s_type, b, b_type), x, shape=x.shape)
     to = build.result(layer)
@@ -175,3 +182,57 @@ def _shortened(values: FloatArray, bits: int | None) -> FloatArray:
         return values
     fraction = bits - int(np.frexp(largest)[1])
     return np.ldexp(np.rint(np.ldexp(values, fraction)), -fraction)
+
+
+def scale_and_offset(layer: Layer) -> tuple[FloatArray, FloatArray] | None:
+    """The numbers that a layer of this module multiplies by and adds; None for any other, and for a quantized one.
+
+    What it takes is not looked at here: measuring has compared it with the layer.
+    """
+    a = Attributes(layer.name, layer.config)
+    if layer.class_name == "Rescaling":
+        return rescaling(a, most_numbers(a, "scale", "offset"))
+    axis = a.get("axis", -1)
+    axes = next(iter(axis), -1) if isinstance(axis, (list, tuple)) else axis
+    if layer.class_name == "Normalization":
+        weights = [w.size for w in layer.weights.values()]
+        return normalization_of_inputs(layer, a, max([most_numbers(a, "mean", "variance"), *weights]), axes)
+    if not layer.class_name.endswith("BatchNormalization"):
+        return None
+    channels = next(iter(layer.weights.values())).size
+    gamma, beta, mean, variance, epsilon = normalization(layer, a, channels, axes)
+    scale = inverse(layer, a, gamma, variance, epsilon)
+    return scale, beta - mean * scale
+
+
+def rescaled(layer: Layer, x: Array) -> Array:
+    scale, offset = rescaling(Attributes(layer.name, layer.config), x.shape[-1])
+    return x * scale + offset
+
+
+@converts("Rescaling", floats=rescaled)
+def convert_rescaling(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Its numbers stand in the model: float32 as it is where the layer's own section gives no type."""
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    scale, offset = rescaling(a, x.shape[-1])
+    a.finish()
+    if any(build.config.named(layer.name, layer.class_name, role) for role in ("scale", "bias")):
+        return _scaled(build, layer, x, scale, offset)
+    exact = [dyadic(np.float64(np.float32(values)), f"'{layer.name}'") for values in (scale, offset)]
+    y = build.add(layer, BatchNorm(x.type, *exact[0], *exact[1]), x, shape=x.shape)
+    to = build.result(layer)
+    return y if to is None else build.round(layer, y, to, "round")
+
+
+def normalized_inputs(layer: Layer, x: Array) -> Array:
+    a = Attributes(layer.name, layer.config)
+    scale, offset = normalization_of_inputs(layer, a, x.shape[-1], x.ndim - 1)
+    return x * scale + offset
+
+
+@converts("Normalization", floats=normalized_inputs)
+def convert_normalization(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    a.finish("axis", "invert", "mean", "variance")
+    scale, offset = normalization_of_inputs(layer, a, x.shape[-1], len(x.shape))
+    return _scaled(build, layer, x, scale, offset)

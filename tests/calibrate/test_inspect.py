@@ -113,7 +113,7 @@ def test_a_float_model_has_everything_that_it_needs_listed_and_calibrate_gives_i
 
 def test_what_is_not_supported_is_listed_beside_what_has_no_type(tmp_path: Path) -> None:
     layers = float_layers()
-    layers[1][1]["activation"] = "gelu"
+    layers[1][1]["activation"] = "glu"
     layers[4][1]["groups"] = 7
     data = inspect(write_h5(tmp_path / "m.h5", layers))
     assert [p["layer"] for p in data["problems"]] == ["last", "first"]  # attributes need no shape
@@ -124,7 +124,7 @@ def test_what_is_not_supported_is_listed_beside_what_has_no_type(tmp_path: Path)
     assert {p["layer"] for p in data["missing"]} == {"pixels", "first", "norm", "gru"}
 
 
-@pytest.mark.parametrize(("last", "status"), [("softmax", 0), ("gelu", 2)])
+@pytest.mark.parametrize(("last", "status"), [("softmax", 0), ("glu", 2)])
 def test_status_and_cure(tmp_path: Path, last: str, status: int) -> None:
     layers = float_layers()
     layers[4][1]["activation"] = last

@@ -142,6 +142,7 @@ CASES: tuple[Case, ...] = (
     Case("Maximum", VECTOR, {}, tensors=2),
     Case("Minimum", VECTOR, {}, tensors=2),
     Case("Multiply", VECTOR, {}, tensors=2),
+    Case("Normalization", IMAGE, {"axis": [-1], "invert": False, "mean": [0.5, 1.0], "variance": [1.0, 4.0]}),
     Case("PReLU", IMAGE, {"shared_axes": [1, 2]}, {"alpha": (1, 1, 2)}),
     Case("Permute", SEQUENCE, {"dims": [2, 1]}),
     Case("QActivation", VECTOR, {"activation": BITS4}),
@@ -210,6 +211,7 @@ CASES: tuple[Case, ...] = (
     Case("ReLU", VECTOR, {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}),
     *(Case(name, VECTOR, {}) for name in ("Relu", "Relu6")),
     Case("RepeatVector", VECTOR, {"n": 3}),
+    Case("Rescaling", IMAGE, {"scale": 0.25, "offset": [-1.0, 1.0]}),
     Case("Reshape", VECTOR, {"target_shape": [2, 2]}),
     Case("Round", VECTOR, {"decimals": 0}),
     Case(

@@ -38,6 +38,17 @@ TRAINING = {"trainable", "name", "dtype", "dropout", "rate", "seed", "noise_shap
 """Attributes that mean nothing when a model runs, and two that have tests of their own."""
 
 
+NEGATIVE = ("alpha", "scale", "offset", "mean")
+"""Attributes that may be a number below zero, where they are no flags."""
+
+
+def legal(name: str, value: Any, wrong: Any) -> bool:
+    """Whether a value that stands for one of another type is one that the layer takes."""
+    if name == "axis":
+        return bool(wrong == [] and isinstance(value, list))  # as Keras 3 writes None
+    return bool(name in NEGATIVE and wrong == -1.5 and not isinstance(value, bool))
+
+
 def mutants(
     config: Config, path: tuple[str, ...] = (), values: tuple[Any, ...] = WRONG
 ) -> Iterator[tuple[tuple[str, ...], Config, Any]]:
@@ -46,7 +57,7 @@ def mutants(
         if name in TRAINING:
             continue
         for wrong in values:
-            if not (wrong is True and value in (False, True)) and (path or name != "alpha" or wrong != -1.5):
+            if not (wrong is True and value in (False, True)) and (path or not legal(name, value, wrong)):
                 yield (*path, name), config | {name: wrong}, wrong
         if isinstance(value, dict):
             for inside, changed, wrong in mutants(value, (*path, name), values):

@@ -10,6 +10,7 @@ import pytest
 from reading import batch, evaluate, library, save
 
 from bitsmith.gen.calibrate.float_model import run
+from bitsmith.gen.calibrate.ranges import calibrate
 from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.convert import read_model
 from bitsmith.gen.read import read_network_file
@@ -85,3 +86,53 @@ def test_a_trained_slope(tmp_path: Path, kind: str, suffix: str) -> None:
     rng = np.random.default_rng(3)
     model.set_weights([np.round(rng.normal(0, 0.5, w.shape) * 16) / 16 for w in model.get_weights()])
     compare(model, tmp_path / f"m{suffix}")
+
+
+@pytest.mark.parametrize(("kind", "suffix"), FILES)
+def test_scales_of_inputs(tmp_path: Path, kind: str, suffix: str) -> None:
+    """Rescaling is exact in float32's numbers; a Normalization has types, as a BatchNormalization has."""
+    k = library(kind)
+    layers, rng = k.layers, np.random.default_rng(4)
+    x = layers.Input((4, 5, 3), name="x")
+    flat = layers.Flatten()(x)
+    adapted, alone = layers.Normalization(), layers.Normalization(axis=None)
+    outputs = {
+        "one": layers.Rescaling(1 / 255)(x),
+        "each": layers.Rescaling([0.5, 0.3, -2.0], offset=[1.0, 0.0, -0.1])(x),
+        "given": layers.Normalization(mean=[1.0, 2.0, -3.0], variance=[4.0, 0.5, 2.0])(x),
+        "inverse": layers.Normalization(mean=2.5, variance=3.0, invert=True)(x),
+        "adapted": adapted(x),
+        "alone": alone(flat),
+        "fresh": layers.Normalization()(x),
+    }
+    for layer in (adapted, alone):
+        layer.adapt(rng.normal(1, 2, (8, 4, 5, 3) if layer is adapted else (8, 60)).astype(np.float32))
+    model = k.Model(x, list(outputs.values()), name="scales")
+    types = {"scale": "fixed<24,4,RND_CONV,SAT>", "bias": "fixed<24,4,RND_CONV,SAT>"}
+    sections = {"Model": FINE["HLSConfig"]["Model"], "LayerType": {"Normalization": {"Precision": types}}}
+    compare(model, tmp_path / f"m{suffix}", settings={"Bitsmith": FINE["Bitsmith"], "HLSConfig": sections}, off=0.52)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_calibrate_types_the_scales_of_inputs(tmp_path: Path, suffix: str) -> None:
+    k = library("keras")
+    normalization = k.layers.Normalization()
+    layers = [k.layers.Input((4, 5, 2)), k.layers.Rescaling(1 / 255), normalization]
+    layers.append(k.layers.PReLU("ones", shared_axes=[1, 2]))
+    normalization.adapt(np.random.default_rng(5).random((9, 4, 5, 2)).astype(np.float32))
+    model = k.Sequential([*layers, k.layers.Conv2D(2, 3, activation="gelu")], name="net")
+    path, data = tmp_path / f"m{suffix}", tmp_path / "x.npy"
+    save(model, path)
+    x = np.random.default_rng(6).integers(0, 256, (20, 4, 5, 2)).astype(np.float32)
+    np.save(data, x)
+    expected = np.asarray(model(x))
+    errors = []
+    for bits in (8, 12):
+        settings = calibrate(path, data, bits) | {"Bitsmith": {"input": "ufixed<8,8>"}}
+        names = settings["HLSConfig"]["LayerName"]
+        for name in ("normalization", "rescaling"):
+            assert set(names[name]["Precision"]) == {"scale", "bias", "result"}
+        (got,) = evaluate(read_model(path, parse_config(settings)), x)
+        errors.append(float(np.abs(got.reshape(expected.shape) - expected).max()) / float(np.abs(expected).max()))
+    assert errors[0] < 0.1
+    assert errors[1] < errors[0] / 4
