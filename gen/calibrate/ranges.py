@@ -18,6 +18,7 @@ from ..files.input_file import check_file
 from ..ops import MOVES
 from ..ops.batch_norm import on_grids, scale_and_offset
 from ..ops.dense import is_signed
+from ..ops.per_step import distributed
 from ..ops.reverse import directions
 from ..progress import Say, silent
 from ..quantize.steps import is_step
@@ -159,6 +160,7 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
 
     A bias has twice the bits, but none far below what the products resolve.
     """
+    layer = distributed(layer) if layer.class_name == "TimeDistributed" else layer
     if layer.class_name in (*GDN_CLASSES, "Affine"):  # types that fit its parameters are its defaults
         return {}
     if layer.class_name.endswith("BatchNormalization") and on_grids(Attributes(layer.name, layer.config)):
@@ -170,7 +172,7 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
     kernels = [(key, v) for key, v in layer.weights.items() if v.ndim > 1]
     biases = [v for v in layer.weights.values() if v.ndim == 1]
     entry = {}
-    config = layer.config.get("layer", {}).get("config", layer.config)
+    config = layer.config
     if kernels and not is_signed(layer) and not any(config.get(f"{n}_quantizer") for n in ("kernel", "depthwise")):
         entry["weight"] = _of(np.concatenate([v.ravel() for _, v in kernels]), bits)
     if biases and not config.get("bias_quantizer"):

@@ -37,12 +37,12 @@ KINDS = ("result", "weight", "bias", "scale", "default", "table", "depthwise", "
 """hls4ml's kinds, and Bitsmith's, for what is rounded inside of recurrent layers and of a GDN."""
 _RECURRENT = ("GRU", "LSTM", "RNN", "Bidirectional")
 _WEIGHTED = ("Conv", "Dense", "PReLU", "TimeDistributed", *_RECURRENT)
-_SCALED = ("Affine", "BatchNorm", "LayerNorm", "Normalization", "Rescaling")
+_SCALED = ("Affine", "BatchNorm", "LayerNorm", "Normalization", "Rescaling", "TimeDistributed")
 FITTING = {
     "weight": _WEIGHTED,
     "bias": (*_WEIGHTED, *_SCALED),
     "scale": _SCALED,
-    "depthwise": ("Depthwise", "Separable"),
+    "depthwise": ("Depthwise", "Separable", "TimeDistributed"),
     **dict.fromkeys(("pointwise", "depthwise_result", "depthwise_accum", "pointwise_accum"), ("Separable",)),
     **dict.fromkeys(("recurrent_weight", "recurrent_bias", *_INNER_KINDS), _RECURRENT),
     **dict.fromkeys(_GDN_KINDS, ("GDN",)),

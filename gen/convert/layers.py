@@ -156,7 +156,7 @@ def check_layer(layer: Layer) -> None:
 def check_attributes(layer: Layer) -> None:
     """BitsmithError for a dtype policy whose weights are none of float32, and for what no layer supports."""
     check_policies(layer.name, layer.config)
-    Attributes(layer.name, layer.config).check_general()
+    Attributes(layer.name, layer.config).check_general(layer.class_name)
 
 
 def check_class(layer: Layer) -> None:

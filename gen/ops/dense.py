@@ -5,7 +5,6 @@ TimeDistributed of them is the same.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ...sim.errors import BitsmithError
@@ -19,12 +18,13 @@ from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.linear import Bias, bias_grid, check_configured, declared_bias, linear, weight_grid
-from ..read.network import Layer, inner_layer
+from ..read.network import Layer
 from .activation import apply_activation
 from .activation_floats import activated
 from .conv2d import convolution, per_output
 from .floats import Array, float_bias, float_weight
 from .forms import interleaves
+from .per_step import on_sequence
 from .registry import CONVERTERS, FLOAT_FORMS, Norm, converts
 
 
@@ -86,36 +86,23 @@ def _dense(build: Builder, layer: Layer, x: Tensor, kernel: WeightGrid, bias: Bi
     return apply_activation(build, layer, y, activation)
 
 
-PER_STEP = ("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Dropout")
-"""Layers that compute every step by itself anyway."""
-
-
-def _inner(layer: Layer) -> Layer:
-    """The layer that is distributed, as if it stood in the model itself."""
-    class_name, config = inner_layer(layer.config)
-    weights = {key.removeprefix("layer/"): value for key, value in layer.weights.items()}
-    return replace(layer, class_name=class_name, config=config, weights=weights)
-
-
 def per_step(layer: Layer, x: Array) -> Array:
-    inner = _inner(layer)
-    if inner.class_name not in PER_STEP:
-        Attributes(layer.name, layer.config).refuse("layer", layer.config.get("layer"), ", ".join(PER_STEP))
-    return activated(inner, FLOAT_FORMS[inner.class_name](inner, x))
+    inner, shape = on_sequence(layer, x.shape[1:])
+    y = activated(inner, FLOAT_FORMS[inner.class_name](inner, x))
+    return y if shape is None else y.reshape(len(x), *shape)
 
 
 @converts("TimeDistributed", floats=per_step)
 def convert_time_distributed(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
-    a = build.attributes(layer)
-    given, inner = a.get("layer"), _inner(layer)
-    if not is_layer(given):
+    a, given = build.attributes(layer), layer.config.get("layer")
+    if not is_layer(a.get("layer")):
         a.refuse("layer", given, LAYER)
-    if inner.class_name not in PER_STEP:
-        a.refuse("layer", inner.class_name, ", ".join(PER_STEP))
     a.finish()
     if len(inputs[0].shape) < 2:
         raise BitsmithError(f"'{layer.name}': TimeDistributed needs a sequence; its input has shape {inputs[0].shape}")
-    return CONVERTERS[inner.class_name](build, inner, inputs)
+    inner, shape = on_sequence(layer, inputs[0].shape)
+    y = CONVERTERS[inner.class_name](build, inner, inputs)
+    return y if shape is None else build.reshape(layer, build.plain(layer, y), shape, "steps")
 
 
 @interleaves(Dense)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...sim.fixed import FloatArray
 from ...sim.op import Operator, Shape
 from ...sim.ops.depthwise_conv2d import DepthwiseConv2D
 from ..quantize.weights import WeightGrid
@@ -31,18 +32,27 @@ def depthwise(
     suffix: str = "",
 ) -> Tensor:  # fmt: skip
     """The depthwise node of a layer's window."""
-    x, channels, names = window.x, window.x.shape[-1], ("depthwise_kernel", "kernel")
+    channels, names = window.x.shape[-1], ("depthwise_kernel", "kernel")
     values = layer.weight(0, names, (*window.size, channels, multiplier))
     kernel = values.reshape(*pair(window.size), channels, multiplier)
     grid = weight_grid(build, layer, kernel, quantizer, names[0], "depthwise")
     scale = None
     if grid.scale is not None:  # one for each multiplier, or one for all: Keras's order is channel, then multiplier
         scale = np.broadcast_to(grid.scale.reshape(-1), (channels, multiplier)).reshape(-1)
+    return depthwise_product(build, layer, window, grid, scale, bias, suffix)
+
+
+def depthwise_product(
+    build: Builder, layer: Layer, window: Window, kernel: WeightGrid, scale: FloatArray | None,
+    bias: WeightGrid | None, suffix: str = "",
+) -> Tensor:  # fmt: skip
+    """The depthwise node of a kernel (kh, kw, channels, multiplier) and its scales, one for each output."""
+    x = window.x
 
     def make(k: Any, k_type: Any, b: Any, b_type: Any) -> DepthwiseConv2D:
         return DepthwiseConv2D(x.type, k, k_type, b, b_type, window.strides, window.padding, window.dilation)
 
-    return linear(build, layer, x, make, grid, scale, bias, channels * multiplier, suffix)
+    return linear(build, layer, x, make, kernel, scale, bias, x.shape[-1] * kernel.raw.shape[3], suffix)
 
 
 def depthwise_sums(layer: Layer, x: Array) -> Array:

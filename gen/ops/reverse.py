@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from ...sim.errors import BitsmithError
-from ...sim.fixed import Fixed, Overflow, Rounding
+from ...sim.fixed import Fixed
 from ...sim.ops.add import Add
 from ...sim.ops.batch_norm import BatchNorm
-from ...sim.ops.concatenate import Concatenate
+from ...sim.ops.multiply import Multiply
 from ..classes import BIDIRECTIONAL, LAYER, STATES, is_layer
-from ..config.schema import Precision
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.network import Layer, inner_layer
 from ..read.weights import DIRECTIONS
-from .concatenate import common_type
+from .concatenate import side_by_side
 from .floats import Array
 from .recurrent import KINDS, convert_cell, reverse
 from .recurrent_floats import results, returned, sequences
@@ -32,36 +32,53 @@ def both_ways(layer: Layer, x: Array, *initial: Array) -> dict[str, Array]:
         (direction, sequences(direction, class_name, [x, *half])) for direction, half in zip(directions(layer), halves)
     ]
     forward, backward = (returned(direction, found) for direction, found in both)
-    a, b = forward[0], backward[0][:, ::-1] if backward[0].ndim == 3 else backward[0]
-    merged = np.concatenate([a, b], axis=-1) if mode == "concat" else (a + b) / (2 if mode == "ave" else 1)
-    return results(layer, [merged, *forward[1:], *backward[1:]], [found for _, found in both])
+    pair = forward[0], backward[0][:, ::-1] if backward[0].ndim == 3 else backward[0]
+    return results(layer, [*MERGES[mode](*pair), *forward[1:], *backward[1:]], [found for _, found in both])
+
+
+MERGES: dict[str | None, Callable[[Array, Array], tuple[Array, ...]]] = {
+    "concat": lambda a, b: (np.concatenate([a, b], axis=-1),),
+    "sum": lambda a, b: (a + b,),
+    "ave": lambda a, b: ((a + b) / 2,),
+    "mul": lambda a, b: (a * b,),
+    None: lambda a, b: (a, b),
+}
+"""By ``merge_mode``: what the layer gives in the place of its two directions."""
 
 
 @converts(*BIDIRECTIONAL, floats=both_ways, several=True)
 def convert_bidirectional(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     mode, class_name = bidirectional(build.attributes(layer))
     x, *initial = inputs
-    states, count = [build.network.used(key) for key in layer.outputs[1:]], STATES[class_name]
+    keys = layer.outputs[: 2 if mode is None else 1], layer.outputs[2 if mode is None else 1 :]
+    states, count = [build.network.used(key) for key in keys[1]], STATES[class_name]
+    used = [build.network.used(key) for key in (keys[0][0], keys[0][-1])]  # of one tensor, twice
     if len(initial) not in (0, 2 * count):
         raise BitsmithError(f"'{layer.name}' is called with {len(initial)} states; it has {2 * count}")
-    parts = []
+    parts: list[tuple[Tensor, ...]] = []
     for i, direction in enumerate(directions(layer)):
         mine = slice(i * len(states) // 2, (i + 1) * len(states) // 2)
         given = initial[i * len(initial) // 2 : (i + 1) * len(initial) // 2]
-        wanted = (build.network.used(layer.key), *states[mine])
+        wanted = (used[i], *states[mine])
+        if mode is None and not any(wanted):
+            layer.taken.update(id(value) for value in direction.weights.values())
+            continue
         parts.append(convert_cell(build, direction, class_name, (x, *given), wanted))
-    build.tensors |= dict(zip(layer.outputs[1:], [state for part in parts for state in part[1:]]))
-    forward, backward = parts[0][0], parts[1][0]
-    if not build.network.used(layer.key):
+        build.tensors |= dict(zip(keys[1][mine], parts[-1][1:]))
+    forward, backward = parts[0][0], parts[-1][0]
+    if not any(used):
         return forward
-    if len(backward.shape) == 2:
+    if len(backward.shape) == 2 and used[1]:
         backward = reverse(build, layer, backward, "ordered")
+    if mode is None:
+        build.tensors[keys[0][1]] = backward
+        return forward
     return _merge(build, layer, mode, forward, backward)
 
 
-def bidirectional(a: Attributes) -> tuple[str, str]:
+def bidirectional(a: Attributes) -> tuple[str | None, str]:
     """How the outputs are merged, and the class of the layers inside."""
-    mode = a.only("merge_mode", "concat", "sum", "ave")
+    mode = a.only("merge_mode", *MERGES)
     values = {name: a.get(name) for name in ("layer", "backward_layer")}
     for name, value in values.items():
         if not (is_layer(value) or (value is None and name == "backward_layer")):
@@ -95,12 +112,11 @@ def directions(layer: Layer) -> tuple[Layer, Layer]:
 
 
 def _merge(build: Builder, layer: Layer, mode: str, forward: Tensor, backward: Tensor) -> Tensor:
-    """Concatenation on the channels, the sum, or half the sum; all exact."""
+    """Concatenation on the channels, the product, the sum, or half the sum; all exact."""
+    if mode == "mul":
+        return build.add(layer, Multiply((forward.type, backward.type)), forward, backward, shape=forward.shape)
     if mode == "concat":
-        to = Precision(common_type([forward.type, backward.type]), Rounding.TRN, Overflow.SAT)
-        both = [build.round(layer, x, to, f"input{i}") for i, x in enumerate((forward, backward))]
-        shape = (*forward.shape[:-1], forward.shape[-1] + backward.shape[-1])
-        return build.add(layer, Concatenate((to.type, to.type)), *both, shape=shape)
+        return side_by_side(build, layer, [forward, backward])
     total = Add((forward.type, backward.type))
     y = build.add(layer, total, forward, backward, suffix="" if mode == "sum" else "sum", shape=forward.shape)
     if mode == "sum":

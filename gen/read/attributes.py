@@ -26,6 +26,8 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "lora_alpha": (None,),
 }
 """Attributes of many layers that have one meaning only here."""
+_GROUPED = ("Conv1D", "Conv2D", "Convolution1D", "Convolution2D", "QConv1D", "QConv2D")
+"""Classes that know what to do with ``groups``."""
 
 
 class Attributes:
@@ -108,9 +110,12 @@ class Attributes:
         """Attributes that do not change what the layer computes."""
         self._asked.update(names)
 
-    def check_general(self) -> None:
-        """BitsmithError for a value, of an attribute that many layers have, that no layer supports."""
+    def check_general(self, class_name: str = "") -> None:
+        """BitsmithError for a value, of an attribute that many layers have, that no layer supports, or none but those
+        of other classes."""
         for name, supported in _ONLY.items():
+            if name == "groups" and class_name in _GROUPED:
+                continue
             value = self._config.get(name, supported[0])
             if not any(_same(value, s) for s in supported):
                 self.refuse(name, value, ", ".join(str(s) for s in supported if s is not None) or "None")

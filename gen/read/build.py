@@ -72,7 +72,7 @@ class Builder(Precisions):
     def attributes(self, layer: Layer) -> Attributes:
         """The layer's attributes; BitsmithError for what no layer supports."""
         a = Attributes(layer.name, layer.config)
-        a.check_general()
+        a.check_general(layer.class_name)
         return a
 
     def name(self, label: str) -> str:

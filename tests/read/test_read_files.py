@@ -237,7 +237,12 @@ class TestLayers:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"groups": 2}, "groups=2 on 'conv' is not supported; supported: 1"),
+            (
+                {"groups": 2},
+                "groups=2 on 'conv' is not supported; supported: a divisor of its 1 channels and 1 filters",
+            ),
+            ({"groups": 0}, "groups=0 on 'conv' is not supported; supported: a positive whole number"),
+            ({"groups": True}, "groups=True on 'conv' is not supported"),
             (
                 {"data_format": "channels_first"},
                 "data_format=channels_first on 'conv' is not supported; supported: channels_last",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reading import batch, evaluate, library, save
+from reading import assert_equal_to_keras, batch, evaluate, library, randomize, save
 
 from bitsmith.gen.calibrate.float_model import run
 from bitsmith.gen.calibrate.ranges import calibrate
@@ -52,7 +52,7 @@ def compare(model: Any, path: Path, x_steps: int = 7, settings: Any = FINE, off:
     save(model, path)
     graph = read_model(path, parse_config(settings))
     (x,) = batch(graph, 40)
-    x = x.reshape(-1, *model.input.shape[1:])
+    x = x.reshape(-1, *model.inputs[0].shape[1:])
     expected = model(x.astype(np.float32))
     expected = expected if isinstance(expected, (list, tuple)) else [expected]
     network = read_network_file(path)
@@ -136,3 +136,135 @@ def test_calibrate_types_the_scales_of_inputs(tmp_path: Path, suffix: str) -> No
         errors.append(float(np.abs(got.reshape(expected.shape) - expected).max()) / float(np.abs(expected).max()))
     assert errors[0] < 0.1
     assert errors[1] < errors[0] / 4
+
+
+def on_grid(model: Any) -> None:
+    """Weights in quarters, which fixed<6,4> holds: then float32 computes exactly."""
+    randomize(model, 3)
+    model.set_weights([np.clip(np.round(np.asarray(w) * 4), -15, 15) / 4 for w in model.get_weights()])
+
+
+COARSE = {"weight": "fixed<6,4>", "bias": "fixed<6,4>"}
+
+
+def exact(*names: str) -> dict[str, Any]:
+    return {
+        "HLSConfig": {"LayerName": {name: {"Precision": COARSE} for name in names}},
+        "Bitsmith": {"input": "fixed<4,2>"},
+    }
+
+
+@pytest.mark.parametrize(("kind", "suffix"), FILES)
+def test_convolutions_in_groups(tmp_path: Path, kind: str, suffix: str) -> None:
+    k = library(kind)
+    layers = k.layers
+    x = layers.Input((5, 6, 4), name="x")
+    two = layers.Conv2D(6, 3, groups=2, padding="same", activation="relu", name="two")(x)
+    deep = layers.Conv2D(8, (2, 3), strides=(2, 1), groups=4, name="deep")(layers.ZeroPadding2D(1)(x))
+    four = layers.Conv1D(8, 2, groups=4, use_bias=False, name="four")(layers.Reshape((15, 8))(x))
+    model = k.Model(x, [two, deep, four], name="groups")
+    on_grid(model)
+    graph = assert_equal_to_keras(model, tmp_path / f"m{suffix}", exact("two", "deep", "four"))
+    stems = [(node.layer, node.op.stem) for node in graph.nodes]
+    assert ("deep", "depthwise_conv2d") in stems
+    assert [stem for name, stem in stems if name == "two"].count("conv2d") == 2
+
+
+def test_a_normalization_behind_groups_is_folded(tmp_path: Path) -> None:
+    k = library("keras")
+    layers = [
+        k.layers.Input((5, 6, 4)),
+        k.layers.Conv2D(6, 3, groups=2, name="c"),
+        k.layers.BatchNormalization(name="n"),
+    ]
+    model = k.Sequential(layers, name="net")
+    randomize(model, 5)
+    types = {"weight": "fixed<24,4,RND_CONV,SAT>", "bias": "fixed<24,4,RND_CONV,SAT>"}
+    sections = {"Model": FINE["HLSConfig"]["Model"], "LayerName": {"c": {"Precision": types}}}
+    compare(model, tmp_path / "m.keras", settings={"Bitsmith": FINE["Bitsmith"], "HLSConfig": sections}, off=0.6)
+
+
+@pytest.mark.parametrize(("kind", "suffix"), FILES)
+def test_concatenation_on_every_axis(tmp_path: Path, kind: str, suffix: str) -> None:
+    k = library(kind)
+    layers = k.layers
+    x = layers.Input((4, 5, 3), name="x")
+    steps = layers.Reshape((20, 3))(x)
+    outputs = [layers.Concatenate(axis=axis)([x, layers.ReLU()(x), x]) for axis in (1, 2, 3, -2, -3)]
+    outputs += [layers.Concatenate(axis=axis)([steps, layers.Cropping1D((3, 0))(steps)]) for axis in (1, -2)]
+    outputs.append(layers.Concatenate(axis=1)([layers.Cropping2D(((1, 0), (0, 0)))(x), x]))
+    assert_equal_to_keras(k.Model(x, outputs, name="joined"), tmp_path / f"m{suffix}", exact())
+
+
+@pytest.mark.parametrize(("kind", "suffix"), FILES)
+@pytest.mark.parametrize("states", [False, True])
+def test_both_directions_unmerged_and_multiplied(tmp_path: Path, kind: str, suffix: str, states: bool) -> None:
+    """hard_sigmoid and relu of small numbers: the float form is Keras's, and the graph's error is the rounding's."""
+    k = library(kind)
+    layers = k.layers
+    x = layers.Input((6, 2), name="x")
+    outputs = []
+    for mode in (None, "mul"):
+        for sequences in (True, False):
+            cell = layers.GRU(3, return_sequences=sequences, return_state=states)
+            both = layers.Bidirectional(cell, merge_mode=mode, name=f"{mode}_{sequences}".lower())
+            found = both(x)
+            outputs += list(found) if isinstance(found, (list, tuple)) else [found]
+    model = k.Model(x, outputs, name="both")
+    randomize(model, 8)
+    settings = {
+        "HLSConfig": {"Model": {"Precision": "fixed<20,6,RND_CONV,SAT>"}},
+        "Bitsmith": {"input": "fixed<6,2>", "table_bits": 16},
+    }
+    compare(model, tmp_path / f"m{suffix}", settings=settings, off=12)
+
+
+@pytest.mark.parametrize(("kind", "suffix"), FILES)
+def test_layers_at_every_step(tmp_path: Path, kind: str, suffix: str) -> None:
+    """On (steps, length, channels): what has a window moves along the length alone."""
+    k = library(kind)
+    layers, names = k.layers, []
+    x = layers.Input((4, 6, 2), name="x")
+
+    def each(inner: Any, of: Any = x) -> Any:
+        names.append(f"t{len(names)}")
+        return layers.TimeDistributed(inner, name=names[-1])(of)
+
+    steps = each(layers.Flatten())
+    outputs = [
+        each(layers.Conv1D(3, 2, padding="same", activation="relu")),
+        each(layers.Conv1D(2, 3, strides=2)),
+        each(layers.DepthwiseConv1D(2, depth_multiplier=2)),
+        each(layers.SeparableConv1D(3, 2)),
+        each(layers.MaxPooling1D(2)),
+        each(layers.MaxPooling1D(3, strides=1, padding="same")),
+        each(layers.UpSampling1D(2)),
+        each(layers.ZeroPadding1D((1, 2))),
+        each(layers.Conv1D(2, 3), each(layers.ZeroPadding1D(1))),
+        each(layers.Cropping1D((1, 2))),
+        each(layers.GlobalMaxPooling1D()),
+        each(layers.Reshape((3, 4))),
+        each(layers.Dense(3, activation="relu"), steps),
+        each(layers.Dense(3)),
+        each(layers.LeakyReLU(0.25), steps),
+        steps,
+    ]
+    model = k.Model(x, outputs, name="steps")
+    on_grid(model)
+    assert_equal_to_keras(model, tmp_path / f"m{suffix}", exact(*names))
+
+
+@pytest.mark.parametrize(("kind", "suffix"), FILES)
+def test_means_and_scales_at_every_step(tmp_path: Path, kind: str, suffix: str) -> None:
+    k = library(kind)
+    layers = k.layers
+    x = layers.Input((4, 6, 2), name="x")
+    steps = layers.Reshape((4, 12))(x)
+    inner = (layers.AveragePooling1D(2), layers.GlobalAveragePooling1D(), layers.BatchNormalization())
+    outputs = [layers.TimeDistributed(layer, name=f"t{i}")(x) for i, layer in enumerate(inner)]
+    outputs += [layers.TimeDistributed(layers.BatchNormalization(), name="t3")(steps)]
+    model = k.Model(x, outputs, name="steps")
+    randomize(model, 5)
+    types = {"Precision": dict.fromkeys(("scale", "bias"), "fixed<26,4,RND_CONV,SAT>")}
+    sections = {"Model": FINE["HLSConfig"]["Model"], "LayerName": {"t2": types, "t3": types}}
+    compare(model, tmp_path / f"m{suffix}", settings={"Bitsmith": FINE["Bitsmith"], "HLSConfig": sections}, off=0.6)

@@ -230,7 +230,7 @@ def test_other_operations_are_refused(tmp_path: Path, operation: dict[str, Any],
 
 def test_an_unknown_function_has_no_float_form(tmp_path: Path) -> None:
     network = read_network_file(saved(tmp_path, lambda_of("nn.gelu"), KERAS_2))
-    with pytest.raises(BitsmithError, match="activation=nn.gelu on 'tf.nn.gelu' is not supported"):
+    with pytest.raises(BitsmithError, match="function=nn.gelu on 'tf.nn.gelu' is not supported"):
         run(network, [np.zeros((1, 4, 6, 2))])
 
 
