@@ -24,7 +24,7 @@ from ..progress import Say, silent
 from ..quantize.steps import is_step
 from ..read import read_network_file
 from ..read.attributes import Attributes
-from ..read.inputs import input_shape
+from ..read.inputs import index_type, input_shape
 from ..read.network import Layer, Network
 from .float_model import run
 
@@ -84,6 +84,8 @@ def propose(network: Network, x: FloatArray, bits: int, say: Say = silent) -> di
             names |= {layer.name: {"Precision": entry}} if entry else {}
             continue
         entry = _weights(layer, bits)
+        if layer.class_name == "InputLayer" and index_type(network, layer) is not None:
+            continue
         if not _keeps_its_type(layer):
             entry["result"] = precision(*ranges[layer.key], bits)
         if entry:

@@ -24,6 +24,9 @@ from .fold_batch_norm import fold_batch_norm
 from .hints import hint
 from .hls4ml_classes import functions_inside, hls4ml_classes, own_classes
 
+_INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+"""Dtypes that an input may have beside those of weights."""
+
 
 def convert(network: Network, config: Config) -> Graph:
     """The checked graph of a network; BitsmithError for what is not supported, which names the model and the layer."""
@@ -155,7 +158,10 @@ def check_layer(layer: Layer) -> None:
 
 def check_attributes(layer: Layer) -> None:
     """BitsmithError for a dtype policy whose weights are none of float32, and for what no layer supports."""
-    check_policies(layer.name, layer.config)
+    if (
+        layer.class_name != "InputLayer" or layer.config.get("dtype") not in _INTEGERS
+    ):  # an input's type is not its dtype
+        check_policies(layer.name, layer.config)
     Attributes(layer.name, layer.config).check_general(layer.class_name)
 
 

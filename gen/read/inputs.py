@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
 from ...sim.op import Shape
-from .attributes import LARGEST
+from .attributes import LARGEST, Attributes
 from .build import Builder, Tensor, quantizers_behind
 from .network import Layer, Network
 
@@ -55,13 +55,17 @@ def check_image(network: Network, image: tuple[int, int] | None) -> None:
 
 
 def input_type(build: Builder, layer: Layer) -> Fixed:
-    """``Bitsmith: input``, the layer's own Precision, the first quantizer, the type's or the model's Precision."""
+    """``Bitsmith: input``, the layer's own Precision, that of an index, the first quantizer, the type's or the model's
+    Precision."""
     config = build.config
     given = config.input_precision(layer.name)
     section = config.hls.layer_name.get(layer.name)
     given = given or (section.lookup("result") if section is not None else None)
     if given is not None:
         return given.type
+    index = index_type(build.network, layer)
+    if index is not None:
+        return index
     types = {given and given.type for given in quantizers_behind(build.network, layer)}
     if len(types) == 1 and (quantized := types.pop()) is not None:
         return quantized
@@ -73,3 +77,17 @@ def input_type(build: Builder, layer: Layer) -> Fixed:
         "or begin the model with QActivation(quantized_bits(8,0,alpha=1))",
     )
     return given.type
+
+
+def index_type(network: Network, layer: Layer) -> Fixed | None:
+    """The type of an input that nothing but an Embedding reads: what holds every index; None for any other."""
+    readers = network.consumers(layer.key)
+    if layer.key in network.outputs or not readers or any(r.class_name != "Embedding" for r in readers):
+        return None
+    rows = [Attributes(r.name, r.config).integer("input_dim") for r in readers]
+    return index_of(max(rows))
+
+
+def index_of(rows: int) -> Fixed:
+    """The type of an index into so many rows."""
+    return Fixed(False, max((rows - 1).bit_length(), 1), 0)

@@ -113,6 +113,7 @@ CASES: tuple[Case, ...] = (
     Case("Dropout", VECTOR, {"rate": 0.1, "noise_shape": None, "seed": None}),
     Case("ELU", VECTOR, {"alpha": 0.5}),
     Case("Elu", VECTOR, {"alpha": 1.0}),
+    Case("Embedding", VECTOR, {"input_dim": 5, "output_dim": 2, "mask_zero": False}, {"embeddings": (5, 2)}),
     Case("Exp", VECTOR, {}),
     Case("FixedGDN", IMAGE, FIXED_GDN, PARAMETERS),
     Case(

@@ -268,3 +268,30 @@ def test_means_and_scales_at_every_step(tmp_path: Path, kind: str, suffix: str) 
     types = {"Precision": dict.fromkeys(("scale", "bias"), "fixed<26,4,RND_CONV,SAT>")}
     sections = {"Model": FINE["HLSConfig"]["Model"], "LayerName": {"t2": types, "t3": types}}
     compare(model, tmp_path / f"m{suffix}", settings={"Bitsmith": FINE["Bitsmith"], "HLSConfig": sections}, off=0.6)
+
+
+@pytest.mark.parametrize(("kind", "suffix"), FILES)
+def test_an_embedding(tmp_path: Path, kind: str, suffix: str) -> None:
+    """Its input's type is that of the index, with nothing configured, whatever dtype the input has."""
+    k = library(kind)
+    layers = k.layers
+    x = layers.Input((6,), dtype="int32", name="x")
+    y = layers.Embedding(11, 3, name="e")(x)
+    model = k.Model(x, [y, layers.Dense(2, name="d")(y)], name="table")
+    on_grid(model)
+    path = tmp_path / f"m{suffix}"
+    save(model, path)
+    config = exact("e", "d")
+    del config["Bitsmith"]
+    graph = read_model(path, parse_config(config))
+    assert str(graph.inputs[0][1].type) == "ufixed<4,4>"
+    x = np.random.default_rng(2).integers(0, 11, (9, 6))
+    for got, want in zip(evaluate(graph, x), model(x), strict=True):
+        np.testing.assert_array_equal(got.reshape(want.shape), want)
+    np.testing.assert_array_equal(evaluate(graph, np.full((1, 6), 15))[0], evaluate(graph, np.full((1, 6), 10))[0])
+    np.save(tmp_path / "x.npy", x)
+    settings = calibrate(path, tmp_path / "x.npy", 10)
+    assert "x" not in settings["HLSConfig"]["LayerName"]
+    typed = evaluate(read_model(path, parse_config(settings)), x)
+    for got, want in zip(typed, model(x), strict=True):
+        assert np.abs(got.reshape(want.shape) - want).max() < 0.02
