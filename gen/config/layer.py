@@ -59,7 +59,7 @@ FITTING = {
     "Static": _RECURRENT,
     "DepthwiseReuseFactor": ("Separable",),
     "PointwiseReuseFactor": ("Separable",),
-    "Bitsmith": ("GDN",),
+    "Bitsmith": ("GDN", "LayerNorm"),
     "Strategy: stable": ("Softmax", "Activation"),
 }
 """Kinds of ``Precision`` and keys that only some layers have: what such a class has in its name."""

@@ -21,6 +21,8 @@ from ..read.linear import check_written
 from ..read.network import Layer
 from .batch_norm_inputs import most_numbers, normalization_of_inputs, rescaling
 from .floats import Array
+from .gdn_layer_norm import parameters as layer_norm
+from .gdn_layer_norm import stretch
 from .registry import converts
 
 QUANTIZED = ("gamma", "beta", "mean", "variance")
@@ -111,10 +113,10 @@ def convert_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
         layer, a, x.shape[-1], len(x.shape), given=partial(build.named, layer)
     )
     scale = inverse(layer, a, gamma, variance, epsilon)
-    return _scaled(build, layer, x, scale, beta - mean * scale, on_grids(a))
+    return scaled(build, layer, x, scale, beta - mean * scale, on_grids(a))
 
 
-def _scaled(
+def scaled(
     build: Builder, layer: Layer, x: Tensor, scale: FloatArray, offset: FloatArray, exact: bool = False
 ) -> Tensor:
     """The node of a scale and an offset for each channel: ``exact`` where the model puts them on a grid."""
@@ -197,6 +199,10 @@ def scale_and_offset(layer: Layer) -> tuple[FloatArray, FloatArray] | None:
     if layer.class_name == "Normalization":
         weights = [w.size for w in layer.weights.values()]
         return normalization_of_inputs(layer, a, max([most_numbers(a, "mean", "variance"), *weights]), axes)
+    if layer.class_name == "LayerNormalization" and layer.weights:
+        channels = next(iter(layer.weights.values())).size
+        gamma, beta, _ = layer_norm(layer, a, channels, axes)
+        return gamma * np.sqrt(stretch(channels)[1]), beta
     if not layer.class_name.endswith("BatchNormalization"):
         return None
     channels = next(iter(layer.weights.values())).size
@@ -217,7 +223,7 @@ def convert_rescaling(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) 
     scale, offset = rescaling(a, x.shape[-1])
     a.finish()
     if any(build.config.named(layer.name, layer.class_name, role) for role in ("scale", "bias")):
-        return _scaled(build, layer, x, scale, offset)
+        return scaled(build, layer, x, scale, offset)
     exact = [dyadic(np.float64(np.float32(values)), f"'{layer.name}'") for values in (scale, offset)]
     y = build.add(layer, BatchNorm(x.type, *exact[0], *exact[1]), x, shape=x.shape)
     to = build.result(layer)
@@ -235,4 +241,4 @@ def convert_normalization(build: Builder, layer: Layer, inputs: tuple[Tensor, ..
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     a.finish("axis", "invert", "mean", "variance")
     scale, offset = normalization_of_inputs(layer, a, x.shape[-1], len(x.shape))
-    return _scaled(build, layer, x, scale, offset)
+    return scaled(build, layer, x, scale, offset)

@@ -1,4 +1,5 @@
-"""Dense, QDense, and the BinaryDense and TernaryDense that hls4ml takes; on anything but a vector 1x1 convolutions.
+"""Dense, QDense, EinsumDense, and the BinaryDense and TernaryDense that hls4ml takes; on anything but a vector 1x1
+convolutions.
 
 TimeDistributed of them is the same.
 """
@@ -22,6 +23,7 @@ from ..read.network import Layer
 from .activation import apply_activation
 from .activation_floats import activated
 from .conv2d import convolution, per_output
+from .einsum import einsum_form
 from .floats import Array, float_bias, float_weight
 from .forms import interleaves
 from .per_step import on_sequence
@@ -73,16 +75,42 @@ def _signed(layer: Layer, a: Attributes, values: FloatArray) -> WeightGrid:
 
 
 def _dense(build: Builder, layer: Layer, x: Tensor, kernel: WeightGrid, bias: Bias, activation: Any) -> Tensor:
+    y = _product(build, layer, x, kernel, bias_grid(build, layer, 1, kernel.raw.shape[1], bias))
+    return apply_activation(build, layer, y, activation)
+
+
+def _product(build: Builder, layer: Layer, x: Tensor, kernel: WeightGrid, bias: WeightGrid | None) -> Tensor:
+    """The last axis times a kernel (n, units)."""
     n, units = kernel.raw.shape
-    grid = bias_grid(build, layer, 1, units, bias)
     if len(x.shape) > 1:
         square = WeightGrid(kernel.raw.reshape(1, 1, n, units), kernel.type, kernel.scale)
-        return apply_activation(build, layer, convolution(build, layer, x, square, grid), activation)
+        return convolution(build, layer, x, square, bias)
 
     def make(k: Any, k_type: Any, b: Any, b_type: Any) -> Dense:
         return Dense(x.type, k, k_type, b, b_type)
 
-    y = linear(build, layer, x, make, kernel, per_output(kernel.scale, units), grid, units)
+    return linear(build, layer, x, make, kernel, per_output(kernel.scale, units), bias, units)
+
+
+def einsum(layer: Layer, x: Array) -> Array:
+    a = Attributes(layer.name, layer.config)
+    form = einsum_form(layer, a, x.shape[1:])
+    y = x.reshape(*form.kept(x.shape), -1) @ form.kernel.reshape(-1, form.units)
+    return (y if form.bias is None else y + form.bias).reshape(*form.kept(x.shape), *form.outputs)
+
+
+@converts("EinsumDense", floats=einsum)
+def convert_einsum_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    """A dense layer over the last axes, taken as one, to one or more new ones."""
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    activation = a.function("activation", "linear")
+    a.finish("equation", "bias_axes", "output_shape")
+    form = einsum_form(layer, a, x.shape)
+    kept, values = form.kept(x.shape), form.kernel.reshape(-1, form.units)
+    x = build.reshape(layer, x, (*kept, len(values)), "input")
+    kernel = weight_grid(build, layer, values, None, "kernel", "weight")
+    bias = None if form.bias is None else weight_grid(build, layer, form.bias, None, "bias", "bias", trainable=False)
+    y = build.reshape(layer, _product(build, layer, x, kernel, bias), (*kept, *form.outputs), "output")
     return apply_activation(build, layer, y, activation)
 
 

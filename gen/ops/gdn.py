@@ -10,14 +10,17 @@ import numpy as np
 from ...sim.cast import Cast
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, FloatArray, Overflow, Rounding, quantize
+from ...sim.ops.batch_norm import BatchNorm
 from ...sim.root import Form
 from ..config.layer import GDN_CLASSES, Precision
 from ..config.schema import Config
 from ..quantize.weights import WeightGrid, on_type
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
-from ..read.linear import own_type
+from ..read.linear import dyadic, own_type
 from ..read.network import Layer
+from . import gdn_layer_norm as ln
+from .batch_norm import scaled
 from .gdn_types import Choices, beta_type, gamma_type, operator, parameter
 from .registry import converts
 
@@ -166,3 +169,38 @@ def _trained(layer: Layer, x: Fixed, beta: FloatArray, gamma: FloatArray, types:
     """FixedGDN's own integers: saturated, and no beta below one step."""
     b_type, g_type = types["beta"].type, types["gamma"].type
     return WeightGrid(np.maximum(quantize(beta, b_type), 1), b_type), WeightGrid(quantize(gamma, g_type), g_type)
+
+
+def layer_normalized(layer: Layer, x: FloatArray) -> FloatArray:
+    gamma, beta, epsilon = ln.parameters(layer, Attributes(layer.name, layer.config), x.shape[-1], x.ndim - 1)
+    d = x - x.mean(axis=-1, keepdims=True)
+    y: FloatArray = gamma * d / np.sqrt((d * d).mean(axis=-1, keepdims=True) + epsilon) + beta
+    return y
+
+
+@converts("LayerNormalization", floats=layer_normalized)
+def convert_layer_normalization(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    """The gdn of what differs from the mean, all channels in one sum (``gdn_layer_norm``)."""
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    channels = x.shape[-1]
+    a.finish("axis", "epsilon", "scale", "center", "rms_scaling")
+    ln.check_channels(layer, channels)
+    gamma, beta, epsilon = ln.parameters(layer, a, channels, len(x.shape))
+    k, r = ln.stretch(channels)
+    d = ln.differences(build, layer, x)
+    d = build.round(layer, d, Precision(ln.narrow(d.type), Rounding.RND_CONV, Overflow.SAT), "difference_round")
+    sums = WeightGrid(np.ones((channels, channels), dtype=np.int64), Fixed(False, 1 - k, k))
+    least = np.full(channels, r**3 * epsilon)
+    type = beta_type(least, 2 * d.type.fraction + k)
+    grid = WeightGrid(np.maximum(quantize(least, type), 1), type)
+    choices = Choices(False, **build.config.gdn(layer.name, layer.class_name))
+    z = build.add(layer, operator(d.type, grid, sums, choices), d, suffix="normalized", shape=x.shape)
+    z = build.round(layer, z, Precision(ln.normalized_type(channels), Rounding.RND_CONV, Overflow.SAT), "narrow")
+    if layer.weights:
+        return scaled(build, layer, z, gamma * np.sqrt(r), beta)
+    if r != 1:
+        zeros = np.zeros(channels, dtype=np.int64)
+        times, times_type = dyadic(np.full(channels, np.float32(np.sqrt(r)), dtype=np.float64), f"'{layer.name}'")
+        z = build.add(layer, BatchNorm(z.type, times, times_type, zeros, Fixed(False, 1, 0)), z, shape=x.shape)
+    to = build.result(layer)
+    return z if to is None else build.round(layer, z, to, "round")

@@ -16,7 +16,8 @@ from ..read.attributes import Attributes
 from ..read.network import Layer, inner_layer
 
 LAST_AXIS = ("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "ThresholdedReLU", "Dropout",
-             "Softmax", "BatchNormalization", "QBatchNormalization", "Rescaling", "Normalization")  # fmt: skip
+             "Softmax", "BatchNormalization", "QBatchNormalization", "LayerNormalization", "Rescaling",
+             "Normalization")  # fmt: skip
 """Layers that compute every step by itself anyway."""
 _SIZES = ("kernel_size", "strides", "dilation_rate", "pool_size", "size")
 """Attributes of a window; in two dimensions it has height 1."""

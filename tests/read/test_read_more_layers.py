@@ -47,7 +47,7 @@ def _has(k: Any, name: str) -> bool:
     return hasattr(k.activations, name) or name in ("silu",)
 
 
-def compare(model: Any, path: Path, x_steps: int = 7, settings: Any = FINE, off: float = 0.51) -> None:
+def compare(model: Any, path: Path, settings: Any = FINE, off: float = 0.51, noise: float = 2.0**-18) -> None:
     """Keras's result within half a step of the result's type, and the float form's within float32."""
     save(model, path)
     graph = read_model(path, parse_config(settings))
@@ -60,7 +60,7 @@ def compare(model: Any, path: Path, x_steps: int = 7, settings: Any = FINE, off:
     for key, got, want in zip(network.outputs, evaluate(graph, x), expected, strict=True):
         exact = np.asarray(want, dtype=np.float64)
         assert np.unique(exact).size > 1, key
-        assert np.abs(floats[key] - exact).max() <= 2.0**-18 * max(1.0, np.abs(exact).max()), key
+        assert np.abs(floats[key] - exact).max() <= noise * max(1.0, np.abs(exact).max()), key
         clipped = np.clip(exact, -32, 32 - STEP)
         assert np.abs(got.reshape(exact.shape) - clipped).max() <= off * STEP, key
 
@@ -295,3 +295,43 @@ def test_an_embedding(tmp_path: Path, kind: str, suffix: str) -> None:
     typed = evaluate(read_model(path, parse_config(settings)), x)
     for got, want in zip(typed, model(x), strict=True):
         assert np.abs(got.reshape(want.shape) - want).max() < 0.02
+
+
+@pytest.mark.parametrize(("kind", "suffix"), FILES)
+def test_layer_normalization(tmp_path: Path, kind: str, suffix: str) -> None:
+    """18 bits inside: within a few thousandths of Keras's values, which are up to two roots of the channels."""
+    k = library(kind)
+    layers = k.layers
+    x = layers.Input((4, 6, 5), name="x")
+    flat = layers.Flatten()(x)
+    outputs = [
+        layers.LayerNormalization(name="five")(x),
+        layers.LayerNormalization(epsilon=0.5, scale=False, name="shifted")(layers.Reshape((15, 8))(x)),
+        layers.LayerNormalization(center=False, scale=False, name="plain")(layers.Reshape((10, 12))(x)),
+        layers.LayerNormalization(center=False, name="vector")(flat),
+        layers.TimeDistributed(layers.LayerNormalization(), name="steps")(layers.Reshape((24, 5))(x)),
+    ]
+    model = k.Model(x, outputs, name="normalized")
+    randomize(model, 9)
+    types = {"Precision": dict.fromkeys(("scale", "bias"), "fixed<18,4,RND_CONV,SAT>")}
+    sections = dict.fromkeys(("five", "shifted", "vector", "steps"), types)
+    settings = {"HLSConfig": {**FINE["HLSConfig"], "LayerName": sections}, "Bitsmith": FINE["Bitsmith"]}
+    compare(model, tmp_path / f"m{suffix}", settings=settings, off=8, noise=2.0**-16)  # Keras: E[x^2] - mean^2
+
+
+@pytest.mark.parametrize(("kind", "suffix"), FILES)
+def test_dense_layers_by_equation(tmp_path: Path, kind: str, suffix: str) -> None:
+    k = library(kind)
+    layers = k.layers
+    x = layers.Input((4, 3, 2), name="x")
+    steps, flat = layers.Reshape((12, 2))(x), layers.Flatten()(x)
+    outputs = [
+        layers.EinsumDense("abc,cd->abd", output_shape=(None, 3), bias_axes="d", activation="relu", name="one")(steps),
+        layers.EinsumDense("...x,xy->...y", output_shape=3, name="any")(x),
+        layers.EinsumDense("abc,cde->abde", output_shape=(None, 3, 2), bias_axes="de", name="heads")(steps),
+        layers.EinsumDense("abcd,cde->abe", output_shape=(None, 3), bias_axes="e", name="two")(x),
+        layers.EinsumDense("ab,bcd->acd", output_shape=(2, 3), bias_axes="c", name="part")(flat),
+    ]
+    model = k.Model(x, outputs, name="equations")
+    on_grid(model)
+    assert_equal_to_keras(model, tmp_path / f"m{suffix}", exact("one", "any", "heads", "two", "part"))

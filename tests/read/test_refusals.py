@@ -71,6 +71,33 @@ NAMED = {  # with the weights that Keras makes for them
         "data_format=channels_first",
     ),
     "an axis": (Case("BatchNormalization", (2, 6, 6), {"axis": 1}, {"gamma": (2,)}), "axis=1"),
+    **{
+        f"equation {equation}": (
+            Case("EinsumDense", SEQUENCE, {"equation": equation, "bias_axes": None}, {"kernel": (2, 2)}),
+            f"equation={equation} on 'tested' is not supported; supported: a dense layer over the last axes",
+        )
+        for equation in (
+            "abc,bd->adc",
+            "abc,cb->ab",
+            "abc,ad->bcd",
+            "ab,bc->ac",
+            "abc->abc",
+            "abc,cd->adb",
+            "a...,ab->b",
+        )
+    },
+    "biases of places": (
+        Case("EinsumDense", SEQUENCE, {"equation": "abc,cd->abd", "bias_axes": "bd"}, {"kernel": (2, 2)}),
+        "bias_axes=bd on 'tested' is not supported; supported: None, or some of the new axes d",
+    ),
+    "a mask": (
+        Case("Embedding", VECTOR, {"input_dim": 5, "output_dim": 2, "mask_zero": True}, {"embeddings": (5, 2)}),
+        "mask_zero=True on 'tested' is not supported; supported: False: every sequence has all its steps here",
+    ),
+    "a normalization of places": (
+        Case("LayerNormalization", IMAGE, {"axis": [1, 2, 3]}, {"gamma": (6, 6, 2), "beta": (6, 6, 2)}),
+        "axis=(1, 2, 3) on 'tested'",
+    ),
     "two directions of two classes": (
         Case("Bidirectional", SEQUENCE, both(inner("LSTM", LSTM), inner("GRU", GRU)), halves(OF_LSTM, OF_GRU)),
         "backward_layer=GRU",
