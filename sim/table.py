@@ -56,7 +56,7 @@ def _gelu_tanh(x: FloatArray) -> FloatArray:
 
 
 def _soft_shrink(x: FloatArray) -> FloatArray:
-    return np.sign(x) * np.maximum(np.abs(x) - 0.5, 0)
+    return np.where(np.abs(x) > 0.5, x - np.sign(x) * 0.5, 0.0)
 
 
 def _sparse_plus(x: FloatArray) -> FloatArray:

@@ -6,13 +6,17 @@ _TABLE = "put layers of the table 'Layers' in the README in its place"
 _AXES = "images have two axes and sequences one here"
 _GARNET = "hls4ml has it for networks on graphs, Bitsmith has no such operator"
 _CELLS = "GRU, LSTM and SimpleRNN are supported as layers of their own"
-_STATISTICS = "it computes its mean from each input; BatchNormalization, whose statistics are fixed, is supported"
+_STATISTICS = "of those that compute their statistics from each input LayerNormalization and GDN are supported"
+_ATTENTION = (
+    "it multiplies tensors of the data with each other at every step; the nearest that works: Dot of two vectors, "
+    "or Conv1D, GRU or LSTM over the steps"
+)
+_TRAINING = "it acts while training only: save the model without it"
+_TEXT = "compute the index before the hardware, and give it to an Embedding"
 
 _HINTS = {
     "Lambda": "it holds code, which is never run; replace it by Keras layers",
     "Masking": "every sequence has all its steps here; remove it",
-    "Normalization": "put BatchNormalization(center=False, scale=False, epsilon=0) with its mean and variance there",
-    "Rescaling": "put BatchNormalization(epsilon=0) there: gamma its scale, beta its offset, mean 0, variance 1",
     "SyncBatchNormalization": "BatchNormalization with the same weights computes the same",
     "CuDNNGRU": "GRU(reset_after=True, recurrent_activation='sigmoid') takes its weights in Keras 2; save that",
     "CuDNNLSTM": "LSTM(recurrent_activation='sigmoid') takes its weights in Keras 2; save that",
@@ -25,8 +29,13 @@ _HINTS = {
     "GarNet": _GARNET,
     "GarNetStack": _GARNET,
     "QAdaptiveActivation": "put QActivation with the quantizer that it found there",
+    "CenterCrop": "Cropping2D with the margins computes the same",
+    "LogSoftmax": "Softmax, or none and 'Bitsmith: {output: argmax}', gives the same decision",
+    **dict.fromkeys(("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"), _ATTENTION),
+    **dict.fromkeys(("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast"), _TRAINING),
+    **dict.fromkeys(("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "Discretization"), _TEXT),
     **dict.fromkeys(("RNN", "StackedRNNCells", "GRUCell", "LSTMCell", "SimpleRNNCell"), _CELLS),
-    **dict.fromkeys(("LayerNormalization", "GroupNormalization", "UnitNormalization"), _STATISTICS),
+    **dict.fromkeys(("GroupNormalization", "UnitNormalization", "RMSNormalization"), _STATISTICS),
 }
 
 

@@ -48,6 +48,8 @@ def einsum_form(layer: Layer, a: Attributes, shape: Shape) -> Form:
         )
     _check_shape(a, tuple(kernel.shape[len(summed) :]))
     axes = a.get("bias_axes")
+    if axes is None and ("bias" in layer.weights or "1" in layer.weights):
+        a.refuse("bias_axes", axes, "the axes of the bias that the file holds")
     if axes is None:
         return Form(kernel, len(summed), None)
     if not isinstance(axes, str) or not axes or not set(axes) <= set(new):

@@ -175,6 +175,17 @@ def test_a_bidirectional_of_which_a_part_is_read(return_state: bool, tensors: li
     assert [node.op.stem for node in graph.nodes].count("gru") == len({i % 2 for i in tensors})
 
 
+@pytest.mark.parametrize(
+    ("class_name", "words"),
+    [("MultiHeadAttention", "Dot of two vectors"), ("RandomFlip", "while training"), ("StringLookup", "an Embedding")],
+)
+def test_a_class_that_is_not_supported_names_the_nearest(class_name: str, words: str) -> None:
+    case = BY_NAME["Add"]
+    text = refusal(model(case, {}, class_name=class_name), case)
+    assert f"'tested' is a {class_name}, which is not supported; " in text
+    assert words in text
+
+
 def test_a_layer_that_gives_several_tensors() -> None:
     """Its class is what is not supported, not the number of the tensor."""
     layers = [
