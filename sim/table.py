@@ -52,7 +52,7 @@ def _gelu(x: FloatArray) -> FloatArray:
 
 def _gelu_tanh(x: FloatArray) -> FloatArray:
     """The approximation of ``gelu`` that has a hyperbolic tangent in it."""
-    return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)))
+    return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x * x * x)))
 
 
 def _soft_shrink(x: FloatArray) -> FloatArray:
@@ -60,7 +60,7 @@ def _soft_shrink(x: FloatArray) -> FloatArray:
 
 
 def _sparse_plus(x: FloatArray) -> FloatArray:
-    return np.where(np.abs(x) < 1, 0.25 * (x + 1) ** 2, np.maximum(x, 0))
+    return np.where(np.abs(x) < 1, 0.25 * (x + 1) * (x + 1), np.maximum(x, 0))
 
 
 def _selu(x: FloatArray) -> FloatArray:

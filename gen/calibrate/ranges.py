@@ -130,7 +130,9 @@ def _holds(type: Fixed, low: float, high: float) -> bool:
 
 def _keeps_its_type(layer: Layer) -> bool:
     """Whether a result's type follows from the model: it is moved, quantized, or a sum of few bits."""
-    brings = layer.class_name.startswith(("Q", "FixedGDN")) or layer.class_name in MOVES
+    brings = layer.class_name.startswith(("Q", "FixedGDN")) or (
+        layer.class_name in MOVES and layer.config.get("interpolation") in (None, "nearest")
+    )
     return brings or is_signed(layer) or is_step(layer.config.get("activation"))
 
 

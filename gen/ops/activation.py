@@ -18,11 +18,11 @@ from ..quantize.quantizers import is_quantizer, parse_quantizer
 from ..quantize.steps import STEPS
 from ..read.build import Builder, Tensor, value_of
 from ..read.network import Layer
-from ..read.policy import is_keras3
 from . import activation_floats as floats
 from .activation_curves import FUNCTIONS, Curve, curve
 from .floats import same
 from .hls4ml_classes import own_classes, relu_classes
+from .per_step import last_axis
 from .quantized import quantized, stepped
 from .registry import converts
 from .softmax import softmax
@@ -56,7 +56,7 @@ def _applied(build: Builder, layer: Layer, x: Tensor, activation: Any, fused: bo
             f"activation={short(class_name(activation))} on '{layer.name}' is an object, which is not supported; give "
             "the name of a function or a quantizer, or put a layer of that class behind it"
         )
-    name, keras3 = str(value_of(activation)), is_keras3(layer.config) or layer.class_name in floats.OPERATION_CLASSES
+    name, keras3 = str(value_of(activation)), floats.of_keras3(layer)
     name = name.lower() if name.lower() in FUNCTIONS else name
     suffix = name if fused else ""
     x = _own_result(build, layer, x, name) if fused else x
@@ -121,7 +121,7 @@ def exact_precision(input_type: Fixed, c: Curve) -> Precision:
     return Precision(Fixed.holding(low, high, probe.exact_fraction), Rounding.TRN, Overflow.SAT)
 
 
-@converts("Activation", "QActivation", floats=same, hls4ml=own_classes)
+@converts("Activation", "QActivation", floats=same, each_step=last_axis, hls4ml=own_classes)
 def convert_activation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     activation = a.function("activation", "linear")
@@ -129,7 +129,7 @@ def convert_activation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
     return apply_activation(build, layer, x, activation, fused=False)
 
 
-@converts("ReLU", floats=floats.relu, hls4ml=relu_classes)
+@converts("ReLU", floats=floats.relu, each_step=last_axis, hls4ml=relu_classes)
 def convert_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     slope, upper = a.number("negative_slope", 0.0) or 0.0, a.number("max_value", None)
@@ -157,7 +157,7 @@ def _above(threshold: float, type: Fixed, upper: Constant | None, strictly: bool
     return Curve(Kind.THRESHOLDED_RELU, offset=shortest(first, type.fraction), upper=upper)
 
 
-@converts("ThresholdedReLU", floats=floats.thresholded_relu)
+@converts("ThresholdedReLU", floats=floats.thresholded_relu, each_step=last_axis)
 def convert_thresholded_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     theta = a.number("theta", 1.0) or 0.0
@@ -167,7 +167,7 @@ def convert_thresholded_relu(build: Builder, layer: Layer, inputs: tuple[Tensor,
     return emit(build, layer, x, _above(theta, x.type, None, strictly=True))
 
 
-@converts("LeakyReLU", "LeakyRelu", floats=floats.leaky_relu)
+@converts("LeakyReLU", "LeakyRelu", floats=floats.leaky_relu, each_step=last_axis)
 def convert_leaky_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     slope = floats.negative_slope(layer, a)
@@ -184,7 +184,9 @@ def convert_operation(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) 
     return apply_activation(build, layer, x, floats.OPERATIONS[str(function)], fused=False)
 
 
-@converts("Absolute", "Round", *floats.OPERATION_CLASSES, floats=floats.named_by_class)
+@converts("Absolute", "Exp", "Gelu", "HardSigmoid", "HardSilu", "HardTanh", "LogSigmoid", "Relu", "Relu6", "Round",
+          "Selu", "Sigmoid", "Silu", "Softplus", "Softsign", "Tanh",
+          floats=floats.named_by_class, each_step=last_axis)  # fmt: skip
 def convert_absolute(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Keras 3's operations as layers."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
@@ -194,7 +196,7 @@ def convert_absolute(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -
     return apply_activation(build, layer, x, name, fused=False)
 
 
-@converts("ELU", "Elu", floats=floats.elu)
+@converts("ELU", "Elu", floats=floats.elu, each_step=last_axis)
 def convert_elu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     slope = a.number("alpha", 1.0) or 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -62,7 +63,12 @@ def _hard_sigmoid_slope(layer: Layer) -> float:
     """0 for Keras 2, whose slope is the usual one here."""
     if layer.class_name == "FixedGRU" or layer.class_name.startswith("Q"):
         return 0.5
-    return 1 / 6 if is_keras3(layer.config) or layer.class_name in OPERATION_CLASSES else 0.0
+    return 1 / 6 if of_keras3(layer) else 0.0
+
+
+def of_keras3(layer: Layer) -> bool:
+    """Whether a layer's functions are those of Keras 3; one that is such a function has no dtype to tell by."""
+    return is_keras3(layer.config) or layer.class_name == "HardSigmoid"
 
 
 def softmax(x: Array) -> Array:
@@ -135,23 +141,7 @@ OPERATIONS = {
     "nn.softsign": "softsign",
 }
 """TensorFlow's functions of one argument, as layers of class TFOpLambda, and Keras's names for them."""
-OPERATION_CLASSES = {
-    "Exp": "exp",
-    "Gelu": "gelu",
-    "HardSigmoid": "hard_sigmoid",
-    "HardSilu": "hard_silu",
-    "HardTanh": "hard_tanh",
-    "LogSigmoid": "log_sigmoid",
-    "Relu": "relu",
-    "Relu6": "relu6",
-    "Selu": "selu",
-    "Sigmoid": "sigmoid",
-    "Silu": "silu",
-    "Softplus": "softplus",
-    "Softsign": "softsign",
-    "Tanh": "tanh",
-}
-"""Keras 3's functions of one argument, as layers of a class of their own, and their names."""
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def operation(layer: Layer, x: Array) -> Array:
@@ -164,7 +154,7 @@ def operation_name(layer: Layer, a: Attributes) -> str:
     """The function of a Keras 3 operation; gelu has two forms."""
     if layer.class_name == "Gelu":
         return "gelu_tanh" if a.flag("approximate", True) else "gelu"
-    return OPERATION_CLASSES.get(layer.class_name, layer.class_name.lower())
+    return _CAPITAL.sub("_", layer.class_name).lower()
 
 
 def named_by_class(layer: Layer, x: Array) -> Array:

@@ -23,6 +23,7 @@ from .batch_norm_inputs import most_numbers, normalization_of_inputs, rescaling
 from .floats import Array
 from .gdn_layer_norm import parameters as layer_norm
 from .gdn_layer_norm import stretch
+from .per_step import last_axis
 from .registry import converts
 
 QUANTIZED = ("gamma", "beta", "mean", "variance")
@@ -105,7 +106,7 @@ def on_grids(a: Attributes) -> bool:
     )
 
 
-@converts("BatchNormalization", "QBatchNormalization", floats=normalized)
+@converts("BatchNormalization", "QBatchNormalization", floats=normalized, each_step=last_axis)
 def convert_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     a.finish(*ATTRIBUTES)
@@ -216,7 +217,7 @@ def rescaled(layer: Layer, x: Array) -> Array:
     return x * scale + offset
 
 
-@converts("Rescaling", floats=rescaled)
+@converts("Rescaling", floats=rescaled, each_step=last_axis)
 def convert_rescaling(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Its numbers stand in the model: float32 as it is where the layer's own section gives no type."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
@@ -236,7 +237,7 @@ def normalized_inputs(layer: Layer, x: Array) -> Array:
     return x * scale + offset
 
 
-@converts("Normalization", floats=normalized_inputs)
+@converts("Normalization", floats=normalized_inputs, each_step=last_axis)
 def convert_normalization(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     a.finish("axis", "invert", "mean", "variance")

@@ -26,7 +26,7 @@ from .conv2d import convolution, per_output
 from .einsum import einsum_form
 from .floats import Array, float_bias, float_weight
 from .forms import interleaves
-from .per_step import on_sequence
+from .per_step import last_axis, on_sequence
 from .registry import CONVERTERS, FLOAT_FORMS, Norm, converts
 
 
@@ -39,8 +39,8 @@ def signed_product(layer: Layer, x: Array) -> Array:
     return x @ (to_float(grid.raw, grid.type) * (1.0 if grid.scale is None else grid.scale)) + float_bias(layer)
 
 
-@converts("QDense", floats=product)
-@converts("Dense", floats=product, norm=Norm.BEHIND)
+@converts("QDense", floats=product, each_step=last_axis)
+@converts("Dense", floats=product, norm=Norm.BEHIND, each_step=last_axis)
 def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     units, n = a.integer("units"), x.shape[-1]
@@ -50,7 +50,7 @@ def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> T
     return _dense(build, layer, x, weight_grid(build, layer, values, quantizer, "kernel", "weight"), bias, activation)
 
 
-@converts("BinaryDense", "TernaryDense", floats=signed_product)
+@converts("BinaryDense", "TernaryDense", floats=signed_product, each_step=last_axis)
 def convert_signed(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Weights of two or three values, and a plain bias."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])

@@ -14,6 +14,7 @@ from ..read.build import Builder, Tensor
 from ..read.network import Layer
 from .floats import Array, same
 from .forms import interleaved_shape, interleaves
+from .per_step import last_axis
 from .registry import converts
 
 
@@ -21,7 +22,13 @@ def flattened(layer: Layer, x: Array) -> Array:
     return x.reshape(len(x), -1)
 
 
-@converts("Flatten", floats=flattened, moves=True, hls4ml="Reshape")
+def each_flattened(inner: Layer, shape: Shape) -> Layer:
+    Attributes(inner.name, inner.config).finish("data_format")
+    config = {"name": inner.name, "target_shape": [shape[0], prod(shape[1:])]}
+    return replace(inner, class_name="Reshape", config=config)
+
+
+@converts("Flatten", floats=flattened, moves=True, each_step=each_flattened, hls4ml="Reshape")
 def convert_flatten(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     build.attributes(layer).finish()
     x = build.plain(layer, inputs[0])
@@ -32,7 +39,13 @@ def reshaped(layer: Layer, x: Array) -> Array:
     return x.reshape(len(x), *target_shape(Attributes(layer.name, layer.config), x.shape[1:]))
 
 
-@converts("Reshape", floats=reshaped, moves=True)
+def each_reshaped(inner: Layer, shape: Shape) -> Layer:
+    target = inner.config.get("target_shape")
+    within = [shape[0], *target] if isinstance(target, (list, tuple)) else target
+    return replace(inner, config=inner.config | {"target_shape": within})
+
+
+@converts("Reshape", floats=reshaped, moves=True, each_step=each_reshaped)
 def convert_reshape(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     shape = target_shape(a, x.shape)
@@ -57,7 +70,7 @@ def target_shape(a: Attributes, shape: Shape) -> Shape:
 
 
 @converts("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout",
-          "ActivityRegularization", floats=same, moves=True)  # fmt: skip
+          "ActivityRegularization", floats=same, moves=True, each_step=last_axis)  # fmt: skip
 def convert_identity(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Layers that act while training only."""
     a = build.attributes(layer)

@@ -22,6 +22,7 @@ from ..read.network import Layer
 from . import gdn_layer_norm as ln
 from .batch_norm import scaled
 from .gdn_types import Choices, beta_type, gamma_type, operator, parameter
+from .per_step import last_axis
 from .registry import converts
 
 THEIRS = GDN_CLASSES[2]
@@ -178,7 +179,7 @@ def layer_normalized(layer: Layer, x: FloatArray) -> FloatArray:
     return y
 
 
-@converts("LayerNormalization", floats=layer_normalized)
+@converts("LayerNormalization", floats=layer_normalized, each_step=last_axis)
 def convert_layer_normalization(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """The gdn of what differs from the mean, all channels in one sum (``gdn_layer_norm``)."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from ...sim.op import Shape
 from ..config.schema import Config
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
@@ -23,6 +24,10 @@ A layer that gives several tensors returns all of them by their keys, its activa
 
 Describe = Callable[[Layer, Config], str]
 """What ``bitsmith inspect`` says of a layer in the place of its activation; empty where there is nothing to say."""
+
+
+EachStep = Callable[[Layer, Shape], Layer]
+"""Of a layer inside of TimeDistributed and the outer input's shape: the layer that does the same on all of it."""
 
 
 class Norm(Enum):
@@ -44,6 +49,8 @@ Theirs = Callable[[dict[str, Any]], tuple[str, ...]]
 """hls4ml's classes for a layer, by its attributes."""
 HLS4ML: dict[str, Theirs] = {}
 """Where hls4ml calls a class otherwise."""
+EACH_STEP: dict[str, EachStep] = {}
+"""Classes without a window that TimeDistributed may have inside."""
 
 
 def converts(
@@ -52,6 +59,7 @@ def converts(
     several: bool = False,
     moves: bool = False,
     norm: Norm | None = None,
+    each_step: EachStep | None = None,
     describe: Describe | None = None,
     hls4ml: str | Theirs = "",
 ) -> Callable[[Converter], Converter]:
@@ -65,6 +73,7 @@ def converts(
         NORMS.update({} if norm is None else dict.fromkeys(class_names, norm))
         theirs: Theirs = (lambda config: (hls4ml,)) if isinstance(hls4ml, str) else hls4ml
         HLS4ML.update(dict.fromkeys(class_names, theirs) if hls4ml else {})
+        EACH_STEP.update({} if each_step is None else dict.fromkeys(class_names, each_step))
         DESCRIPTIONS.update({} if describe is None else dict.fromkeys(class_names, describe))
         return converter
 

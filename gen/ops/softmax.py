@@ -8,6 +8,7 @@ from ...sim.ops.softmax import Softmax
 from ..read.build import Builder, Tensor, at_layer
 from ..read.network import Layer
 from .activation_floats import named_by_class
+from .per_step import last_axis
 from .registry import converts
 
 TABLE_BITS = 12
@@ -40,7 +41,7 @@ def softmax(build: Builder, layer: Layer, x: Tensor, suffix: str = "") -> Tensor
     return build.add(layer, op, x, suffix=suffix, shape=x.shape)
 
 
-@converts("Softmax", floats=named_by_class)
+@converts("Softmax", floats=named_by_class, each_step=last_axis)
 def convert_softmax(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     a.only("axis", -1, len(x.shape))

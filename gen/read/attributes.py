@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from ..classes import config_of, short
+from ..classes import GROUPED, config_of, short
 
 LARGEST = 1 << 24
 """No size, count or factor of a layer is larger: a tensor has not more values."""
@@ -26,8 +26,6 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "lora_alpha": (None,),
 }
 """Attributes of many layers that have one meaning only here."""
-_GROUPED = ("Conv1D", "Conv2D", "Convolution1D", "Convolution2D", "QConv1D", "QConv2D")
-"""Classes that know what to do with ``groups``."""
 
 
 class Attributes:
@@ -114,7 +112,7 @@ class Attributes:
         """BitsmithError for a value, of an attribute that many layers have, that no layer supports, or none but those
         of other classes."""
         for name, supported in _ONLY.items():
-            if name == "groups" and class_name in _GROUPED:
+            if name == "groups" and class_name in GROUPED:
                 continue
             value = self._config.get(name, supported[0])
             if not any(_same(value, s) for s in supported):

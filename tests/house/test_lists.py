@@ -16,7 +16,7 @@ from bitsmith.sim.op import Operator
 ROOT = Path(__file__).parents[2]
 PARTS = ("sim", "hw", "gen", "models", "layers", "tb", "bench", "src/bitsmith/cli")
 LISTS = {
-    "gen/classes.py": "what must be known of a layer before it is converted: its states, its directions",
+    "gen/classes.py": "what must be known of a layer before it is converted: its states, directions and groups",
     "gen/config/layer.py": "which of the configuration's keys hold for which classes",
     "models/lic/workload.py": "the products that a paper's formula counts",
 }

@@ -335,3 +335,20 @@ def test_dense_layers_by_equation(tmp_path: Path, kind: str, suffix: str) -> Non
     model = k.Model(x, outputs, name="equations")
     on_grid(model)
     assert_equal_to_keras(model, tmp_path / f"m{suffix}", exact("one", "any", "heads", "two", "part"))
+
+
+@pytest.mark.parametrize(("kind", "suffix"), FILES)
+def test_bilinear_pixels(tmp_path: Path, kind: str, suffix: str) -> None:
+    """Factors 2 and 4 are exact where nothing is configured; others are rounded once."""
+    k = library(kind)
+    layers = k.layers
+
+    def between(*size: int) -> Any:
+        return layers.UpSampling2D(size, interpolation="bilinear")
+
+    x = layers.Input((3, 4, 2), name="x")
+    outputs = [between(*size)(x) for size in ((2, 2), (4, 2), (1, 4), (8, 1), (1, 1))]
+    outputs.append(between(2, 2)(layers.Cropping2D(((1, 1), (0, 3)))(x)))
+    assert_equal_to_keras(k.Model(x, outputs, name="exact"), tmp_path / f"m{suffix}", exact())
+    outputs = [between(*size)(x) for size in ((3, 3), (5, 2), (6, 7), (2, 3))]
+    compare(k.Model(x, outputs, name="rounded"), tmp_path / f"n{suffix}")

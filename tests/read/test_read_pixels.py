@@ -235,7 +235,7 @@ def test_an_unknown_function_has_no_float_form(tmp_path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "bilinear": ("UpSampling2D", {"size": [2, 2], "interpolation": "bilinear"}, "interpolation=bilinear .*: nearest"),
+    "bicubic": ("UpSampling2D", {"size": [2, 2], "interpolation": "bicubic"}, "interpolation=bicubic .*: nearest"),
     "factor 0": ("UpSampling2D", {"size": [2, 0]}, r"size=\(2, 0\) on 'it'"),
     "fewer than no zeros": ("ZeroPadding2D", {"padding": [[0, -1], [0, 0]]}, "whole numbers, none negative"),
     "half a zero": ("ZeroPadding2D", {"padding": 0.5}, "padding=0.5 on 'it'"),

@@ -405,7 +405,7 @@ class TestNetworks:
             ("td", "activation")
         ]
         flat = {"class_name": "LSTM", "config": {"name": "f"}}
-        with pytest.raises(BitsmithError, match="layer=LSTM on 'td' is not supported; supported: Dense"):
+        with pytest.raises(BitsmithError, match="layer=LSTM on 'td' is not supported; supported: Absolute, Activation"):
             read(tmp_path, ("TimeDistributed", {"name": "td", "layer": flat}, {}), config=PLAIN)
 
     def test_backwards_is_a_reversal(self, tmp_path: Path) -> None:
