@@ -52,7 +52,8 @@ def _gelu(x: FloatArray) -> FloatArray:
 
 def _gelu_tanh(x: FloatArray) -> FloatArray:
     """The approximation of ``gelu`` that has a hyperbolic tangent in it."""
-    return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x * x * x)))
+    inner: FloatArray = np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x * x * x))
+    return 0.5 * x * (1.0 + inner)
 
 
 def _soft_shrink(x: FloatArray) -> FloatArray:

@@ -60,13 +60,13 @@ def _averaged(build: Builder, layer: Layer, x: Tensor, factors: Pair) -> Tensor:
     """
     even = tuple(factor % 2 == 0 for factor in factors)
     if any(even):
-        pool, around = _pairs(2 if e else 1 for e in even), _pairs((e, e) for e in map(int, even))
+        pool, around = _pairs(2 if e else 1 for e in even), _pairs((int(e), 0) for e in even)
         count = pool[0] * pool[1]
         finer = Fixed(x.type.signed, x.type.integer, x.type.fraction + count.bit_length() - 1)
         x = build.add(layer, AveragePool2D(x.type, pool, (1, 1), around, finer), x, suffix="pairs")
-    edges = ((factor - 1) // 2 for factor in factors)
+    edges = _pairs(((factor - 1) // 2, factor // 2) for factor in factors)
     to = mean_precision(build, layer, x.type, factors[0] * factors[1], True, None)
-    return build.add(layer, AveragePool2D(x.type, factors, (1, 1), _pairs((e, e) for e in edges), *to), x)
+    return build.add(layer, AveragePool2D(x.type, factors, (1, 1), edges, *to), x)
 
 
 def _pairs(values: Iterable[Any]) -> Any:
