@@ -126,7 +126,12 @@ UNFITTING = [
     ("recurrent", "Bitsmith.image", [8, 8], "Bitsmith.image: the model has no input of height"),
     ("vector", "Bitsmith.threshold", 0.5, "Bitsmith.threshold has no meaning without 'output: argmax'"),
     ("vector", "HLSConfig.Model.Bitsmith.width", 24, "HLSConfig.Model.Bitsmith is for GDN"),
-    ("vector", "HLSConfig.LayerName.dense.Bitsmith.width", 24, "dense.Bitsmith is for GDN, not for QDense"),
+    (
+        "vector",
+        "HLSConfig.LayerName.dense.Bitsmith.width",
+        24,
+        "dense.Bitsmith is for GDN or LayerNorm, not for QDense",
+    ),
     ("vector", "HLSConfig.LayerName.dense.RecurrentReuseFactor", 2, "RecurrentReuseFactor is for GRU"),
     ("image", "HLSConfig.LayerType.QConv2D.DepthwiseReuseFactor", 2, "DepthwiseReuseFactor is for Separable"),
     ("image", "HLSConfig.LayerType.QConv2D.PointwiseReuseFactor", 2, "PointwiseReuseFactor is for Separable"),

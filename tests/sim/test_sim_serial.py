@@ -32,6 +32,7 @@ from bitsmith.sim.ops.crop import Crop
 from bitsmith.sim.ops.dense import Dense
 from bitsmith.sim.ops.depthwise_conv2d import DepthwiseConv2D
 from bitsmith.sim.ops.dot import Dot
+from bitsmith.sim.ops.embedding import Embedding
 from bitsmith.sim.ops.flatten import Flatten
 from bitsmith.sim.ops.gdn import GDN
 from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
@@ -41,6 +42,7 @@ from bitsmith.sim.ops.maximum import Maximum
 from bitsmith.sim.ops.minimum import Minimum
 from bitsmith.sim.ops.multiply import Multiply
 from bitsmith.sim.ops.permute import Permute
+from bitsmith.sim.ops.prelu import PReLU
 from bitsmith.sim.ops.repeat_vector import RepeatVector
 from bitsmith.sim.ops.reverse import Reverse
 from bitsmith.sim.ops.softmax import Softmax
@@ -62,7 +64,10 @@ OPERATORS: list[Operator] = [
     DepthwiseConv2D(A, KERNEL, A, BIAS, A),
     Dense(A, KERNEL[0, 0], A, BIAS[:5], A),
     BatchNorm(A, BIAS, A, BIAS, A),
+    PReLU(A, BIAS, A),
+    Embedding(Fixed(False, 4, 0), BIAS.reshape(4, 5), A),
     Activation(A, Kind.LEAKY_RELU, B, Rounding.TRN, Overflow.WRAP, slope=Constant(3, 5)),
+    Activation(A, Kind.THRESHOLDED_RELU, B, offset=Constant(3, 2)),
     Activation(A, Kind.ABSOLUTE, B),
     Activation(A, Kind.HARD_TANH, B, lower=Constant(-1), upper=Constant(1)),
     Activation(A, Kind.TABLE, B, function="tanh", table_type=A),
