@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 import test_average
 import test_conv2d_transpose
+import test_embedding
 import test_gdn
 import test_gru
 import test_lstm
 import test_maximum
 import test_minimum
 import test_multiply
+import test_prelu
 import test_repeat_vector
 import test_reverse
 import test_simple_rnn
@@ -46,7 +48,12 @@ from bitsmith.sim.op import Operator
 FLAGS = ["-std=c++14", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-fsyntax-only", "-fPIC", "-Ifirmware/ap_types"]
 THEIRS = {"ap_types", "nnet_utils"}
 MODELS = Path(__file__).parents[2] / "models"
-IMAGES = (test_gdn.TestGDN, test_conv2d_transpose.TestConv2DTranspose)
+IMAGES = (
+    test_gdn.TestGDN,
+    test_conv2d_transpose.TestConv2DTranspose,
+    test_embedding.TestEmbedding,
+    test_prelu.TestPReLU,
+)
 JOINS = (
     test_average.TestAverage,
     test_maximum.TestMaximum,
