@@ -32,7 +32,7 @@ UNUSED_KINDS = {
 }
 """hls4ml's kinds of ``Precision`` that are accepted and change nothing, and why."""
 KINDS = ("result", "weight", "bias", "scale", "default", "table", "depthwise", "pointwise", "depthwise_result",
-         "recurrent_weight", "recurrent_bias", *DIRECTED, *_INNER_KINDS, *_GDN_KINDS, *_STATISTICS,
+         "recurrent_weight", "recurrent_bias", "embeddings", *DIRECTED, *_INNER_KINDS, *_GDN_KINDS, *_STATISTICS,
          *UNUSED_KINDS)  # fmt: skip
 """hls4ml's kinds, and Bitsmith's, for what is rounded inside of recurrent layers and of a GDN."""
 _RECURRENT = ("GRU", "LSTM", "RNN", "Bidirectional")
@@ -49,6 +49,7 @@ FITTING = {
     **dict.fromkeys(("gamma", "beta"), ("GDN", "QBatchNorm")),
     **dict.fromkeys(_STATISTICS, ("QBatchNorm",)),
     **dict.fromkeys(DIRECTED, ("Bidirectional",)),
+    "embeddings": ("Embedding",),
     **dict.fromkeys(
         (f"{d}{r}ReuseFactor" for d in ("Forward", "Backward") for r in ("", "Recurrent")), ("Bidirectional",)
     ),
@@ -64,7 +65,7 @@ FITTING = {
 }
 """Kinds of ``Precision`` and keys that only some layers have: what such a class has in its name."""
 _STAND_IN = {"depthwise": "weight", "pointwise": "weight", "recurrent_weight": "weight", "recurrent_bias": "bias",
-             **{kind: kind.partition("_")[2] for kind in DIRECTED}}  # fmt: skip
+             "embeddings": "weight", **{kind: kind.partition("_")[2] for kind in DIRECTED}}  # fmt: skip
 """The kind that counts where the first is not given, before the default."""
 AUTO = "auto"
 TABLES = "tables follow from their types and `Bitsmith: table_bits`"

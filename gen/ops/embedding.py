@@ -36,7 +36,9 @@ def convert_embedding(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) 
         raise BitsmithError(
             f"input_dim={rows} on '{layer.name}' is not supported; supported: up to {1 << MAX_ADDRESS_BITS} rows"
         )
-    grid = weight_grid(build, layer, layer.weight(0, ("embeddings",), (rows, outputs)), None, "embeddings", "weight")
+    grid = weight_grid(
+        build, layer, layer.weight(0, ("embeddings",), (rows, outputs)), None, "embeddings", "embeddings"
+    )
     x = build.round(layer, x, Precision(index, Rounding.RND, Overflow.SAT), "index")
     x = build.reshape(layer, x, (*x.shape, 1), "index")
     shape = (*x.shape[:-1], outputs)

@@ -27,7 +27,8 @@ INSIDE = {"HLSConfig", "Bitsmith", "Model", "LayerName", "LayerType", "WriterCon
 Settings = dict[str, Any]
 NAMES = {"rnn": "rnn", "bidirectional": "both", "quantized norm": "qnorm", "up": "up", "distributed": "distributed",
          "image": "conv", "vector": "dense", "recurrent": "gru", "gru": "gru", "lstm": "lstm", "float": "separable",
-         "scaled": "dense", "normalized": "norm", "gdn": "gdn", "resized": "conv"}  # fmt: skip
+         "scaled": "dense", "normalized": "norm", "gdn": "gdn", "resized": "conv",
+         "embedding": "embedding"}  # fmt: skip
 PARALLEL: Settings = {"IOType": "io_parallel"}
 
 
@@ -104,6 +105,7 @@ EFFECTS: dict[str, tuple[str, Settings, Settings]] = {
     "depthwise_result": precision("float", "depthwise_result", "fixed<9,3>"),
     "recurrent_weight": precision("recurrent", "recurrent_weight", "fixed<9,2>"),
     "recurrent_bias": precision("recurrent", "recurrent_bias", "fixed<9,2>"),
+    "embeddings": precision("embedding", "embeddings", "fixed<9,2>"),
     **{kind: precision("bidirectional", kind, "fixed<9,2>") for kind in DIRECTED},
     "gate_input": precision("recurrent", "gate_input", "fixed<9,3>"),
     "gate": precision("recurrent", "gate", "ufixed<7,0>"),

@@ -21,8 +21,10 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import to_float
 
-NEED_MORE = {"QLSTM", "QSimpleRNN"}
+NEED_MORE = {"QLSTM": "table too long", "QSimpleRNN": "table too long"}
 """With sigmoid and tanh: the exact tables that QKeras's values need are too long, whatever hls4ml writes."""
+LEFT_OUT = {"BinaryDense": "is not on the grid"}
+"""hls4ml leaves out its H, and so writes the type of other weights."""
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)
@@ -37,8 +39,9 @@ def test_every_layer_that_hls4ml_reads_goes_through(granularity: str, monkeypatc
             refused[case.class_name, backend] = result
     passed = len(tried) - len(refused)
     print(f"granularity={granularity!r}: {passed} of {len(tried)} configurations go through")
-    assert {name for name, _ in refused} == NEED_MORE, refused
-    assert all("table too long" in reason for reason in refused.values())
+    expected = NEED_MORE if granularity == "model" else NEED_MORE | LEFT_OUT
+    assert {name for name, _ in refused} == set(expected), refused
+    assert all(expected[name] in reason for (name, _), reason in refused.items())
     assert passed > 100
 
 

@@ -49,6 +49,9 @@ _PARTS = ("gamma", "beta", "mean", "variance")
 _QUANTIZED_NORM: dict[str, Any] = {"name": "qnorm"} | {f"{part}_quantizer": _EIGHT for part in _PARTS}
 _DISTRIBUTED = {"name": "distributed", "layer": {"class_name": "QDense", "config": dense("dense")[1]}}
 _CONVOLUTIONS = [conv2d(), quantize("q2"), separable(), quantize("q3"), flatten(), dense("dense", 32, 6)]
+_EMBEDDING = {"name": "embedding", "input_dim": 4, "output_dim": 2, "mask_zero": False}
+_ROWS = np.linspace(-0.7, 0.9, 8, dtype=np.float32).reshape(4, 2)
+
 NETWORKS: dict[str, tuple[Layers, dict[str, Any]]] = {
     "image": ([input_layer(8, 8, 1), quantize(), *_CONVOLUTIONS], {}),
     "vector": ([input_layer(6), quantize(), dense("dense", 6, 4)], {}),
@@ -64,6 +67,7 @@ NETWORKS: dict[str, tuple[Layers, dict[str, Any]]] = {
     "float": ([input_layer(6, 6, 4), separable(quantizer=None)], _TYPED),
     "scaled": ([input_layer(6), quantize(), dense("dense", 6, 4, kernel_quantizer=_SCALED)], {}),
     "normalized": ([input_layer(2), ("BatchNormalization", {"name": "norm"}, _NORMALIZED)], _TYPED),
+    "embedding": ([input_layer(4), ("Embedding", _EMBEDDING, {"embeddings:0": _ROWS})], _TYPED),
     "gdn": ([input_layer(4, 5, 3), quantize(), gdn_layer()], {}),
 }
 """Layers, and what stands under HLSConfig without which there is no type."""

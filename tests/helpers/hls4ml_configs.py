@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -69,14 +70,39 @@ def network(case: Case) -> Network:
 def reads(package: Any, case: Case) -> bool:
     """Whether hls4ml reads the layer from a model's JSON."""
     found = (*package.converters.get_supported_keras_layers(), "Dropout")
-    return case.class_name in found and case.class_name not in FROM_MEMORY
+    q = _quantizer(case)
+    known = q is None or hasattr(pytest.importorskip("qkeras").quantizers, q["class_name"])
+    if not known or case.class_name not in found or case.class_name in FROM_MEMORY or "pads" in case.config:
+        return False
+    try:
+        of_case(package, case, "name", None)
+    except Exception as error:  # a plain Exception is what hls4ml raises
+        if type(error) is not Exception:
+            raise
+        return False
+    return True
+
+
+def _quantizer(case: Case) -> dict[str, Any] | None:
+    """That of a QActivation, where it is written with all parameters."""
+    q = case.config.get("activation")
+    return q if isinstance(q, dict) and case.class_name == "QActivation" else None
+
+
+def _released(case: Case) -> dict[str, Any]:
+    """The layer's attributes without those parameters of a quantizer that the installed QKeras does not have."""
+    q = _quantizer(case)
+    if q is None:
+        return case.config
+    has = inspect.signature(getattr(pytest.importorskip("qkeras").quantizers, q["class_name"])).parameters
+    return case.config | {"activation": q | {"config": {k: v for k, v in q["config"].items() if k in has}}}
 
 
 def of_case(package: Any, case: Case, granularity: str, backend: str | None) -> dict[str, Any]:
     """hls4ml's configuration of one layer."""
     Reader.case = case
     make = package.utils.config_from_keras_model
-    return dict(quiet(make, model(case, case.config), granularity=granularity, backend=backend))
+    return dict(quiet(make, model(case, _released(case)), granularity=granularity, backend=backend))
 
 
 def through(network: Network, hls: dict[str, Any]) -> tuple[Graph, Config] | str:
