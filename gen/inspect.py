@@ -171,7 +171,7 @@ def _row(layer: Layer, build: _Probe, problems: dict[str, str]) -> dict[str, Any
         "type": None if tensor is None or layer.key in build.unknown else str(tensor.type),
         "quantizers": quantizers(layer),
         "activation": _activation(layer),
-        "parameters": sum(w.size for name, w in layer.weights.items() if w.ndim),
+        "parameters": sum(w.size for name, w in layer.weights.items() if w.ndim and "quantizer/" not in name),
         "supported": layer.name not in problems,
         "reason": problems.get(layer.name),
     }

@@ -19,6 +19,7 @@ from .depthwise_conv2d import depth_multiplier, depthwise, depthwise_sums
 from .floats import Array, float_bias, float_weight
 from .forms import interleaves, turned_window
 from .registry import Norm, converts
+from .retype import also_in_hgq
 from .window import dimensions, sliding_window
 from .window_floats import flat, float_kernel, view
 
@@ -58,6 +59,7 @@ def convolved(layer: Layer, x: Array) -> Array:
     return flat(layer, y) + float_bias(layer)
 
 
+@also_in_hgq("QConv1D", "QConv2D", floats=convolved)
 @converts("QConv2D", "QConv1D", floats=convolved)
 @converts("Conv2D", "Conv1D", "Convolution2D", "Convolution1D", floats=convolved, norm=Norm.BEHIND)
 @converts("QConv2DBatchnorm", floats=convolved, norm=Norm.INSIDE)

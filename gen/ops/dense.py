@@ -13,6 +13,7 @@ from ..classes import LAYER, is_layer
 from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
+from ..read.hgq_weights import fused_dense
 from ..read.linear import bias_grid, declared_bias, linear, weight_grid
 from ..read.network import Layer, inner_layer
 from .activation import apply_activation
@@ -21,12 +22,15 @@ from .conv2d import convolution, per_output
 from .floats import Array, float_bias, float_weight
 from .forms import interleaves
 from .registry import CONVERTERS, FLOAT_FORMS, Norm, converts
+from .retype import also_in_hgq
 
 
 def product(layer: Layer, x: Array) -> Array:
     return x @ float_weight(layer, 0, ("kernel",)) + float_bias(layer)
 
 
+@also_in_hgq("QDense", floats=product)
+@also_in_hgq("QBatchNormDense", floats=product, prepare=fused_dense)
 @converts("QDense", floats=product)
 @converts("Dense", floats=product, norm=Norm.BEHIND)
 def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:

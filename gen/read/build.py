@@ -21,6 +21,7 @@ from ..config.schema import Config, Precision
 from ..quantize.activation import plain_type
 from ..quantize.quantizers import is_quantizer, parse_quantizer
 from .attributes import LARGEST, Attributes
+from .hgq import ATTRIBUTES, input_quantizer, is_hgq
 from .network import Layer, Network, inner_layer
 
 
@@ -77,6 +78,7 @@ class Builder:
         """The layer's attributes; BitsmithError for what no layer supports."""
         a = Attributes(layer.name, layer.config)
         a.check_general()
+        a.harmless(*(ATTRIBUTES if is_hgq(layer) else ()))
         return a
 
     def name(self, label: str) -> str:
@@ -200,6 +202,10 @@ def quantizers_behind(network: Network, layer: Layer) -> set[Precision | None]:
 
 
 def _quantizer_type(layer: Layer) -> Precision | None:
+    if is_hgq(layer):
+        q = input_quantizer(layer)
+        own = None if q is None else q.one_type
+        return None if q is None or own is None else Precision(own, q.rounding, q.overflow)
     activation = layer.config.get("activation") if layer.class_name == "QActivation" else None
     q = parse_quantizer(activation, f"'{layer.name}' (activation)") if is_quantizer(activation) else None
     plain = plain_type(q)
@@ -209,8 +215,10 @@ def _quantizer_type(layer: Layer) -> Precision | None:
 def _has_quantizer(layer: Layer) -> bool:
     """Whether the layer, or one inside it, brings its own types."""
     configs = [layer.config, inner_layer(layer.config)[1]]
-    return layer.class_name in ("QActivation", *OWN) or any(
-        key.endswith("_quantizer") and value is not None for config in configs for key, value in config.items()
+    return (
+        is_hgq(layer)
+        or layer.class_name in ("QActivation", *OWN)
+        or any(key.endswith("_quantizer") and value is not None for config in configs for key, value in config.items())
     )
 
 

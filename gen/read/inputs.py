@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
+from ...sim.interval import union
 from ...sim.op import Shape
 from .attributes import LARGEST
 from .build import Builder, Tensor, quantizers_behind
+from .hgq import input_quantizer, is_hgq
 from .network import Layer, Network
+
+_PASS_ON = ("Flatten", "Reshape", "Permute", "Dropout")
+"""Layers that hand on values as they are, between an input and the quantizer that gives its type."""
 
 
 def convert_input(build: Builder, layer: Layer) -> Tensor:
@@ -65,6 +70,8 @@ def input_type(build: Builder, layer: Layer) -> Fixed:
     types = {given and given.type for given in quantizers_behind(build.network, layer)}
     if len(types) == 1 and (quantized := types.pop()) is not None:
         return quantized
+    if (held := _held(build.network, layer)) is not None:
+        return held
     given = config.precision(layer.name, layer.class_name, "result", required=True)
     given = given or build.missing(
         layer,
@@ -73,3 +80,15 @@ def input_type(build: Builder, layer: Layer) -> Fixed:
         "or begin the model with QActivation(quantized_bits(8,0,alpha=1))",
     )
     return given.type
+
+
+def _held(network: Network, layer: Layer) -> Fixed | None:
+    """The smallest type that holds every type of HGQ2's quantizers behind a layer; None where something else is."""
+    types: list[Fixed | None] = []
+    for reader in network.consumers(layer.key):
+        q = input_quantizer(reader) if is_hgq(reader) else None
+        types.append(
+            q.container() if q is not None else _held(network, reader) if reader.class_name in _PASS_ON else None
+        )
+    known = [type_ for type_ in types if type_ is not None]
+    return union(known) if known and len(known) == len(types) else None

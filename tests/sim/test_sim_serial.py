@@ -42,6 +42,7 @@ from bitsmith.sim.ops.minimum import Minimum
 from bitsmith.sim.ops.multiply import Multiply
 from bitsmith.sim.ops.permute import Permute
 from bitsmith.sim.ops.repeat_vector import RepeatVector
+from bitsmith.sim.ops.retype import Retype
 from bitsmith.sim.ops.reverse import Reverse
 from bitsmith.sim.ops.softmax import Softmax
 from bitsmith.sim.ops.subtract import Subtract
@@ -62,6 +63,7 @@ OPERATORS: list[Operator] = [
     DepthwiseConv2D(A, KERNEL, A, BIAS, A),
     Dense(A, KERNEL[0, 0], A, BIAS[:5], A),
     BatchNorm(A, BIAS, A, BIAS, A),
+    Retype(A, [1, 0, 0], [3, -1, 0], [2, 5, 0], Rounding.RND_CONV, Overflow.SAT, relu=True),  # type: ignore[arg-type]
     Activation(A, Kind.LEAKY_RELU, B, Rounding.TRN, Overflow.WRAP, slope=Constant(3, 5)),
     Activation(A, Kind.ABSOLUTE, B),
     Activation(A, Kind.HARD_TANH, B, lower=Constant(-1), upper=Constant(1)),

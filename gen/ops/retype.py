@@ -1,0 +1,73 @@
+"""HGQ2's quantizers of tensors: the layer Quantizer, and those in front of and behind every other layer of HGQ2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from ...sim.errors import BitsmithError
+from ..quantize.hgq import operator
+from ..read.build import Builder, Tensor
+from ..read.hgq import PACKAGE, input_quantizer, plain_layer, quantizer
+from ..read.network import Layer
+from .floats import Array
+from .registry import Converter, FloatForm, converts
+
+
+def retyped(build: Builder, layer: Layer, x: Tensor, role: str) -> Tensor:
+    """The tensor behind one of the layer's quantizers; as it is where there is none, or where that changes nothing."""
+    q = quantizer(layer, role)
+    if q is None:
+        return x
+    try:
+        op = operator(q, x.spec, x.shape)
+    except BitsmithError as error:
+        raise BitsmithError(f"'{layer.name}': its quantizer{f' {role}' if role else ''}: {error}") from None
+    return x if op is None else build.add(layer, op, x, suffix=role, shape=x.shape)
+
+
+def _as_it_is(layer: Layer) -> Layer:
+    return layer
+
+
+def also_in_hgq(
+    *class_names: str, floats: FloatForm, prepare: Callable[[Layer], Layer] = _as_it_is
+) -> Callable[[Converter], Converter]:
+    """Register a Keras layer's converter for HGQ2's layers of the same arithmetic, with quantizers around it.
+
+    ``prepare`` gives the layer with the attributes and weights that the converter knows.
+    """
+
+    def register(convert: Converter) -> Converter:
+        @wraps(convert)
+        def between(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+            layer = plain_layer(layer)
+            try:
+                given = tuple(retyped(build, layer, build.plain(layer, x), "iq") for x in inputs)
+            except BitsmithError:
+                convert(build, prepare(layer), inputs)  # an attribute that nobody knows may be why, and is said first
+                raise
+            return retyped(build, layer, convert(build, prepare(layer), given), "oq")
+
+        def form(layer: Layer, *x: Array) -> Any:
+            q, layer = input_quantizer(layer), plain_layer(layer)
+            return floats(prepare(layer), *(part if q is None else q.values(part) for part in x))
+
+        converts(*(f"{PACKAGE}{name}" for name in class_names), floats=form)(between)
+        return convert
+
+    return register
+
+
+def _values(layer: Layer, x: Array) -> Array:
+    q = input_quantizer(layer)
+    return x if q is None else q.values(x)
+
+
+@converts(f"{PACKAGE}Quantizer", floats=_values)
+def convert_quantizer(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    a = build.attributes(layer)
+    a.harmless("config")
+    a.finish()
+    return retyped(build, layer, build.plain(layer, inputs[0]), "")

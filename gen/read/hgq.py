@@ -1,0 +1,117 @@
+"""HGQ2's layers and their quantizers, from configuration and variables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...sim.errors import BitsmithError
+from ...sim.fixed import IntArray, Overflow, Rounding
+from ..classes import class_name, config_of, is_layer, is_object, short
+from ..quantize.hgq import HgqQuantizer
+from .attributes import Attributes
+from .network import Layer
+
+PACKAGE = "hgq>"
+"""What its classes are called with (``classes.class_name``)."""
+ATTRIBUTES = ("iq_conf", "iq_confs", "kq_conf", "bq_conf", "oq_conf", "enable_iq", "enable_oq", "enable_ebops",
+              "ebops_factor", "beta0", "parallelization_factor")  # fmt: skip
+"""Of every layer: quantizers, which ``quantizer`` reads, and what only training and its estimate of hardware read."""
+_CONFIG = ("QuantizerConfig", f"{PACKAGE}QuantizerConfig")
+_MOST = 64
+"""No number of bits is larger, either way."""
+_ORDER = {
+    ("kbi", False): ("b", "i", "k"),
+    ("kbi", True): ("b", "k", "i"),
+    ("kif", False): ("i", "f", "k"),
+    ("kif", True): ("f", "k", "i"),
+}
+"""A quantizer's variables in the order of their numbers in ``.keras`` files, by its kind and whether it wraps."""
+
+
+def is_hgq(layer: Layer) -> bool:
+    """Whether a layer is one of HGQ2's."""
+    return layer.class_name.startswith(PACKAGE)
+
+
+def plain_layer(layer: Layer) -> Layer:
+    """The layer without the scalars that only training reads, its own variables numbered without them."""
+    scalars = {name for name, value in layer.weights.items() if value.ndim == 0}
+    layer.taken.update(id(layer.weights[name]) for name in scalars)
+    kept = {name: value for name, value in layer.weights.items() if name not in scalars}
+    numbers = sorted((name for name in kept if name.isdigit()), key=int)
+    renamed = {name: str(k) for k, name in enumerate(numbers)}
+    return replace(layer, weights={renamed.get(name, name): value for name, value in kept.items()})
+
+
+def quantizer(layer: Layer, role: str) -> HgqQuantizer | None:
+    """A layer's quantizer: ``iq`` in front of it, ``oq`` behind it, ``kq`` and ``bq`` of its weights; None where it has
+    none.
+
+    ``role`` is empty for the layer Quantizer, which is nothing else. BitsmithError for one that is not supported.
+    """
+    if role in ("iq", "oq") and not Attributes(layer.name, layer.config).flag(f"enable_{role}", role == "iq"):
+        return None
+    attribute = f"{role}_conf" if role else "config"
+    try:
+        return _quantizer(layer, role, layer.config.get(attribute), attribute)
+    except BitsmithError as error:
+        raise BitsmithError(f"'{layer.name}': {error}") from None
+
+
+def _quantizer(layer: Layer, role: str, given: Any, attribute: str) -> HgqQuantizer | None:
+    if not is_layer(given) or class_name(given) not in _CONFIG:
+        raise BitsmithError(f"{attribute}={short(given)} is not supported; supported: QuantizerConfig of hgq2 0.2")
+    a = Attributes(attribute, config_of(given))
+    kind = a.choice("q_type", ("kbi", "kif", "dummy"))
+    if kind == "dummy":
+        return None
+    a.only("scaler", None)
+    a.only("affine", None)
+    mapper = a.get("bw_mapper")
+    if mapper is not None and not (is_object(mapper) and class_name(mapper) == "hgq>DefaultBitwidthMapper"):
+        a.refuse("bw_mapper", mapper, "None")
+    rounding, overflow = _rounding(a), _overflow(a)
+    wraps, weight = overflow is Overflow.WRAP, a.flag("is_weight", False)
+    signs, integers, fractions = _bits(layer, role, kind, wraps)
+    free = wraps and weight and a.flag("trainable", True) and (kind == "kif" or a.get("round_mode") == "RND")
+    return HgqQuantizer(signs, integers, fractions, rounding, overflow, free)
+
+
+def _rounding(a: Attributes) -> Rounding:
+    known = {mode.value: mode for mode in Rounding}
+    word = str(a.get("round_mode")).upper().removeprefix("S_")
+    if word not in known:
+        a.refuse("round_mode", a.get("round_mode"), ", ".join(known))
+    return known[word]
+
+
+def _overflow(a: Attributes) -> Overflow:
+    known = {mode.value: mode for mode in Overflow if mode is not Overflow.SAT_ZERO}
+    word = str(a.get("overflow_mode")).upper()
+    if word not in known:
+        a.refuse("overflow_mode", a.get("overflow_mode"), ", ".join(known))
+    return known[word]
+
+
+def _bits(layer: Layer, role: str, kind: str, wraps: bool) -> tuple[IntArray, IntArray, IntArray]:
+    """Sign, integer and fraction bits; BitsmithError where a variable is missing or is none."""
+    where = f"the bits of {role or 'the quantizer'}"
+    prefix = f"{role}/quantizer" if role else "quantizer"
+    found = {
+        name: np.rint(layer.variable(f"{prefix}/{name}", f"{prefix}/{k}").astype(np.float32))
+        for k, name in enumerate(_ORDER[kind, wraps])
+    }
+    if len({value.shape for value in found.values()}) != 1:
+        raise BitsmithError(f"{where} have several shapes; save the model again")
+    if any((np.abs(value) > _MOST).any() for value in found.values()) or not np.isin(found["k"], (0, 1)).all():
+        raise BitsmithError(f"{where} are no numbers of bits up to {_MOST} and signs of 0 or 1; save the model again")
+    whole = {name: value.astype(np.int64) for name, value in found.items()}
+    return whole["k"], whole["i"], whole["f"] if kind == "kif" else whole["b"] - whole["i"]
+
+
+def input_quantizer(layer: Layer) -> HgqQuantizer | None:
+    """The quantizer in front of a layer, or that it is; None where it takes its input as it is."""
+    return quantizer(layer, "" if layer.class_name == f"{PACKAGE}Quantizer" else "iq")
