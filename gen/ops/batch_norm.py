@@ -14,7 +14,7 @@ from ..quantize.quantizers import parse_quantizer
 from ..quantize.weights import on_type, quantize_weights
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
-from ..read.hgq import input_quantizer, plain_layer
+from ..read.hgq import input_quantizers, plain_layer
 from ..read.hgq_weights import positive_root, quantized_weights
 from ..read.linear import dyadic
 from ..read.network import Layer
@@ -94,7 +94,7 @@ def convert_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
 
 def hgq_normalized(layer: Layer, x: Array) -> Array:
     layer = plain_layer(layer)
-    q, (scale, offset) = input_quantizer(layer), hgq_factors(layer, layer.variable("moving_mean", "2").shape)
+    (q,), (scale, offset) = input_quantizers(layer), hgq_factors(layer, layer.variable("moving_mean", "2").shape)
     return (x if q is None else q.values(x)) * scale + offset
 
 

@@ -13,7 +13,7 @@ from ..classes import LAYER, is_layer
 from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
-from ..read.hgq_weights import fused_dense
+from ..read.hgq_weights import einsum_dense, fused_dense
 from ..read.linear import bias_grid, declared_bias, linear, weight_grid
 from ..read.network import Layer, inner_layer
 from .activation import apply_activation
@@ -30,6 +30,7 @@ def product(layer: Layer, x: Array) -> Array:
 
 
 @also_in_hgq("QDense", floats=product)
+@also_in_hgq("QEinsumDense", floats=product, prepare=einsum_dense)
 @also_in_hgq("QBatchNormDense", floats=product, prepare=fused_dense)
 @converts("QDense", floats=product)
 @converts("Dense", floats=product, norm=Norm.BEHIND)

@@ -9,7 +9,7 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from ..quantize.hgq import operator
 from ..read.build import Builder, Tensor
-from ..read.hgq import PACKAGE, input_quantizer, plain_layer, quantizer
+from ..read.hgq import PACKAGE, input_quantizers, plain_layer, quantizer
 from ..read.network import Layer
 from .floats import Array
 from .registry import Converter, FloatForm, converts
@@ -32,11 +32,12 @@ def _as_it_is(layer: Layer) -> Layer:
 
 
 def also_in_hgq(
-    *class_names: str, floats: FloatForm, prepare: Callable[[Layer], Layer] = _as_it_is
+    *class_names: str, floats: FloatForm, prepare: Callable[[Layer], Layer] = _as_it_is, several: bool = False
 ) -> Callable[[Converter], Converter]:
     """Register a Keras layer's converter for HGQ2's layers of the same arithmetic, with quantizers around it.
 
-    ``prepare`` gives the layer with the attributes and weights that the converter knows.
+    ``prepare`` gives the layer with the attributes and weights that the converter knows; ``several``: it takes more
+    than one tensor, each with a quantizer of its own.
     """
 
     def register(convert: Converter) -> Converter:
@@ -44,24 +45,25 @@ def also_in_hgq(
         def between(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
             layer = plain_layer(layer)
             try:
-                given = tuple(retyped(build, layer, build.plain(layer, x), "iq") for x in inputs)
+                roles = [f"iq{k}" for k in range(len(inputs))] if several else ["iq"]
+                given = tuple(retyped(build, layer, build.plain(layer, x), role) for x, role in zip(inputs, roles))
             except BitsmithError:
                 convert(build, prepare(layer), inputs)  # an attribute that nobody knows may be why, and is said first
                 raise
             return retyped(build, layer, convert(build, prepare(layer), given), "oq")
 
         def form(layer: Layer, *x: Array) -> Any:
-            q, layer = input_quantizer(layer), plain_layer(layer)
-            return floats(prepare(layer), *(part if q is None else q.values(part) for part in x))
+            found, layer = input_quantizers(layer), plain_layer(layer)
+            return floats(prepare(layer), *(part if q is None else q.values(part) for q, part in zip(found, x)))
 
-        converts(*(f"{PACKAGE}{name}" for name in class_names), floats=form)(between)
+        converts(*(f"{PACKAGE}{name}" for name in class_names), floats=form, several=several)(between)
         return convert
 
     return register
 
 
 def _values(layer: Layer, x: Array) -> Array:
-    q = input_quantizer(layer)
+    (q,) = input_quantizers(layer)
     return x if q is None else q.values(x)
 
 

@@ -21,7 +21,7 @@ from ..config.schema import Config, Precision
 from ..quantize.activation import plain_type
 from ..quantize.quantizers import is_quantizer, parse_quantizer
 from .attributes import LARGEST, Attributes
-from .hgq import ATTRIBUTES, input_quantizer, is_hgq
+from .hgq import ATTRIBUTES, input_quantizers, is_hgq
 from .network import Layer, Network, inner_layer
 
 
@@ -198,14 +198,17 @@ def at_layer(layer: Layer, error: BitsmithError) -> BitsmithError:
 
 def quantizers_behind(network: Network, layer: Layer) -> set[Precision | None]:
     """The types of the plain quantizers behind a layer; None stands for every other layer there."""
-    return {_quantizer_type(reader) for reader in network.consumers(layer.key)}
+    return {found for reader in network.consumers(layer.key) for found in _quantizer_types(reader, layer.key)}
+
+
+def _quantizer_types(layer: Layer, key: str) -> list[Precision | None]:
+    if not is_hgq(layer):
+        return [_quantizer_type(layer)]
+    found = input_quantizers(layer, key)
+    return [Precision(q.one_type, q.rounding, q.overflow) if q and q.one_type else None for q in found]
 
 
 def _quantizer_type(layer: Layer) -> Precision | None:
-    if is_hgq(layer):
-        q = input_quantizer(layer)
-        own = None if q is None else q.one_type
-        return None if q is None or own is None else Precision(own, q.rounding, q.overflow)
     activation = layer.config.get("activation") if layer.class_name == "QActivation" else None
     q = parse_quantizer(activation, f"'{layer.name}' (activation)") if is_quantizer(activation) else None
     plain = plain_type(q)

@@ -50,13 +50,20 @@ def quantizer(layer: Layer, role: str) -> HgqQuantizer | None:
     """A layer's quantizer: ``iq`` in front of it, ``oq`` behind it, ``kq`` and ``bq`` of its weights; None where it has
     none.
 
-    ``role`` is empty for the layer Quantizer, which is nothing else. BitsmithError for one that is not supported.
+    ``iq0``, ``iq1`` … are those of a layer's several inputs; ``role`` is empty for the layer Quantizer, which is
+    nothing else. BitsmithError for one that is not supported.
     """
-    if role in ("iq", "oq") and not Attributes(layer.name, layer.config).flag(f"enable_{role}", role == "iq"):
+    kind = role.rstrip("0123456789")
+    if kind in ("iq", "oq") and not Attributes(layer.name, layer.config).flag(f"enable_{kind}", kind == "iq"):
         return None
     attribute = f"{role}_conf" if role else "config"
+    given = layer.config.get(attribute)
+    if kind != role:
+        attribute = f"{kind}_confs"
+        several, place = layer.config.get(attribute), int(role.removeprefix(kind))
+        given = several[place] if isinstance(several, list) and place < len(several) else several
     try:
-        return _quantizer(layer, role, layer.config.get(attribute), attribute)
+        return _quantizer(layer, role, given, attribute)
     except BitsmithError as error:
         raise BitsmithError(f"'{layer.name}': {error}") from None
 
@@ -99,7 +106,7 @@ def _overflow(a: Attributes) -> Overflow:
 def _bits(layer: Layer, role: str, kind: str, wraps: bool) -> tuple[IntArray, IntArray, IntArray]:
     """Sign, integer and fraction bits; BitsmithError where a variable is missing or is none."""
     where = f"the bits of {role or 'the quantizer'}"
-    prefix = f"{role}/quantizer" if role else "quantizer"
+    prefix = _group(layer, role)
     found = {
         name: np.rint(layer.variable(f"{prefix}/{name}", f"{prefix}/{k}").astype(np.float32))
         for k, name in enumerate(_ORDER[kind, wraps])
@@ -112,6 +119,23 @@ def _bits(layer: Layer, role: str, kind: str, wraps: bool) -> tuple[IntArray, In
     return whole["k"], whole["i"], whole["f"] if kind == "kif" else whole["b"] - whole["i"]
 
 
-def input_quantizer(layer: Layer) -> HgqQuantizer | None:
-    """The quantizer in front of a layer, or that it is; None where it takes its input as it is."""
-    return quantizer(layer, "" if layer.class_name == f"{PACKAGE}Quantizer" else "iq")
+def _group(layer: Layer, role: str) -> str:
+    """What the names of a quantizer's variables begin with: of several inputs, in the order of the files' numbers."""
+    if role[-1:].isdigit():
+        groups = {name.rpartition("/")[0] for name in layer.weights if "quantizer/" in name and name[:3] != "oq/"}
+        ordered, place = sorted(groups, key=lambda name: (len(name), name)), int(role.removeprefix("iq"))
+        return ordered[place] if place < len(ordered) else role
+    return f"{role}/quantizer" if role else "quantizer"
+
+
+def input_quantizers(layer: Layer, key: str | None = None) -> list[HgqQuantizer | None]:
+    """The quantizers in front of a layer, or that it is; those of the tensor ``key`` where one is given.
+
+    None stands for an input that is taken as it is.
+    """
+    if layer.class_name == f"{PACKAGE}Quantizer":
+        return [quantizer(layer, "")]
+    if "iq_confs" not in layer.config:
+        return [quantizer(layer, "iq")]
+    places = [k for k, source in enumerate(layer.inputs) if key in (None, source)]
+    return [quantizer(layer, f"iq{k}") for k in places]

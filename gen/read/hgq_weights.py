@@ -14,7 +14,7 @@ from .hgq import ATTRIBUTES, quantizer
 from .network import Layer
 
 
-def quantized_weights(layer: Layer, values: FloatArray, name: str) -> FloatArray:
+def quantized_weights(layer: Layer, values: Any, name: str) -> FloatArray:
     """The values of a weight that HGQ2 computes with: ``bq`` quantizes the one called ``bias``, ``kq`` all others."""
     role = "bq" if name == "bias" else "kq"
     q = quantizer(layer, role)
@@ -66,3 +66,27 @@ def positive_root(layer: Layer, variance: Any) -> Any:
     if (variance <= 0).any():
         raise BitsmithError(f"'{layer.name}': a variance plus epsilon is not positive; train the model again")
     return np.sqrt(variance)
+
+
+def einsum_dense(layer: Layer) -> Layer:
+    """QEinsumDense as a dense layer; BitsmithError for an equation that is none."""
+    a = Attributes(layer.name, layer.config)
+    equation, axes = a.get("equation"), a.get("bias_axes")
+    a.harmless(*ATTRIBUTES, "activation", "output_shape")
+    a.finish()
+    source, _, rest = str(equation).replace("...", "").replace(" ", "").partition(",")
+    kernel, _, result = rest.partition("->")
+    same = len(source) > 0 and len(kernel) == 2 and kernel == source[-1] + result[-1:]
+    if not same or source[:-1] != result[:-1] or result[-1] in source:
+        a.refuse("equation", equation, "a product over the last axis, such as ab,bc->ac or abc,cd->abd")
+    if axes != result[-1] and (axes is not None or {"bias", "1"} & set(layer.weights)):
+        a.refuse("bias_axes", axes, f"None, {result[-1]}")
+    values, shape = layer.variable("kernel", "0"), layer.config.get("output_shape")
+    if values.ndim != 2:
+        raise BitsmithError(f"'{layer.name}': kernel has shape {values.shape}, expected two axes; save the model again")
+    units = int(values.shape[1])
+    if (list(shape)[-1:] if isinstance(shape, (list, tuple)) else [shape]) != [units]:
+        a.refuse("output_shape", shape, f"{units} outputs, as the kernel has")
+    own = ("equation", "bias_axes", "output_shape")
+    config = {name: value for name, value in layer.config.items() if name not in own}
+    return replace(layer, config=config | {"units": units, "use_bias": axes is not None})

@@ -8,7 +8,7 @@ from ...sim.interval import union
 from ...sim.op import Shape
 from .attributes import LARGEST
 from .build import Builder, Tensor, quantizers_behind
-from .hgq import input_quantizer, is_hgq
+from .hgq import input_quantizers, is_hgq
 from .network import Layer, Network
 
 _PASS_ON = ("Flatten", "Reshape", "Permute", "Dropout")
@@ -86,9 +86,9 @@ def _held(network: Network, layer: Layer) -> Fixed | None:
     """The smallest type that holds every type of HGQ2's quantizers behind a layer; None where something else is."""
     types: list[Fixed | None] = []
     for reader in network.consumers(layer.key):
-        q = input_quantizer(reader) if is_hgq(reader) else None
-        types.append(
-            q.container() if q is not None else _held(network, reader) if reader.class_name in _PASS_ON else None
-        )
+        if is_hgq(reader):
+            types += [None if q is None else q.container() for q in input_quantizers(reader, layer.key)]
+        else:
+            types.append(_held(network, reader) if reader.class_name in _PASS_ON else None)
     known = [type_ for type_ in types if type_ is not None]
     return union(known) if known and len(known) == len(types) else None

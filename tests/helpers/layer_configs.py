@@ -274,6 +274,11 @@ POWERS = {"class_name": "quantized_po2", "config": SIGNATURES["quantized_po2"] |
 ENDS = {"iq": (1, 1, 1, 2), "oq": (1, 1, 1, 2)}
 SEQUENCE_ENDS = {"iq": (1, 1, 2), "oq": (1, 1, 2)}
 WEIGHTED = hgq_layer("kq", "bq")
+MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
+MERGED = {
+    name: value for name, value in hgq_layer(iq_confs=[hgq_bits("kif", "datalane")] * 2).items() if name != "iq_conf"
+}
+MERGED_SHAPES = hgq_shapes({}, **{"iq/quantizers/quantizer": (1, 4), "iq/quantizers/quantizer_1": (1, 4), "oq": (1, 4)})
 HGQ_STATISTICS: Shapes = dict.fromkeys(("bn_gamma", "bn_beta", "moving_mean", "moving_variance"), (2,))
 HGQ_NORM: Shapes = {"bn_gamma": (4,), "moving_mean": (4,), "moving_variance": (4,)}
 GLOBAL_ENDS = {"iq": (1, 1, 1, 2), "oq": (1, 2)}
@@ -284,6 +289,13 @@ CASES += (
         {"units": 2} | LINEAR | WEIGHTED,
         hgq_shapes({"kernel": (4, 2)} | BIAS, iq=(1, 4), oq=(1, 2), kq=(4, 2), bq=(2,)),
     ),
+    Case(
+        "hgq>QEinsumDense",
+        VECTOR,
+        {"equation": "ab,bc->ac", "bias_axes": "c", "output_shape": [2], "activation": "linear"} | WEIGHTED,
+        hgq_shapes({"kernel": (4, 2)} | BIAS, iq=(1, 4), oq=(1, 2), kq=(4, 2), bq=(2,)),
+    ),
+    *(Case(f"hgq>Q{name}", VECTOR, MERGED, MERGED_SHAPES, tensors=2) for name in MERGES),
     Case(
         "hgq>QBatchNormDense",
         VECTOR,

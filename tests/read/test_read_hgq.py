@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from hardware import side_by_side
-from hgq_models import graph_of, mismatches, stacked
+from hgq_models import graph_of, mismatches, randomize, stacked
 from test_networks import proven
 
 from bitsmith.gen.convert import read_model
+from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.ops.retype import Retype
 
 hgq = pytest.importorskip("hgq", reason="hgq2 is not installed (Python 3.11 and later); pip install hgq2==0.2.0")
@@ -170,6 +171,35 @@ def test_hls_and_verilog_give_the_same(tmp_path: Path, need: Callable[..., None]
     graphs = {name: graph_of(tmp_path / f"{name}.keras", WIDE) for name in models}
     config = {"Bitsmith": {"pixels_per_cycle": 2, "strategy": "distributed_arithmetic"}}
     proven(side_by_side(graphs), config, ("hls", "rtl"), tmp_path / "build", frames=12)
+
+
+def test_merges(tmp_path: Path) -> None:
+    """Each input has a quantizer of its own; one tensor is taken twice, by two quantizers."""
+    import keras
+    from hgq.layers import QAdd, QDense, QMaximum, QMinimum, QMultiply, QSubtract
+
+    a, b = keras.layers.Input((4,)), keras.layers.Input((4,))
+    total = QAdd(enable_oq=True)([a, b, QDense(4)(a)])
+    ends = [layer([total, b]) for layer in (QSubtract(), QMultiply(enable_oq=True), QMaximum(), QMinimum())]
+    model = keras.Model([a, b], [total, *ends, QAdd()([total, total])])
+    randomize(model, 11)
+    compared(model, tmp_path / "m.keras")
+    model.save(tmp_path / "m.h5")
+    assert graph_of(tmp_path / "m.keras") == graph_of(tmp_path / "m.h5") == read_model(model)
+
+
+def test_einsum_dense(tmp_path: Path) -> None:
+    from hgq.layers import QEinsumDense
+
+    layers = [
+        QEinsumDense("bij,jk->bik", (3, 5), bias_axes="k", activation="relu"),
+        QEinsumDense("...x,xy->...y", (3, 4)),
+    ]
+    compared(stacked((3, 4), layers, 12), tmp_path / "m.keras")
+    for equation, shape in (("bij,jkl->bikl", (3, 2, 2)), ("bij,ik->bkj", (2, 4))):
+        stacked((3, 4), [QEinsumDense(equation, shape)], 1).save(tmp_path / "n.keras")
+        with pytest.raises(BitsmithError, match=r"equation=.* on '.*' is not supported; supported: a product over"):
+            graph_of(tmp_path / "n.keras")
 
 
 def test_predict_gives_what_a_call_gives(tmp_path: Path) -> None:
