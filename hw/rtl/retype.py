@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ class RetypePointwise(Pointwise):
 
     def __init__(self, name: str, op: Retype, layout: Layout) -> None:
         super().__init__(name, layout, op.output_type)
+        if op.per_pixel:
+            self.output = replace(self.output, own=tuple(op.types[kind] for kind in op.kinds))
         self.op = op
         self.kinds = lane_kinds(op, layout)
 
