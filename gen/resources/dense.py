@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...hw.rtl.adders import graph_stages
 from ...hw.rtl.dense import DenseCore, DenseGraphCore
 from .cost import Resources, counter, logic, multiplexer, registers
 from .formulas import counts
@@ -33,5 +32,5 @@ def _(core: DenseCore) -> Resources:
 def _(core: DenseGraphCore) -> Resources:
     bits = core.output.channels * core.output.type.width
     inputs = sum(type_.width for type_ in core.own if type_ is not None)
-    stages = graph_stages(core.graph)
-    return adder_graph(core.graph, core.bounds, stages) + logic(bits / 2) + registers(bits + inputs + core.latency)
+    found = adder_graph(core.graph, core.bounds, core.stages)
+    return found + logic(bits / 2) + registers(bits + inputs + core.latency)

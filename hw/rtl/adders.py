@@ -57,11 +57,6 @@ def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: Bounds, sta
     return results
 
 
-def graph_stages(graph: AdderGraph) -> int:
-    """Registers between the graph's inputs and its outputs."""
-    return max(0, -(-max(graph.depths(), default=0) // LEVELS_PER_STAGE))
-
-
 def ranges(graph: AdderGraph, bounds: Bounds) -> tuple[IntArray, IntArray]:
     """The least and the largest that each value can be, for inputs within ``bounds``: of all, or of each."""
     ends = graph.rows()[:, :, None] * np.array(bounds)

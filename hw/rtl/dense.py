@@ -11,7 +11,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from ...sim.fixed import IntArray
 from ...sim.ops.dense import Dense
 from .adder_graph import AdderGraph, solve_each
-from .adders import emit_graph, graph_stages
+from .adders import emit_graph, stage_of
 from .core import Core, Timing, delay, elements, shape_of
 from .layout import Layout
 from .matrix import check_reuse
@@ -141,15 +141,20 @@ class DenseGraphCore(Core):
         return solve_each(np.where(alive[:, None], self.op.kernel << shifts[:, None], 0), self.bounds)
 
     @property
+    def stages(self) -> int:
+        """Registers between the inputs' and the outputs': the bias is one adder more."""
+        return stage_of(max(self.graph.depths(), default=0) + 1)
+
+    @property
     def latency(self) -> int:
-        return 3 + graph_stages(self.graph)
+        return 3 + self.stages
 
     def steps(self) -> Timing:
         return Timing((np.ones(1, dtype=bool),), np.ones(1, dtype=bool), np.ones(1, dtype=np.int64))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        port, stages, op = self.inputs[0], graph_stages(self.graph), self.op
+        port, stages, op = self.inputs[0], self.stages, self.op
         step, x = Signal(name="step"), [self._input(m, k, value) for k, value in enumerate(self._values())]
         m.d.comb += [step.eq(port.tvalid & self.m_room), port.tready.eq(self.m_room), self.m_reserve.eq(step)]
         sums = emit_graph(m, self.graph, x, self.bounds, stages)
