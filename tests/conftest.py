@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 
 import fast
 import pytest
@@ -90,6 +91,15 @@ def need() -> Callable[..., None]:
                 skip_or_fail(reason)
 
     return check
+
+
+@pytest.fixture
+def example_models() -> Path:
+    """A folder of models of hls4ml's and others', which is not part of the repository."""
+    folder = os.environ.get("BITSMITH_EXAMPLE_MODELS")
+    if not folder:
+        pytest.skip("BITSMITH_EXAMPLE_MODELS names no folder of example models")
+    return Path(folder)
 
 
 @pytest.fixture(autouse=True)

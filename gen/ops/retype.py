@@ -7,9 +7,9 @@ from functools import wraps
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from ..quantize.hgq import operator
+from ..quantize.hgq import HgqQuantizer, operator
 from ..read.build import Builder, Tensor
-from ..read.hgq import PACKAGE, input_quantizers, plain_layer, quantizer
+from ..read.hgq import PACKAGE, PROXY, input_quantizers, plain_layer, proxy_quantizer, quantizer
 from ..read.network import Layer
 from .floats import Array
 from .registry import Converter, FloatForm, converts
@@ -17,7 +17,11 @@ from .registry import Converter, FloatForm, converts
 
 def retyped(build: Builder, layer: Layer, x: Tensor, role: str) -> Tensor:
     """The tensor behind one of the layer's quantizers; as it is where there is none, or where that changes nothing."""
-    q = quantizer(layer, role)
+    return by_quantizer(build, layer, x, quantizer(layer, role), role)
+
+
+def by_quantizer(build: Builder, layer: Layer, x: Tensor, q: HgqQuantizer | None, role: str) -> Tensor:
+    """The node of a quantizer."""
     if q is None:
         return x
     try:
@@ -73,3 +77,14 @@ def convert_quantizer(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) 
     a.harmless("config")
     a.finish()
     return retyped(build, layer, build.plain(layer, inputs[0]), "")
+
+
+@converts(*PROXY, floats=_values)
+def convert_proxy_quantizer(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    """A quantizer of a proxy model; what it overrides are hls4ml's own types, which follow from its bits."""
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    for name in ("RND", "SAT", "fusible"):
+        a.get(name)
+    a.harmless("shape", "overrides")
+    a.finish()
+    return by_quantizer(build, layer, x, proxy_quantizer(layer), "")

@@ -21,7 +21,7 @@ from ..config.schema import Config, Precision
 from ..quantize.activation import plain_type
 from ..quantize.quantizers import is_quantizer, parse_quantizer
 from .attributes import LARGEST, Attributes
-from .hgq import ATTRIBUTES, input_quantizers, is_hgq
+from .hgq import ATTRIBUTES, PROXY, input_quantizers, is_hgq
 from .network import Layer, Network, inner_layer
 
 
@@ -73,6 +73,11 @@ class Builder:
     def quantized(self) -> bool:
         """Whether the model brings quantizers: then results stay exact unless a layer's own entry rounds them."""
         return any(_has_quantizer(layer) for layer in self.network.layers)
+
+    @property
+    def proxy(self) -> bool:
+        """Whether the model is a proxy model of HGQ's, whose weights are integers and a shift as they are."""
+        return any(layer.class_name in PROXY for layer in self.network.layers)
 
     def attributes(self, layer: Layer) -> Attributes:
         """The layer's attributes; BitsmithError for what no layer supports."""

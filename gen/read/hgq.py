@@ -31,9 +31,34 @@ _ORDER = {
 """A quantizer's variables in the order of their numbers in ``.keras`` files, by its kind and whether it wraps."""
 
 
+PROXY = ("FixedPointQuantizer", "HGQ>FixedPointQuantizer")
+"""The quantizers of a proxy model, which HGQ 1 writes for hls4ml: beside plain layers whose weights are on grids."""
+
+
 def is_hgq(layer: Layer) -> bool:
-    """Whether a layer is one of HGQ2's."""
-    return layer.class_name.startswith(PACKAGE)
+    """Whether a layer is one of HGQ2's, or a quantizer of HGQ's."""
+    return layer.class_name.startswith(PACKAGE) or layer.class_name in PROXY
+
+
+def proxy_quantizer(layer: Layer) -> HgqQuantizer:
+    """The quantizer that a layer of a proxy model is: ap_fixed types, whose bits and integer bits count the sign."""
+    a = Attributes(layer.name, layer.config)
+    rounding, overflow = _mode(a, "RND", list(Rounding)), _mode(a, "SAT", list(Overflow))
+    found = [np.rint(layer.variable(name)) for name in ("keep_negative", "bits", "integers")]
+    k, b, i = (np.clip(value, -_MOST - 1, _MOST + 1).astype(np.int64) for value in found)
+    small = all((np.abs(value) <= _MOST).all() for value in found)
+    if not (k.shape == b.shape == i.shape) or not small or not np.isin(k, (0, 1)).all() or (b < 0).any():
+        raise BitsmithError(f"'{layer.name}': its bits are no numbers of bits up to {_MOST}; save the model again")
+    if a.flag("fusible", False) and any((value != value.ravel()[0]).any() for value in (k, b, i)):
+        a.refuse("fusible", True, "false, where the types differ")
+    return HgqQuantizer(k, i - k, b - i, rounding, overflow)
+
+
+def _mode(a: Attributes, name: str, known: list[Any]) -> Any:
+    words = {mode.value: mode for mode in known}
+    if a.get(name) not in list(words):
+        a.refuse(name, a.get(name), ", ".join(words))
+    return words[a.get(name)]
 
 
 def plain_layer(layer: Layer) -> Layer:
@@ -133,6 +158,8 @@ def input_quantizers(layer: Layer, key: str | None = None) -> list[HgqQuantizer 
 
     None stands for an input that is taken as it is.
     """
+    if layer.class_name in PROXY:
+        return [proxy_quantizer(layer)]
     if layer.class_name == f"{PACKAGE}Quantizer":
         return [quantizer(layer, "")]
     if "iq_confs" not in layer.config:

@@ -38,6 +38,8 @@ def weight_grid(
     q = parse_quantizer(quantizer, f"'{layer.name}' ({attribute.removesuffix('_kernel')}_quantizer)")
     if q is None:
         precision = build.precision(layer, role, required=True)
+        if precision is None and build.proxy:
+            return WeightGrid(*dyadic(values, where))
         if precision is None:
             named = "weight" if role.endswith("wise") else role
             precision = build.missing(

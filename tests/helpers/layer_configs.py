@@ -336,6 +336,15 @@ CASES += (
         Case(f"hgq>QGlobal{name}1D", (4, 2), {"keepdims": False} | hgq_layer(), hgq_shapes({}, iq=(1, 1, 2), oq=(1, 2)))
         for name in POOLS
     ),
+    *(
+        Case(
+            name,
+            VECTOR,
+            {"RND": "TRN", "SAT": "WRAP", "shape": [1, 4], "overrides": {"layers": {}}, "fusible": False},
+            dict.fromkeys(("keep_negative", "bits", "integers"), (1, 4)),
+        )
+        for name in ("FixedPointQuantizer", "HGQ>FixedPointQuantizer")
+    ),
     Case(
         "hgq>Quantizer",
         VECTOR,
