@@ -346,6 +346,12 @@ CASES += (
         for name in ("FixedPointQuantizer", "HGQ>FixedPointQuantizer")
     ),
     Case(
+        "hgq>QUnaryFunctionLUT",
+        VECTOR,
+        {"activation": "tanh", "allow_heterogeneous_table": True, "allow_heterogeneous_input": True} | hgq_layer(),
+        hgq_shapes({}, iq=(1, 4), oq=(1, 1)),
+    ),
+    Case(
         "hgq>Quantizer",
         VECTOR,
         {"config": hgq_bits("kbi", "datalane", overflow_mode="WRAP")},

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from contract import OperatorContract
 from definitions import Real, quantized
-from hardware import Case
+from hardware import Case, plan_alone
 
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fixed import Fixed, Overflow, Rounding
-from bitsmith.sim.op import Shape, Spec
+from bitsmith.sim.op import Operator, Shape, Spec
+from bitsmith.sim.ops.add import Add
+from bitsmith.sim.ops.concatenate import Concatenate
+from bitsmith.sim.ops.maximum import Maximum
 from bitsmith.sim.ops.retype import Retype
 
 S8, U8, S30 = Fixed(True, 3, 4), Fixed(False, 0, 8), Fixed(True, 14, 15)
@@ -20,6 +23,8 @@ SPREAD = ((1, 3, 1), (0, 2, 5), (0, 0, 0), (1, -1, 4), (1, 0, 0), (0, 5, -2), (1
 """sign, integer, fraction: coarser, unsigned, nothing, a negative integer part, one bit, a negative fraction, wider."""
 
 
+ALL = Fixed(True, 8, 6)
+"""What holds them all."""
 SYMMETRIC = (*(type_ for type_ in SPREAD if type_ != (1, 0, 0)), (1, 2, 2))
 """ap_fixed has an exception of its own for one signed bit; tests/sim/test_fixed.py holds it to that."""
 
@@ -105,3 +110,15 @@ def test_types_of_every_pixel_serve_one_size_only() -> None:
     assert not op(S8, scattered(2, 2, 2)).per_pixel
     with pytest.raises(BitsmithError, match="give one a channel"):
         op(S8, scattered(2, 2, 2)).infer(Spec((4, 4, 2), S8))
+
+
+@pytest.mark.parametrize(
+    "join", [Add((ALL, ALL)), Maximum((ALL, ALL)), Concatenate((ALL, ALL))], ids=lambda op: op.stem
+)
+def test_what_computes_forgets_the_own_types(join: Operator) -> None:
+    """Only what hands on values as they are may keep them: a maximum's channels have the types of neither input."""
+    both = (op(S8), op(S8, SPREAD[::-1]))
+    assert {retype.output_type for retype in both} == {ALL}
+    plan = plan_alone(Case(join, (Spec((2, 3, 7), S8),) * 2, before=both))
+    assert all(plan.stage(name).layout.own is not None for name in plan.stage("alone").sources)
+    assert plan.stage("alone").layout.own is None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hardware import side_by_side
 from hgq_models import graph_of, mismatches, randomize, stacked
@@ -163,9 +164,9 @@ def small_cnn() -> Any:
 
 
 def test_hls_and_verilog_give_the_same(tmp_path: Path, need: Callable[..., None]) -> None:
-    """Every level of verify on a dense and a convolutional network, every layer's result compared."""
+    """Every level of verify on a dense and a convolutional network and on merges, every layer's result compared."""
     need("g++", "verilator")
-    models = {"mlp": mlp(7, enable_oq=True), "cnn": small_cnn()}
+    models = {"mlp": mlp(7, enable_oq=True), "cnn": small_cnn(), "merges": merges()}
     for name, model in models.items():
         compared(model, tmp_path / f"{name}.keras")
     graphs = {name: graph_of(tmp_path / f"{name}.keras", WIDE) for name in models}
@@ -173,19 +174,45 @@ def test_hls_and_verilog_give_the_same(tmp_path: Path, need: Callable[..., None]
     proven(side_by_side(graphs), config, ("hls", "rtl"), tmp_path / "build", frames=12)
 
 
-def test_merges(tmp_path: Path) -> None:
+def merges() -> Any:
     """Each input has a quantizer of its own; one tensor is taken twice, by two quantizers."""
     import keras
     from hgq.layers import QAdd, QDense, QMaximum, QMinimum, QMultiply, QSubtract
+    from keras.layers import Concatenate
 
     a, b = keras.layers.Input((4,)), keras.layers.Input((4,))
     total = QAdd(enable_oq=True)([a, b, QDense(4)(a)])
     ends = [layer([total, b]) for layer in (QSubtract(), QMultiply(enable_oq=True), QMaximum(), QMinimum())]
-    model = keras.Model([a, b], [total, *ends, QAdd()([total, total])])
+    one, other = (layer([total, ends[0]]) for layer in (QMaximum(), QAdd(enable_oq=True)))
+    behind = [QDense(3)(one), QDense(3)(Concatenate()([other, other])), QAdd()([total, total])]
+    model = keras.Model([a, b], [total, *ends, *behind])
     randomize(model, 11)
+    return model
+
+
+def test_merges(tmp_path: Path) -> None:
+    model = merges()
     compared(model, tmp_path / "m.keras")
     model.save(tmp_path / "m.h5")
     assert graph_of(tmp_path / "m.keras") == graph_of(tmp_path / "m.h5") == read_model(model)
+
+
+FUNCTIONS = ("tanh", "sigmoid", "softplus", "elu", "silu", "exponential", "softsign", "relu")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_by_table(name: str, tmp_path: Path) -> None:
+    """Inputs with a type for each channel, results with one for all."""
+    from hgq.layers import QUnaryFunctionLUT
+
+    model = stacked((6,), [QUnaryFunctionLUT(name)], 13)
+    for variable in model.weights:
+        if "_oq/" in variable.path:
+            variable.assign(np.full(variable.shape, {"k": 1, "b": 9, "i": 2}[variable.path.split("/")[-1]]))
+    model.save(tmp_path / "m.keras")
+    wrong, different = mismatches(model, graph_of(tmp_path / "m.keras", WIDE), frames=2000)
+    assert wrong == 0
+    assert different > 30
 
 
 def test_einsum_dense(tmp_path: Path) -> None:
