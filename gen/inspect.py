@@ -14,7 +14,7 @@ from .classes import OWN
 from .config.schema import Config, Precision, load_config
 from .convert.fold_batch_norm import fold_batch_norm
 from .convert.layers import check_layer, check_settings, convert, convert_layer, decision
-from .ops import DESCRIPTIONS
+from .ops import DESCRIPTIONS, MOVES
 from .quantize.quantizers import parse_quantizer
 from .read import one_line, read_network_file
 from .read.build import Builder, Tensor, value_of
@@ -116,7 +116,8 @@ def _try(network: Network, config: Config) -> tuple[_Probe, dict[str, str]]:
     """Convert as many layers as possible: what could be made, and the reasons by layer name."""
     problems = {layer.name: reason for layer in network.layers if (reason := _reason(check_layer, layer))}
     try:
-        build = _Probe(fold_batch_norm(network, config), config, decision(network, config))
+        folded, last = fold_batch_norm(network, config), decision(network, config)
+        build = _Probe(folded, config, last, moves=frozenset(MOVES))
     except BitsmithError as error:
         return _Probe(network, config), problems | {network.name: one_line(error)}
     for layer in build.network.layers:

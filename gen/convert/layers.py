@@ -12,7 +12,7 @@ from ...sim.ops.activation import Activation, Kind
 from ..classes import whose
 from ..config.fit import check_layers
 from ..config.schema import Config
-from ..ops import CONVERTERS, SEVERAL
+from ..ops import CONVERTERS, MOVES, SEVERAL
 from ..ops.argmax import append_argmax
 from ..passes.fuse_crops import fuse_crops
 from ..read.attributes import Attributes
@@ -44,7 +44,8 @@ def naming(network: Network) -> Iterator[None]:
 
 def _convert(network: Network, config: Config) -> Graph:
     check_network(network)
-    build = Builder(fold_batch_norm(network, config), config, decision(network, config))
+    folded, last = fold_batch_norm(network, config), decision(network, config)
+    build = Builder(folded, config, last, moves=frozenset(MOVES))
     for layer in build.network.layers:
         build.tensors[layer.key] = convert_layer(build, layer)
     for layer in network.layers:

@@ -9,7 +9,7 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from ..quantize.hgq import HgqQuantizer, operator
 from ..read.build import Builder, Tensor
-from ..read.hgq import PACKAGE, PROXY, input_quantizers, plain_layer, proxy_quantizer, quantizer
+from ..read.hgq import PACKAGE, input_quantizers, plain_layer, proxy_quantizer, quantizer
 from ..read.network import Layer
 from .floats import Array
 from .registry import Converter, FloatForm, converts
@@ -79,7 +79,7 @@ def convert_quantizer(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) 
     return retyped(build, layer, build.plain(layer, inputs[0]), "")
 
 
-@converts(*PROXY, floats=_values)
+@converts("FixedPointQuantizer", "HGQ>FixedPointQuantizer", floats=_values)
 def convert_proxy_quantizer(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """A quantizer of a proxy model; what it overrides are hls4ml's own types, which follow from its bits."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])

@@ -21,7 +21,7 @@ from ..config.schema import Config, Precision
 from ..quantize.activation import plain_type
 from ..quantize.quantizers import is_quantizer, parse_quantizer
 from .attributes import LARGEST, Attributes
-from .hgq import ATTRIBUTES, PROXY, input_quantizers, is_hgq
+from .hgq import ATTRIBUTES, input_quantizers, is_hgq, is_proxy
 from .network import Layer, Network, inner_layer
 
 
@@ -68,6 +68,8 @@ class Builder:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     padded: dict[str, Tensor] = field(default_factory=dict)
     """Tensors with the zeros of a padding layer, by its key."""
+    moves: frozenset[str] = frozenset()
+    """Classes that hand on values as they are."""
 
     @property
     def quantized(self) -> bool:
@@ -77,7 +79,7 @@ class Builder:
     @property
     def proxy(self) -> bool:
         """Whether the model is a proxy model of HGQ's, whose weights are integers and a shift as they are."""
-        return any(layer.class_name in PROXY for layer in self.network.layers)
+        return any(is_proxy(layer) for layer in self.network.layers)
 
     def attributes(self, layer: Layer) -> Attributes:
         """The layer's attributes; BitsmithError for what no layer supports."""

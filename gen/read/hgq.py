@@ -31,13 +31,15 @@ _ORDER = {
 """A quantizer's variables in the order of their numbers in ``.keras`` files, by its kind and whether it wraps."""
 
 
-PROXY = ("FixedPointQuantizer", "HGQ>FixedPointQuantizer")
-"""The quantizers of a proxy model, which HGQ 1 writes for hls4ml: beside plain layers whose weights are on grids."""
+def is_proxy(layer: Layer) -> bool:
+    """Whether a layer is a quantizer of a proxy model, which HGQ 1 writes for hls4ml: plain layers are beside it, whose
+    weights are on grids."""
+    return layer.class_name.removeprefix("HGQ>") == "FixedPointQuantizer"
 
 
 def is_hgq(layer: Layer) -> bool:
     """Whether a layer is one of HGQ2's, or a quantizer of HGQ's."""
-    return layer.class_name.startswith(PACKAGE) or layer.class_name in PROXY
+    return layer.class_name.startswith(PACKAGE) or is_proxy(layer)
 
 
 def proxy_quantizer(layer: Layer) -> HgqQuantizer:
@@ -158,7 +160,7 @@ def input_quantizers(layer: Layer, key: str | None = None) -> list[HgqQuantizer 
 
     None stands for an input that is taken as it is.
     """
-    if layer.class_name in PROXY:
+    if is_proxy(layer):
         return [proxy_quantizer(layer)]
     if layer.class_name == f"{PACKAGE}Quantizer":
         return [quantizer(layer, "")]

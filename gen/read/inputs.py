@@ -11,9 +11,6 @@ from .build import Builder, Tensor, quantizers_behind
 from .hgq import input_quantizers, is_hgq
 from .network import Layer, Network
 
-_PASS_ON = ("Flatten", "Reshape", "Permute", "Dropout")
-"""Layers that hand on values as they are, between an input and the quantizer that gives its type."""
-
 
 def convert_input(build: Builder, layer: Layer) -> Tensor:
     """A graph input."""
@@ -70,7 +67,7 @@ def input_type(build: Builder, layer: Layer) -> Fixed:
     types = {given and given.type for given in quantizers_behind(build.network, layer)}
     if len(types) == 1 and (quantized := types.pop()) is not None:
         return quantized
-    if (held := _held(build.network, layer)) is not None:
+    if (held := _held(build, layer)) is not None:
         return held
     given = config.precision(layer.name, layer.class_name, "result", required=True)
     given = given or build.missing(
@@ -82,13 +79,13 @@ def input_type(build: Builder, layer: Layer) -> Fixed:
     return given.type
 
 
-def _held(network: Network, layer: Layer) -> Fixed | None:
+def _held(build: Builder, layer: Layer) -> Fixed | None:
     """The smallest type that holds every type of HGQ2's quantizers behind a layer; None where something else is."""
     types: list[Fixed | None] = []
-    for reader in network.consumers(layer.key):
+    for reader in build.network.consumers(layer.key):
         if is_hgq(reader):
             types += [None if q is None else q.container() for q in input_quantizers(reader, layer.key)]
         else:
-            types.append(_held(network, reader) if reader.class_name in _PASS_ON else None)
+            types.append(_held(build, reader) if reader.class_name in build.moves else None)
     known = [type_ for type_ in types if type_ is not None]
     return union(known) if known and len(known) == len(types) else None
