@@ -92,7 +92,8 @@ def quantizer(layer: Layer, role: str) -> HgqQuantizer | None:
     try:
         return _quantizer(layer, role, given, attribute)
     except BitsmithError as error:
-        raise BitsmithError(f"'{layer.name}': {error}") from None
+        named = str(error).startswith(f"'{layer.name}'")
+        raise BitsmithError(str(error) if named else f"'{layer.name}': {error}") from None
 
 
 def _quantizer(layer: Layer, role: str, given: Any, attribute: str) -> HgqQuantizer | None:

@@ -34,7 +34,7 @@ def weight_grid(
     """
     where = f"'{layer.name}': {attribute}"
     if is_hgq(layer):
-        return WeightGrid(*dyadic(quantized_weights(layer, values, role), where))
+        return WeightGrid(*dyadic(quantized_weights(layer, values, attribute), where))
     q = parse_quantizer(quantizer, f"'{layer.name}' ({attribute.removesuffix('_kernel')}_quantizer)")
     if q is None:
         precision = build.precision(layer, role, required=True)

@@ -28,9 +28,12 @@ def _lane(op: Retype, choices: list[Fixed | None], beats: int) -> Resources:
 
 
 def _luts(op: Retype, type_: Fixed) -> float:
-    """An adder where the value is rounded, comparisons and a choice where it saturates, a mask for the sign."""
-    rounds = op.rounding is not Rounding.TRN and op.input_type.fraction > type_.fraction
+    """A carry chain's first LUT where the value is rounded, and those that see whether bits below the half are set;
+    comparisons and a choice where it saturates, a mask for the sign."""
+    cut = op.input_type.fraction - type_.fraction
+    rounds = op.rounding is not Rounding.TRN and cut > 0
+    sticky = rounds and op.rounding is not Rounding.RND
     saturates = op.overflow is not Overflow.WRAP and not type_.contains(op.input_type)
     above = max(op.input_type.integer - type_.integer, 0)
-    luts = type_.width * (rounds or saturates or (op.relu and op.input_type.signed))
-    return luts + (above / 3 + type_.width / 4 if saturates else 0)
+    luts = rounds + sticky * max(cut - 1, 0) / 5 + type_.width * (op.relu and op.input_type.signed)
+    return luts + (above / 3 + type_.width if saturates else 0)

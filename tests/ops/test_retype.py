@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from contract import OperatorContract
 from definitions import Real, quantized
+from estimated import assert_estimated
 from hardware import Case, plan_alone
 
 from bitsmith.sim.errors import BitsmithError
@@ -122,3 +125,9 @@ def test_what_computes_forgets_the_own_types(join: Operator) -> None:
     plan = plan_alone(Case(join, (Spec((2, 3, 7), S8),) * 2, before=both))
     assert all(plan.stage(name).layout.own is not None for name in plan.stage("alone").sources)
     assert plan.stage("alone").layout.own is None
+
+
+def test_its_formula_is_an_estimate_of_what_yosys_finds(tmp_path: Path, need: Callable[..., None]) -> None:
+    need("yosys")
+    every = {"rounded": case(S30), "saturated": case(S30, overflow=Overflow.SAT, rounding=Rounding.RND_CONV)}
+    assert_estimated(every | {"by_pixel": case(S30, (2, 6, 2), types=scattered(2, 6, 2), relu=True)}, 1, tmp_path)
