@@ -85,7 +85,8 @@ def einsum_dense(layer: Layer) -> Layer:
     if values.ndim != 2:
         raise BitsmithError(f"'{layer.name}': kernel has shape {values.shape}, expected two axes; save the model again")
     units = int(values.shape[1])
-    if (list(shape)[-1:] if isinstance(shape, (list, tuple)) else [shape]) != [units]:
+    given = list(shape) if isinstance(shape, (list, tuple)) else [shape]
+    if units not in (given if "..." in str(equation) else given[-1:]):
         a.refuse("output_shape", shape, f"{units} outputs, as the kernel has")
     own = ("equation", "bias_axes", "output_shape")
     config = {name: value for name, value in layer.config.items() if name not in own}

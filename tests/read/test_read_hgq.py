@@ -220,7 +220,7 @@ def test_einsum_dense(tmp_path: Path) -> None:
 
     layers = [
         QEinsumDense("bij,jk->bik", (3, 5), bias_axes="k", activation="relu"),
-        QEinsumDense("...x,xy->...y", (3, 4)),
+        QEinsumDense("...x,xy->...y", 4),
     ]
     compared(stacked((3, 4), layers, 12), tmp_path / "m.keras")
     for equation, shape in (("bij,jkl->bikl", (3, 2, 2)), ("bij,ik->bkj", (2, 4))):
