@@ -74,14 +74,18 @@ def read_config(config: str | Path | dict[str, Any] | Config | None) -> Config:
     return configuration.load_config(Path(config))
 
 
-def load(model: Any, config: str | Path | dict[str, Any] | Config | None = None) -> Graph:
+def load(
+    model: Any, config: str | Path | dict[str, Any] | Config | None = None, weights: str | Path | None = None
+) -> Graph:
     """The graph of integers of a trained model: the path of an .h5 or .keras file, or a live Keras model.
 
+    ``weights`` is the path of the weights of a model that is in a .json file, as hls4ml takes them.
     BitsmithError names the file, the layer and the attribute where something is not supported.
     """
     from .convert import read_model
 
-    return read_model(Path(model) if isinstance(model, (str, Path)) else model, read_config(config))
+    path = Path(model) if isinstance(model, (str, Path)) else model
+    return read_model(path, read_config(config), None if weights is None else Path(weights))
 
 
 def build(
@@ -106,14 +110,17 @@ def build_project(
     seed: int = 1,
     vectors: int = DEFAULT_VECTORS,
     say: Say = silent,
+    weights: str | Path | None = None,
 ) -> dict[str, Any]:
     """``load`` and ``build`` in one, for the command line; returns what bitsmith.json says. ``say`` gets each phase."""
-    sources = [Path(path) for path in (model, config) if path is not None]
+    sources = [Path(path) for path in (model, config, weights) if path is not None]
     check_target(folder, sources)  # before minutes of work, not after
     settings = read_config(config)
     say(f"reading {model}")
-    graph = load(model, settings)
+    graph = load(model, settings, weights)
     origin = {"file": Path(model).name, "sha256": of_file(Path(model))}
+    if weights is not None:
+        origin |= {"weights_file": Path(weights).name, "weights_sha256": of_file(Path(weights))}
     return _write(graph, settings, Path(folder), {**origin, "seed": seed, "vectors": vectors}, sources, say)
 
 

@@ -78,14 +78,14 @@ def _narrow(tensor: Tensor) -> Tensor:
     return replace(tensor, spec=Spec(tensor.spec.shape, _NARROW), repeated=None)
 
 
-def inspect(model: Path | str, config: Path | str | None = None) -> dict[str, Any]:
-    """A summary as plain data.
+def inspect(model: Path | str, config: Path | str | None = None, weights: Path | str | None = None) -> dict[str, Any]:
+    """A summary as plain data; ``weights`` belong to a model in JSON.
 
     ``supported`` says whether the layers can be built, given types; ``problems`` lists every layer that stands in the
     way with its reason, ``missing`` everything that has no type yet, with the way to give it one. ``build`` accepts
     model and configuration where both are empty. BitsmithError only where the file cannot be read at all.
     """
-    network = read_network_file(Path(model))
+    network = read_network_file(Path(model), None if weights is None else Path(weights))
     settings = load_config(Path(config)) if config is not None else Config()
     build, problems = _try(network, settings)
     missing = [(name, reason) for name, found in build.reasons.items() for reason in found.values()]
@@ -98,6 +98,7 @@ def inspect(model: Path | str, config: Path | str | None = None) -> dict[str, An
     return {
         "model": network.name,
         "file": str(model),
+        "weights": None if weights is None else str(weights),
         "supported": not problems,
         "problems": _listed(problems.items()),
         "missing": _listed(missing),

@@ -44,6 +44,17 @@ def _selu(x: FloatArray) -> FloatArray:
     return 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
 
 
+def _power(factor: int, rounds: Callable[[Any], Any]) -> Callable[[FloatArray], FloatArray]:
+    """``2**(factor * round(log2(x) / factor))`` of what is above 0, else 0: as QKeras does it, in float32."""
+
+    def power(x: FloatArray) -> FloatArray:
+        kept = np.maximum(x, 2.0**-126).astype(np.float32)
+        log = np.log(np.sqrt(kept) if factor == 2 else kept) / np.float32(np.log(2.0))
+        return np.where(x > 0, np.ldexp(1.0, factor * rounds(log).astype(np.int32)), 0.0)
+
+    return power
+
+
 FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "sigmoid": _sigmoid,
     "tanh": np.tanh,
@@ -58,6 +69,10 @@ FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "selu": _selu,
     "swish": lambda x: x * _sigmoid(x),
     "sign": lambda x: np.where(x >= 0, 1.0, -1.0),
+    "power_of_two": _power(1, np.rint),
+    "power_of_two_floor": _power(1, np.floor),
+    "power_of_four": _power(2, np.rint),
+    "power_of_four_floor": _power(2, np.floor),
 }
 
 

@@ -95,10 +95,10 @@ def need() -> Callable[..., None]:
 
 @pytest.fixture
 def example_models() -> Path:
-    """A folder of models of hls4ml's and others', which is not part of the repository."""
+    """The folder of hls4ml's example-models, which BITSMITH_EXAMPLE_MODELS names; skipped without it."""
     folder = os.environ.get("BITSMITH_EXAMPLE_MODELS")
     if not folder:
-        pytest.skip("BITSMITH_EXAMPLE_MODELS names no folder of example models")
+        pytest.skip("BITSMITH_EXAMPLE_MODELS names no folder of github.com/fastmachinelearning/example-models")
     return Path(folder)
 
 

@@ -16,9 +16,11 @@ from ..convert.fold_batch_norm import fold_batch_norm
 from ..convert.layers import check_network, naming
 from ..files.input_file import check_file
 from ..ops import MOVES
-from ..ops.batch_norm import normalization
+from ..ops.batch_norm import inverse, normalization, on_grids
+from ..ops.dense import is_signed
 from ..ops.reverse import directions
 from ..progress import Say, silent
+from ..quantize.steps import is_step
 from ..read import read_network_file
 from ..read.attributes import Attributes
 from ..read.inputs import input_shape
@@ -29,14 +31,14 @@ MODES = "RND_CONV,SAT"
 BATCH = 64
 
 
-def calibrate(model: Path, data: Path, bits: int = 8, say: Say = silent) -> dict[str, Any]:
+def calibrate(model: Path, data: Path, bits: int = 8, say: Say = silent, weights: Path | None = None) -> dict[str, Any]:
     """A configuration with ``bits`` bits for every weight and result of ``model``, from the ranges on ``data`` (.npy).
 
     Ranges are powers of two that hold every value seen; biases have twice the bits. BitsmithError where the data is no
     array of the model's input shape.
     """
     say(f"reading {model}")
-    network = read_network_file(Path(model))
+    network = read_network_file(Path(model), weights)
     with naming(network):
         check_network(network)
     if len(network.inputs) != 1:
@@ -81,7 +83,7 @@ def propose(network: Network, x: FloatArray, bits: int, say: Say = silent) -> di
             names |= {layer.name: {"Precision": entry}} if entry else {}
             continue
         entry = _weights(layer, bits)
-        if layer.class_name not in MOVES and not layer.class_name.startswith(("Q", "FixedGDN")):
+        if not _keeps_its_type(layer):
             entry["result"] = precision(*ranges[layer.key], bits)
         if entry:
             names[layer.name] = {"Precision": entry}
@@ -123,6 +125,12 @@ def _holds(type: Fixed, low: float, high: float) -> bool:
     return type.raw_min * step <= low and high <= (type.raw_max + 1) * step
 
 
+def _keeps_its_type(layer: Layer) -> bool:
+    """Whether a result's type follows from the model: it is moved, quantized, or a sum of few bits."""
+    brings = layer.class_name.startswith(("Q", "FixedGDN")) or layer.class_name in MOVES
+    return brings or is_signed(layer) or is_step(layer.config.get("activation"))
+
+
 def _recurrent(layer: Layer, ranges: dict[str, tuple[float, float]], bits: int) -> dict[str, str]:
     """Types of a recurrent layer's weights and states; none where the model brings its own.
 
@@ -153,18 +161,20 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
     """
     if layer.class_name in GDN_CLASSES:  # types that fit its parameters are its defaults
         return {}
-    if layer.class_name == "BatchNormalization":
+    if layer.class_name.endswith("BatchNormalization"):
         values = next(iter(layer.weights.values()))
         a = Attributes(layer.name, layer.config)
         axis = a.get("axis", -1)  # measuring has compared it with the input
         gamma, beta, mean, variance, epsilon = normalization(layer, a, values.size, axis)
-        scale = gamma / np.sqrt(variance + epsilon)
+        if on_grids(a):
+            return {}
+        scale = inverse(layer, a, gamma, variance, epsilon)
         return {"scale": _of(scale, 2 * bits), "bias": _bias(beta - mean * scale, bits, 2.0**-bits)}
     kernels = [(key, v) for key, v in layer.weights.items() if v.ndim > 1]
     biases = [v for v in layer.weights.values() if v.ndim == 1]
     entry = {}
     config = layer.config.get("layer", {}).get("config", layer.config)
-    if kernels and not any(config.get(f"{n}_quantizer") for n in ("kernel", "depthwise")):
+    if kernels and not is_signed(layer) and not any(config.get(f"{n}_quantizer") for n in ("kernel", "depthwise")):
         entry["weight"] = _of(np.concatenate([v.ravel() for _, v in kernels]), bits)
     if biases and not config.get("bias_quantizer"):
         step = max((float(np.abs(v).max()) for _, v in kernels), default=1.0) * 2.0**-bits

@@ -10,7 +10,7 @@ from .layer import FITTING, LayerConfig
 from .schema import Config
 
 _DERIVED = {"linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softmax", "elu",
-            "selu", "swish", "silu", "softplus", "softsign", "alpha", "scale", "bias", "gates"}  # fmt: skip
+            "relu1", "selu", "swish", "silu", "softplus", "softsign", "alpha", "scale", "bias", "gates"}  # fmt: skip
 
 
 def check_layers(config: Config, names: Iterable[str], classes: Iterable[str], inputs: Iterable[str] = ()) -> None:

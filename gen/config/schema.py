@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Field, Strict, ValidationError,
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
+from ...sim.names import is_safe, safe_name
 from ..suggest import choose, suggest
 from .layer import GDNConfig, LayerConfig, Precision
 from .values import MOST, Count, Dropped, Nanoseconds, Section, check_type, no_namespace, unused, whole
@@ -60,6 +61,8 @@ class BitsmithConfig(Section):
     """``argmax`` appends the decision; a softmax before it is dropped."""
     threshold: Annotated[float, Strict()] | None = None
     """Below this largest value (a logit) a decision is "rejected"."""
+    prefix: str | None = None
+    """What the Verilog's top is called, and what all its modules' names begin with; the model's name without it."""
     pixels_per_cycle: Annotated[Literal[1, 2, 4, 8, 16], BeforeValidator(whole)] = 1
     strategy: Literal["latency", "resource", "distributed_arithmetic"] | None = None
     latency_cycles: Count | None = None
@@ -72,6 +75,13 @@ class BitsmithConfig(Section):
     """Address bits of tables (sigmoid, tanh, softmax); without it tables are exact or an error, softmax's have 12."""
     scale_bits: Annotated[int, Strict(), Field(ge=2, le=24)] | None = None
     """Bits of the integer multiplier for a scale that is no power of two; without it, all 24 of the float32."""
+
+    @field_validator("prefix", mode="after")
+    @classmethod
+    def _prefix(cls, value: str | None) -> str | None:
+        if value is not None and not is_safe(value):
+            raise ValueError(f"'{value[:60]}' is no name for a module; give one like '{safe_name(value)}'")
+        return value
 
     @field_validator("input", mode="after")
     @classmethod

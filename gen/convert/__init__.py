@@ -17,14 +17,16 @@ from .layers import convert
 __all__ = ["read_live", "read_model"]
 
 
-def read_model(model: Any, config: Config | None = None) -> Graph:
-    """The graph of integers of a model file's path, or of a live Keras model.
+def read_model(model: Any, config: Config | None = None, weights: Path | None = None) -> Graph:
+    """The graph of integers of a model file's path, or of a live Keras model. ``weights`` belong to a model in JSON.
 
     BitsmithError, in one line, for everything that does not fit.
     """
     if not isinstance(model, (str, Path)):
+        if weights is not None:
+            raise BitsmithError(f"a model in memory has its weights; leave out weights={weights}")
         return read_live(model, config)
-    network = read_network_file(Path(model))
+    network = read_network_file(Path(model), weights)
     try:
         return convert(network, config or Config())
     except BitsmithError as error:  # names in a file may hold anything

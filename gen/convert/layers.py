@@ -20,8 +20,8 @@ from ..read.build import Builder, Tensor, at_layer
 from ..read.inputs import check_image, convert_input
 from ..read.network import Layer, Network
 from ..read.policy import check_policies
-from ..suggest import suggest
 from .fold_batch_norm import fold_batch_norm
+from .hints import hint
 
 
 def convert(network: Network, config: Config) -> Graph:
@@ -119,30 +119,32 @@ def check_network(network: Network) -> None:
     """BitsmithError for a layer class that has no converter, for what no layer supports, and for a tensor that no layer
     gives."""
     for layer in network.layers:
-        check_layer(layer)
+        check_class(layer)
+    for layer in network.layers:
+        check_attributes(layer)
     network.check_tensors()
 
 
 def check_layer(layer: Layer) -> None:
     """The same for one layer, whatever its tensors are."""
     check_class(layer)
+    check_attributes(layer)
+
+
+def check_attributes(layer: Layer) -> None:
+    """BitsmithError for a dtype policy whose weights are none of float32, and for what no layer supports."""
+    check_policies(layer.name, layer.config)
     Attributes(layer.name, layer.config).check_general()
 
 
 def check_class(layer: Layer) -> None:
-    """BitsmithError for a layer class that has no converter, with the reason where there is a special one, and for a
-    dtype policy whose weights are none of float32."""
+    """BitsmithError for a layer class that has no converter, with the reason or what computes the same."""
     name, where = layer.class_name, f"'{layer.name}'"
     if name in CONVERTERS or name == "InputLayer":
-        check_policies(layer.name, layer.config)
         return
-    if name == "Lambda":
-        raise BitsmithError(f"{where} is a Lambda layer: it holds code, which is never run; replace it by Keras layers")
-    if name == "Masking":
-        raise BitsmithError(f"{where} is a Masking layer: every sequence has all its steps here; remove it")
     if ">" in name:
         raise BitsmithError(
             f"{where} is {whose(name)}, which is not supported; supported are layers of Keras and QKeras, Bitsmith's "
             "FixedGRU, GDN and FixedGDN, and tensorflow_compression's GDN"
         )
-    raise BitsmithError(f"{where} is a {name}, which is not supported{suggest(name, sorted(CONVERTERS))}")
+    raise BitsmithError(f"{where} is a {name}, which is not supported; {hint(name)}")

@@ -11,14 +11,16 @@ from ...sim.fixed import Constant, Fixed, Overflow, Rounding
 from ...sim.ops.activation import Activation, Kind
 from ..classes import class_name, short
 from ..config.schema import Precision
-from ..quantize.activation import HALF, ONE, ZERO, activation_operators, exact_constant, plain_type, table_address
-from ..quantize.quantizers import Quantizer, is_quantizer, parse_quantizer
+from ..quantize.activation import HALF, ONE, ZERO, exact_constant, table_address
+from ..quantize.quantizers import is_quantizer, parse_quantizer
+from ..quantize.steps import STEPS
 from ..read.build import Builder, Tensor, value_of
 from ..read.hgq import input_quantizers, plain_layer, quantizer
 from ..read.network import Layer
 from ..read.policy import is_keras3
 from . import activation_floats as floats
 from .floats import Array, same
+from .quantized import quantized, stepped
 from .registry import converts
 from .retype import retyped
 from .softmax import softmax
@@ -39,15 +41,20 @@ class Curve:
 
 
 _TABLES = {"sigmoid": 5, "tanh": 4, "softsign": 0, "softplus": 0, "elu": 0, "selu": 0, "swish": 0, "exp": 0}
+_UPPER = {"relu": None, "relu1": ONE, "relu6": Constant(6)}
+"""``relu1`` is no function of Keras's: hls4ml takes it by this name."""
 _SPELLINGS = {"silu": "swish", "exponential": "exp", "hard_silu": "hard_swish", "absolute": "abs"}
 QKERAS_FUNCTIONS = {  # by their names in a QKeras layer; plain Keras's hard_sigmoid has another slope
     "hard_sigmoid": Curve(Kind.HARD_SIGMOID, slope=HALF, offset=HALF, lower=ZERO, upper=ONE),
     "hard_tanh": Curve(Kind.HARD_TANH, lower=Constant(-1), upper=ONE),
+    "smooth_sigmoid": Curve(Kind.HARD_SIGMOID, slope=Constant(3, 4), offset=HALF, lower=ZERO, upper=ONE),
+    "smooth_tanh": Curve(Kind.HARD_TANH, slope=Constant(3, 3), lower=Constant(-1), upper=ONE),
 }
 _FUNCTIONS = (
-    *("linear", "relu", "relu6", "leaky_relu", "hard_sigmoid", "softmax", "abs", "round"),
+    *("linear", "relu", "relu1", "relu6", "leaky_relu", "hard_sigmoid", "softmax", "abs", "round"),
     *_TABLES,
     *_SPELLINGS,
+    *STEPS,
 )
 
 
@@ -56,8 +63,8 @@ def curve(name: str, layer: Layer, keras3: bool, attribute: str = "activation") 
     name = _SPELLINGS.get(name, name)
     if layer.class_name.startswith("Q") and name in QKERAS_FUNCTIONS:
         return QKERAS_FUNCTIONS[name]
-    if name in ("relu", "relu6"):
-        return Curve(Kind.RELU, upper=Constant(6) if name == "relu6" else None)
+    if name in _UPPER:
+        return Curve(Kind.RELU, upper=_UPPER[name])
     if name == "abs":
         return Curve(Kind.ABSOLUTE)
     if name == "leaky_relu":
@@ -97,6 +104,8 @@ def apply_activation(build: Builder, layer: Layer, x: Tensor, activation: Any, f
         return softmax(build, layer, x, suffix)
     if name == "round":
         return rounded(build, layer, x, suffix)
+    if name in STEPS:
+        return stepped(build, layer, x, name, fused)
     return emit(build, layer, x, curve(name, layer, keras3), suffix)
 
 
@@ -107,19 +116,6 @@ def _own_result(build: Builder, layer: Layer, x: Tensor, name: str) -> Tensor:
     if own is None or inner is None or inner.lookup("result") is None:
         return x
     return build.round(layer, x, own, "round")
-
-
-def quantized(build: Builder, layer: Layer, x: Tensor, q: Quantizer, fused: bool) -> Tensor:
-    """A quantizer's operators; none where the tensor already has the quantizer's type."""
-    plain = plain_type(q)
-    if plain is not None and plain == (x.type, Overflow.SAT):
-        return x
-    ops = activation_operators(q, x.spec, f"'{layer.name}'", build.config.bitsmith.table_bits)
-    last = max(i for i, op in enumerate(ops) if isinstance(op, Activation))
-    for i, op in enumerate(ops):
-        suffix = ("narrow" if i < last else "scale") if i != last else "quantized" if fused else ""
-        x = build.add(layer, op, x, suffix=suffix, shape=x.shape)
-    return x
 
 
 def emit(build: Builder, layer: Layer, x: Tensor, c: Curve, suffix: str = "") -> Tensor:

@@ -13,6 +13,7 @@ from ...sim.op import Spec
 from ...sim.table import FUNCTIONS
 from ..quantize.activation import activation_operators, plain_type
 from ..quantize.quantizers import Quantizer, is_quantizer, parse_quantizer
+from ..quantize.weights import power_of_two
 from ..read.attributes import Attributes
 from ..read.build import value_of
 from ..read.network import Layer
@@ -47,6 +48,8 @@ def _quantized(q: Quantizer | None, where: str, x: Array) -> Array:
     plain = plain_type(q)
     if q is None or plain is not None:
         return x if plain is None else to_float(quantize(x, plain[0], overflow=plain[1]), plain[0])
+    if q.name.endswith("po2"):
+        return np.multiply(*power_of_two(q, x))
     raw, spec = quantize(x, _WIDE), Spec(x.shape[1:], _WIDE)
     for op in activation_operators(q, spec, where, table_bits=16):
         raw, spec = op.compute(raw), op.infer(spec)
@@ -68,10 +71,16 @@ def softmax(x: Array) -> Array:
 _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "linear": lambda x: x,
     "relu": lambda x: np.maximum(x, 0),
+    "relu1": lambda x: np.clip(x, 0, 1),
     "relu6": lambda x: np.clip(x, 0, 6),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
     "hard_sigmoid": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
     "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "smooth_sigmoid": lambda x: np.clip(0.1875 * x + 0.5, 0, 1),
+    "smooth_tanh": lambda x: np.clip(0.375 * x, -1, 1),
+    "binary_sigmoid": lambda x: np.where(x > 0, 1.0, 0.0),
+    "binary_tanh": lambda x: np.where(x > 0, 1.0, -1.0),
+    "ternary_tanh": lambda x: np.where(x > 0.5, 1.0, np.where(x <= -0.5, -1.0, 0.0)),
     "abs": np.abs,
     "absolute": np.abs,
     "round": np.rint,

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ...sim.errors import BitsmithError
-from ...sim.fixed import FloatArray
+from ...sim.fixed import Fixed, FloatArray, IntArray
 from ...sim.op import Shape
 from ...sim.ops.batch_norm import BatchNorm
 from ..quantize.quantizers import parse_quantizer
-from ..quantize.weights import on_type, quantize_weights
+from ..quantize.weights import on_type, power_of_two, quantize_weights
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.hgq import input_quantizers, plain_layer
@@ -25,7 +25,7 @@ from .retype import retyped
 QUANTIZED = ("gamma", "beta", "mean", "variance")
 HARMLESS = ("momentum", "renorm_clipping", "renorm_momentum", "fused", "synchronized")
 ATTRIBUTES = ("axis", "epsilon", "center", "scale", "renorm", "virtual_batch_size", "adjustment", *HARMLESS,
-              *(f"{name}_quantizer" for name in QUANTIZED))  # fmt: skip
+              "inverse_quantizer", *(f"{name}_quantizer" for name in QUANTIZED))  # fmt: skip
 """What ``normalization`` understands."""
 
 
@@ -59,16 +59,34 @@ def _quantized(layer: Layer, value: FloatArray, quantizer: Any, name: str) -> Fl
     q = parse_quantizer(quantizer, where)
     if q is None:
         return value
-    if q.name == "quantized_relu_po2":
-        raise BitsmithError(f"{where}: quantized_relu_po2 is not supported here; use quantized_bits or None")
+    if q.name.endswith("po2"):
+        return np.multiply(*power_of_two(q, value))
     grid = quantize_weights(q, value, where)
     return np.ldexp(grid.raw.astype(np.float64), -grid.type.fraction) * (1.0 if grid.scale is None else grid.scale)
+
+
+def inverse(layer: Layer, a: Attributes, gamma: FloatArray, variance: FloatArray, epsilon: float) -> FloatArray:
+    """What the input is multiplied by, through QBatchNormalization's ``inverse_quantizer`` where it has one."""
+    quantizer = a.quantizer("inverse_quantizer")
+    if quantizer is None:
+        plain: FloatArray = gamma / np.sqrt(variance + epsilon)
+        return plain
+    root = np.float32(1) / np.sqrt(variance.astype(np.float32) + np.float32(epsilon)) * gamma.astype(np.float32)
+    return _quantized(layer, root.astype(np.float64), quantizer, "inverse")
 
 
 def normalized(layer: Layer, x: Array) -> Array:
     a = Attributes(layer.name, layer.config)
     gamma, beta, mean, variance, epsilon = normalization(layer, a, x.shape[-1], x.ndim - 1)
-    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+    return (x - mean) * inverse(layer, a, gamma, variance, epsilon) + beta
+
+
+def on_grids(a: Attributes) -> bool:
+    """Whether a layer's own quantizers put both its scale and its offset on a grid: then neither needs a type."""
+    center = a.get("center", True)
+    return a.get("inverse_quantizer") is not None and all(
+        a.get(f"{name}_quantizer") is not None for name in ("mean", *(("beta",) if center else ()))
+    )
 
 
 @converts("BatchNormalization", "QBatchNormalization", floats=normalized)
@@ -76,20 +94,28 @@ def convert_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...])
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
     a.finish(*ATTRIBUTES)
     gamma, beta, mean, variance, epsilon = normalization(layer, a, x.shape[-1], len(x.shape))
-    scale = gamma / np.sqrt(variance + epsilon)
-    grids = []
-    for values, role in ((scale, "scale"), (beta - mean * scale, "bias")):
-        p = build.precision(layer, role, required=True) or build.missing(
-            layer,
-            role,
-            f"'{layer.name}': its {role} is no integer; give HLSConfig.LayerName.{layer.name}.Precision.{role} "
-            "(bitsmith calibrate proposes a configuration)",
-        )
-        grids.append(on_type(values, p.type, p.rounding, p.overflow, f"'{layer.name}': {role}"))
-    op = BatchNorm(x.type, grids[0].raw, grids[0].type, grids[1].raw, grids[1].type)
-    y = build.add(layer, op, x, shape=x.shape)
+    scale = inverse(layer, a, gamma, variance, epsilon)
+    values = ((scale, "scale"), (beta - mean * scale, "bias"))
+    exact = on_grids(a)
+    (s, s_type), (b, b_type) = (_integers(build, layer, v, role, exact) for v, role in values)
+    y = build.add(layer, BatchNorm(x.type, s, s_type, b, b_type), x, shape=x.shape)
     to = build.result(layer)
     return y if to is None else build.round(layer, y, to, "round")
+
+
+def _integers(build: Builder, layer: Layer, values: FloatArray, role: str, exact: bool) -> tuple[IntArray, Fixed]:
+    """The scale or the offset: as it is where the model puts it on a grid, else rounded to a type."""
+    where = f"'{layer.name}': {role}"
+    if exact and build.config.named(layer.name, layer.class_name, role) is None:
+        return dyadic(values, where)
+    p = build.precision(layer, role, required=True) or build.missing(
+        layer,
+        role,
+        f"'{layer.name}': its {role} is no integer; give HLSConfig.LayerName.{layer.name}.Precision.{role} "
+        "(bitsmith calibrate proposes a configuration)",
+    )
+    grid = on_type(values, p.type, p.rounding, p.overflow, where)
+    return grid.raw, grid.type
 
 
 def hgq_normalized(layer: Layer, x: Array) -> Array:

@@ -54,7 +54,7 @@ def _reset_product(cell: Cell, state: Cast) -> Cast | None:
 
 def make_step(layer: Layer, u: Array, bias: Array, sigmoid: Function, tanh: Function) -> Step:
     a = Attributes(layer.name, layer.config)
-    n, reset_after = a.integer("units"), a.flag("reset_after", not layer.class_name.startswith("Q"))
+    n, reset_after = a.integer("units"), a.flag("reset_after", False)
 
     def step(x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
         (h,) = states

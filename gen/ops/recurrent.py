@@ -87,7 +87,7 @@ def read_cell(build: Builder, layer: Layer, kind: str, gates: int) -> Cell:
         kind,
         a.integer("units"),
         a.flag("use_bias", True),
-        a.flag("reset_after", not quantized) if gates == 3 else False,
+        a.flag("reset_after", False) if gates == 3 else False,  # Keras before 2.2 did not have it
         a.flag("return_sequences", False),
         a.flag("go_backwards", False) if own is None else False,
         a.function("activation", "tanh"),

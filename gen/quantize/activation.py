@@ -11,6 +11,7 @@ from ...sim.fixed import Constant, Fixed, Overflow, Rounding
 from ...sim.op import Operator, Spec
 from ...sim.ops.activation import Activation, Kind
 from ...sim.ops.batch_norm import BatchNorm
+from .linear_quantizer import is_sign
 from .quantizers import Quantizer, bound
 
 ONE, ZERO, HALF = Constant(1), Constant(0), Constant(1, 1)
@@ -31,14 +32,14 @@ def _shortest(raw: int, fraction: int) -> Constant:
 
 def plain_type(q: Quantizer | None) -> tuple[Fixed, Overflow] | None:
     """Type and overflow of a quantizer that only rounds (and clips at zero); None for every other one."""
-    if q is None or q.name not in ("quantized_bits", "quantized_relu"):
+    if q is None or q.name not in ("quantized_bits", "quantized_linear", "quantized_relu"):
         return None
     bits, integer = int(q["bits"]), int(q["integer"])
     if q.name == "quantized_relu":
         simple = not q["use_sigmoid"] and not q["negative_slope"] and bound(q) is None
         return (Fixed(False, integer, bits - integer), Overflow.SAT) if simple else None
     signed = bool(q["keep_negative"])
-    if q["alpha"] not in (None, 1) or bits - signed == 0:
+    if q["alpha"] not in (None, 1) or (bits - signed == 0 and (signed or q.name == "quantized_bits")):
         return None
     overflow = Overflow.SAT_SYM if q["symmetric"] and signed else Overflow.SAT
     return Fixed(signed, integer, bits - int(signed) - integer), overflow
@@ -48,6 +49,8 @@ def activation_operators(q: Quantizer, spec: Spec, where: str, table_bits: int |
     """The operators, in order, that give ``q``'s values on a tensor; BitsmithError where they cannot be exact."""
     if q.name == "quantized_bits":
         return _bits(q, spec, where)
+    if q.name == "quantized_linear":
+        return _linear(q, spec, where)
     if q.name == "quantized_relu":
         return [_relu(q, spec.type, where)]
     if q.name == "quantized_tanh":
@@ -58,26 +61,50 @@ def activation_operators(q: Quantizer, spec: Spec, where: str, table_bits: int |
         return _binary(q, spec, where)
     if q.name == "ternary":
         return _ternary(q, spec, where)
-    raise BitsmithError(f"{where}: {q.name} is supported for weights only; use quantized_bits or quantized_relu here")
+    raise BitsmithError(f"{where}: {q.name} is not supported here; use quantized_bits or quantized_relu")
 
 
 def _bits(q: Quantizer, spec: Spec, where: str) -> list[Operator]:
     signed = bool(q["keep_negative"])
     if int(q["bits"]) - signed == 0:
-        return [*_signs(spec, not signed), *_scaled(q, spec, Fixed(signed, 1, 0), where)]
-    plain = plain_type(Quantizer(q.name, tuple((dict(q.parameters) | {"alpha": None}).items())))
+        return [*signs(spec, not signed), *_scaled(q, spec, Fixed(signed, 1, 0), where)]
+    plain = plain_type(q.changed(alpha=None))
     assert plain is not None
     type, overflow = plain
     activation = Activation(spec.type, Kind.LINEAR, type, Rounding.RND_CONV, overflow)
     return [activation, *_scaled(q, spec, type, where)]
 
 
-def _scaled(q: Quantizer, spec: Spec, type: Fixed, where: str) -> list[Operator]:
-    """alpha as an exact multiplication per channel; nothing for 1."""
+def _linear(q: Quantizer, spec: Spec, where: str) -> list[Operator]:
+    """Steps of alpha times those of the type: an alpha that is a power of two moves the binary point."""
+    _check_alpha(q, where)
+    mantissa, exponent = np.frexp(np.float32(1 if q["alpha"] is None else q["alpha"]))
+    integer = int(q["integer"]) + int(exponent) - 1
+    if is_sign(q):
+        return [
+            *signs(spec, False),
+            *_scaled(q.changed(alpha=mantissa * 2.0**integer), spec, Fixed(True, 1, 0), where),
+        ]
+    if mantissa != 0.5:
+        raise BitsmithError(
+            f"{where}: alpha={q['alpha']} of quantized_linear is supported for weights only, since dividing by it is "
+            "not exact; give a power of two"
+        )
+    plain = plain_type(q.changed(alpha=None, integer=integer))
+    assert plain is not None
+    return [Activation(spec.type, Kind.LINEAR, plain[0], Rounding.RND_CONV, plain[1])]
+
+
+def _check_alpha(q: Quantizer, where: str) -> None:
     if isinstance(q["alpha"], str):
         raise BitsmithError(
             f"{where}: alpha={q['alpha']!r} of an activation depends on the data; give a number, e.g. alpha=1"
         )
+
+
+def _scaled(q: Quantizer, spec: Spec, type: Fixed, where: str) -> list[Operator]:
+    """alpha as an exact multiplication per channel; nothing for 1."""
+    _check_alpha(q, where)
     if q["alpha"] in (None, 1):
         return []
     c, channels = exact_constant(q["alpha"]), spec.shape[-1]
@@ -152,7 +179,7 @@ def table_address(input_type: Fixed, integer: int, where: str, table_bits: int |
     return Fixed(input_type.signed, integer, table_bits - int(input_type.signed) - integer)
 
 
-def _signs(spec: Spec, use_01: bool) -> list[Operator]:
+def signs(spec: Spec, use_01: bool) -> list[Operator]:
     """sign(x) with sign(0) = 1: a table of one bit, the sign itself."""
     t, output = spec.type, Fixed(not use_01, 1, 0)
     address = Fixed(True, -t.fraction, t.fraction)
@@ -161,7 +188,7 @@ def _signs(spec: Spec, use_01: bool) -> list[Operator]:
 
 
 def _binary(q: Quantizer, spec: Spec, where: str) -> list[Operator]:
-    return [*_signs(spec, bool(q["use_01"])), *_scaled(q, spec, Fixed(not q["use_01"], 1, 0), where)]
+    return [*signs(spec, bool(q["use_01"])), *_scaled(q, spec, Fixed(not q["use_01"], 1, 0), where)]
 
 
 def _ternary(q: Quantizer, spec: Spec, where: str) -> list[Operator]:

@@ -1,57 +1,19 @@
 """QKeras quantizers as data: read from a dictionary or from text like ``quantized_bits(6,0,alpha=1)``, never evaluated.
 
-Signatures and defaults are those of qkeras 0.9.0. ``quantize_weights.py`` and ``quantize_activation.py`` apply them.
+``weights.py`` and ``activation.py`` apply them.
 """
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...sim.errors import BitsmithError
 from ..classes import class_name, short
+from .signatures import NOT_SAVED, RECENT, SCALING, SIGNATURES, check_scaling
 
-_TRAINING = {"qnoise_factor": 1.0, "var_name": None, "use_ste": True, "use_variables": False}
-_PO2 = {"use_stochastic_rounding": False, "quadratic_approximation": False, "log2_rounding": "rnd", **_TRAINING}
-
-SIGNATURES: dict[str, dict[str, Any]] = {
-    "quantized_bits": {
-        "bits": 8,
-        "integer": 0,
-        "symmetric": 0,
-        "keep_negative": True,
-        "alpha": None,
-        "use_stochastic_rounding": False,
-        "scale_axis": None,
-        **_TRAINING,
-    },
-    "quantized_relu": {
-        "bits": 8,
-        "integer": 0,
-        "use_sigmoid": 0,
-        "negative_slope": 0.0,
-        "use_stochastic_rounding": False,
-        "relu_upper_bound": None,
-        "is_quantized_clip": True,
-        **_TRAINING,
-    },
-    "quantized_tanh": {"bits": 8, "use_stochastic_rounding": False, "symmetric": False, "use_real_tanh": False},
-    "quantized_sigmoid": {"bits": 8, "symmetric": False, "use_real_sigmoid": False, "use_stochastic_rounding": False},
-    "quantized_po2": {"bits": 8, "max_value": None, **_PO2},
-    "quantized_relu_po2": {"bits": 8, "max_value": None, "negative_slope": 0, **_PO2},
-    "binary": {"use_01": False, "alpha": None, "use_stochastic_rounding": False},
-    "ternary": {"alpha": None, "threshold": None, "use_stochastic_rounding": False, "number_of_unrolls": 5},
-}
-"""Parameters in positional order with their defaults."""
-
-NOT_SAVED = {"quantized_bits": ("scale_axis",), "quantized_relu": ("is_quantized_clip",)}
-"""What changes the integers and is missing in ``get_config``, so in every file. A model in memory is asked for it.
-
-A file's quantized_bits is read as qkeras reads it, with scale_axis=None; a relu_upper_bound is a sign that
-is_quantized_clip was False, so that it cannot be known. Also missing, but of training only: var_name, use_ste and
-use_variables of quantized_bits, quantized_relu, quantized_po2 and quantized_relu_po2.
-"""
+__all__ = ["NOT_SAVED", "SIGNATURES", "Quantizer", "bound", "is_quantizer", "parse_quantizer"]
 
 _ALPHAS = "None, a number above 0, auto, auto_po2"
 _REFUSED = {
@@ -60,7 +22,6 @@ _REFUSED = {
     "stochastic_ternary": "it is random while training",
     "quantized_ulaw": "its steps are not uniform",
     "quantized_hswish": "the operator is missing",
-    "quantized_linear": "it is not in qkeras 0.9.0",
 }
 
 
@@ -70,9 +31,19 @@ class Quantizer:
 
     name: str
     parameters: tuple[tuple[str, Any], ...]
+    recent: bool = False
+    """Whether a QKeras after 0.9.0 wrote it: its auto_po2 rounds once more, by the scale that it found."""
 
     def __getitem__(self, name: str) -> Any:
         return dict(self.parameters)[name]
+
+    def get(self, name: str) -> Any:
+        """A parameter, None where this quantizer has no such one."""
+        return dict(self.parameters).get(name)
+
+    def changed(self, **values: Any) -> Quantizer:
+        """The same with other parameters."""
+        return replace(self, parameters=tuple((dict(self.parameters) | values).items()))
 
     def __str__(self) -> str:
         """Short form for people: what differs from the defaults, bits and integer always."""
@@ -171,11 +142,14 @@ def _checked(name: str, given: dict[str, Any], where: str) -> Quantizer:
     if unknown:
         raise BitsmithError(f"{where}: {name} has no parameter '{unknown[0]}'; it has {', '.join(default)}")
     values = default | {key: _number(value) for key, value in given.items()}
-    if isinstance(values.get("alpha"), str) and "symmetric" in values:
-        values["symmetric"] = True  # as quantized_bits does itself
-    quantizer = Quantizer(name, tuple(values.items()))
+    if isinstance(values.get("alpha"), str) and name == "quantized_bits":
+        values["symmetric"] = True  # as it does itself
+    if values.get("enable_fast_inference") is True:  # quantized_relu's: it then looks at nothing else
+        values |= {"use_sigmoid": 0, "negative_slope": 0.0, "relu_upper_bound": None}
+    quantizer = Quantizer(name, tuple(values.items()), RECENT in given)
     _check_sizes(quantizer, where)
     _check_types(quantizer, where)
+    check_scaling(name, values, where)
     return quantizer
 
 
@@ -192,8 +166,8 @@ def _is_number(value: Any) -> bool:
 
 
 _NUMBERS = ("negative_slope", "relu_upper_bound", "max_value", "threshold")
-_FREE = ("bits", "integer", "alpha", "qnoise_factor", "var_name", "use_ste", "use_variables", "scale_axis")
-"""Parameters that ``_check_sizes`` judges, or ``only`` where they matter, or that are for training."""
+_FREE = ("bits", "integer", "alpha", "qnoise_factor", "var_name", "use_ste", "use_variables", *SCALING)
+"""Parameters that ``_check_sizes`` or ``check_scaling`` judge, ``only`` where they matter, or that are for training."""
 
 
 def _check_types(q: Quantizer, where: str) -> None:

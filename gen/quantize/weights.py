@@ -1,20 +1,16 @@
-"""Weights onto their integer grid, as qkeras 0.9.0 does it, or as a configured ap_fixed type says."""
+"""Weights onto their integer grid, as QKeras does it, or as a configured ap_fixed type says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, FloatArray, IntArray, Overflow, Rounding, quantize
+from .auto_scale import EPSILON, LOG2, Float32Array, check_axes, least_squares, nearest_power, quantized_bits_levels
+from .linear_quantizer import is_sign, linear_levels
 from .quantizers import Quantizer
-
-_LOG2 = np.float32(np.log(2.0))
-_EPSILON = np.float32(1e-7)  # tf.keras.backend.epsilon()
-Float32Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -58,25 +54,37 @@ def quantize_weights(q: Quantizer, values: FloatArray, where: str) -> WeightGrid
     """The integers of ``q(values)``; BitsmithError for a quantizer that is no weight quantizer."""
     if q.name == "quantized_bits":
         grid = _bits(q, values, where)
+    elif q.name == "quantized_linear":
+        grid = _linear(q, values, where)
     elif q.name == "binary":
-        grid = _binary(q, values)
+        grid = _binary(q, values, where)
     elif q.name == "ternary":
         grid = _ternary(q, values)
-    elif q.name == "quantized_po2":
-        grid = _power_of_two(q, values, where)
+    elif q.name in ("quantized_po2", "quantized_relu_po2"):
+        sign, powers = power_of_two(q, values)
+        grid = WeightGrid(sign, Fixed(True, 1, 0), powers)
     else:
         raise BitsmithError(
             f"{where}: {q.name} is not supported for weights; use quantized_bits, quantized_po2, binary or ternary"
         )
-    return _shifted(grid, where, "fewer bits" if q.name == "quantized_po2" else "alpha=1")
+    return _per_output(shifted(grid, where, "fewer bits" if q.name.endswith("po2") else "alpha=1"), q, where)
+
+
+def _per_output(grid: WeightGrid, q: Quantizer, where: str) -> WeightGrid:
+    """The grid; BitsmithError where scales that are no powers of two are not one for each output."""
+    if grid.scale is not None and grid.raw.ndim > 1 and any(n > 1 for n in grid.scale.shape[:-1]):
+        raise BitsmithError(
+            f"{where}: {q.name} with scales along other axes than the last is supported with alpha='auto_po2', not "
+            f"{q['alpha']!r}; train with that, or with scale_axis=None"
+        )
+    return grid
 
 
 def _bits(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
     bits, integer, alpha, signed = int(q["bits"]), int(q["integer"]), q["alpha"], bool(q["keep_negative"])
     if isinstance(alpha, str):
-        if values.ndim > 1 and q["scale_axis"] != values.ndim - 1:  # the default: a scale for each output
-            q.only(where, scale_axis=None)
-        return _auto(bits, integer, alpha, values, where)
+        z, found = quantized_bits_levels(q, values, where)
+        return WeightGrid(z.astype(np.int64), Fixed(True, bits - 1, 0), found.astype(np.float64) * 2.0**integer)
     scale = None if alpha is None else np.float64(np.float32(alpha)) * np.ones(1)
     if bits - signed == 0:
         sign = np.where(values < 0, -1, 1).astype(np.int64)
@@ -86,57 +94,27 @@ def _bits(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
     return WeightGrid(quantize(values, type, Rounding.RND_CONV, overflow), type, scale)
 
 
-def _auto(bits: int, integer: int, alpha: str, values: FloatArray, where: str) -> WeightGrid:
-    """alpha="auto" and "auto_po2", in float32 as TensorFlow computes it, so that the same integers come out."""
-    if bits < 2:
-        raise BitsmithError(f"{where}: bits={bits} with alpha={alpha!r} is not supported; supported: 2 bits and more")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x = values.astype(np.float32) / np.float32(2.0**integer)
-        half = np.float32(2 ** (bits - 1) - 1)
-        axis = tuple(range(x.ndim - 1)) if x.ndim > 1 else (0,)
-        scale: Float32Array = np.abs(x).max(axis=axis, keepdims=True) * np.float32(2) / (half * np.float32(2))
-        if alpha == "auto":
-            z = _levels(x, scale, half)
-        else:
-            scale = _nearest_power(scale + _EPSILON)
-            for _ in range(5):
-                z = _levels(x, scale, half)
-                scale = _least_squares(alpha, x, z)
-    fixed = Fixed(True, bits - 1, 0)
-    return WeightGrid(z.astype(np.int64), fixed, scale.astype(np.float64) * 2.0**integer)
+def _linear(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
+    levels, found = linear_levels(q, values, where)
+    step = np.atleast_1d(np.asarray(found, dtype=np.float64))
+    if is_sign(q):
+        return WeightGrid((2 * levels).astype(np.int64), Fixed(True, 1, 0), step / 2)
+    type = Fixed(bool(q["keep_negative"]), int(q["bits"]) - bool(q["keep_negative"]), 0)
+    return WeightGrid(levels.astype(np.int64), type, step)
 
 
-def _levels(x: Float32Array, scale: Float32Array, half: Any) -> Float32Array:
-    v = np.floor(np.abs(x) / scale + np.float32(0.5))
-    result: Float32Array = np.sign(x) * np.where(v < half, v, half)  # 0/0 is no level: sign(0) makes it 0
-    return result
-
-
-def _nearest_power(scale: Float32Array) -> Float32Array:
-    exponent = np.rint(np.log(scale) / _LOG2)
-    result: Float32Array = np.ldexp(np.float32(1), exponent.astype(np.int32))
-    return result
-
-
-def _least_squares(alpha: str, x: Float32Array, q: Float32Array) -> Float32Array:
-    """qkeras's ``_get_scale``: per channel, or per value where there is one axis only."""
-    axis = tuple(range(x.ndim - 1))
-    qx, qq = x * q, q * q
-    if x.ndim > 1:
-        qx, qq = qx.mean(axis=axis, keepdims=True), qq.mean(axis=axis, keepdims=True)
-    scale: Float32Array = qx / (qq + _EPSILON)
-    return _nearest_power(scale + _EPSILON) if alpha == "auto_po2" else scale
-
-
-def _binary(q: Quantizer, values: FloatArray) -> WeightGrid:
+def _binary(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
+    if isinstance(q["alpha"], str):
+        check_axes(q, values, where)
     sign = np.where(values < 0, -1, 1).astype(np.int64)
     raw = (sign + 1) // 2 if q["use_01"] else sign
-    return WeightGrid(raw, Fixed(not q["use_01"], 1, 0), _scale(q["alpha"], values, raw))
+    return WeightGrid(raw, Fixed(not q["use_01"], 1, 0), _scale(q, values, raw))
 
 
-def _scale(alpha: Any, values: FloatArray, raw: IntArray) -> FloatArray | None:
+def _scale(q: Quantizer, values: FloatArray, raw: IntArray) -> FloatArray | None:
+    alpha = q["alpha"]
     if isinstance(alpha, str):
-        return _least_squares(alpha, values.astype(np.float32), raw.astype(np.float32)).astype(np.float64)
+        return least_squares(q, values.astype(np.float32), raw.astype(np.float32)).astype(np.float64)
     return None if alpha is None else np.float64(np.float32(alpha)) * np.ones(1)
 
 
@@ -145,17 +123,17 @@ def _ternary(q: Quantizer, values: FloatArray) -> WeightGrid:
     if not isinstance(q["alpha"], str):
         threshold = np.float32(0.33 if q["threshold"] is None else q["threshold"])
         raw = np.where(np.abs(values) >= threshold, np.sign(values), 0).astype(np.int64)
-        return WeightGrid(raw, type, _scale(q["alpha"], values, raw))
+        return WeightGrid(raw, type, _scale(q, values, raw))
     with np.errstate(divide="ignore", invalid="ignore"):
         x = values.astype(np.float32)
         axis = tuple(range(x.ndim - 1)) if x.ndim > 1 else None
         scale: Float32Array = np.float32(2) * np.abs(x).max(axis=axis, keepdims=True) / np.float32(3)
         if q["alpha"] == "auto_po2":
-            scale = _nearest_power(scale + _EPSILON)
+            scale = nearest_power(scale + EPSILON)
         for _ in range(int(q["number_of_unrolls"])):
             rounded = scale * np.rint(x / scale)
             ternary = np.where(np.abs(rounded) >= scale / np.float32(2), np.sign(x), np.float32(0))
-            scale = _least_squares(q["alpha"], x, ternary)
+            scale = least_squares(q, x, ternary)
     return WeightGrid(ternary.astype(np.int64), type, scale.astype(np.float64))
 
 
@@ -166,21 +144,34 @@ def po2_exponents(q: Quantizer, extra_sign_bit: int) -> tuple[int, int]:
     return int(low), int(2 * (high // 2) if q["quadratic_approximation"] else high)
 
 
-def _power_of_two(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
-    low, high = po2_exponents(q, 1)
-    x = np.abs(values).astype(np.float32)
-    kept = np.where(x < _EPSILON, _EPSILON, x)
+def po2_exponent(q: Quantizer, magnitude: Float32Array, extra_sign_bit: int) -> IntArray:
+    """The exponent that a magnitude is rounded to; that of 0, and of what is next to it, is the smallest."""
+    low, high = po2_exponents(q, extra_sign_bit)
+    kept = np.where(magnitude < EPSILON, EPSILON, magnitude)
     if q["max_value"] is not None:
         kept = np.minimum(kept, np.float32(q["max_value"]))
     factor = 2 if q["quadratic_approximation"] else 1
-    log = np.log(np.sqrt(kept) if factor == 2 else kept) / _LOG2
+    log = np.log(np.sqrt(kept) if factor == 2 else kept) / LOG2
     rounded = np.floor(log) if q["log2_rounding"] == "floor" else np.rint(log)
-    exponent = np.where(x < _EPSILON, low, factor * np.clip(rounded, low, high)).astype(np.int64)
-    sign = np.where(values < 0, -1, 1).astype(np.int64)
-    return WeightGrid(sign, Fixed(True, 1, 0), np.ldexp(1.0, exponent.astype(np.int32)).astype(np.float64))
+    exponent: IntArray = np.where(magnitude < EPSILON, low, factor * np.clip(rounded, low, high)).astype(np.int64)
+    return exponent
 
 
-def _shifted(grid: WeightGrid, where: str, cure: str) -> WeightGrid:
+def power_of_two(q: Quantizer, values: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Signs and powers of two, which values become through quantized_po2 or quantized_relu_po2."""
+    x = values.astype(np.float32)
+    if q.name == "quantized_po2":
+        negative, exponent = x < 0, po2_exponent(q, np.abs(x), 1)
+    else:
+        slope = np.float32(q["negative_slope"])
+        negative = (x < 0) & (slope != 0)
+        magnitude = np.where(negative, -x * slope, np.maximum(x, np.float32(0)))
+        exponent = po2_exponent(q, magnitude, 0)
+    powers: FloatArray = np.ldexp(1.0, exponent.astype(np.int32))
+    return np.where(negative, -1, 1).astype(np.int64), powers
+
+
+def shifted(grid: WeightGrid, where: str, cure: str) -> WeightGrid:
     """Scales that are powers of two become shifts of the integers and of the type's binary point."""
     if grid.scale is None:
         return grid

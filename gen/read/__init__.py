@@ -1,4 +1,4 @@
-"""Model files to graphs: ``.h5`` and ``.keras`` of tf_keras, QKeras and Keras 3, without TensorFlow."""
+"""Model files to graphs: ``.h5``, ``.keras``, and ``.json`` with weights, of Keras and QKeras, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def one_line(error: BaseException) -> str:
     return " ".join(text.split())
 
 
-def read_network_file(path: Path) -> Network:
-    """The layers and float weights of a model file, nothing converted yet."""
+def read_network_file(path: Path, weights: Path | None = None) -> Network:
+    """The layers and float weights of a model file, nothing converted yet; ``weights`` belong to a model in JSON."""
     try:
-        container = open_container(path)
+        container = open_container(path, weights)
         return read_network(container.model, container.weights, path)
     except BitsmithError as error:
         raise BitsmithError(one_line(error)) from None

@@ -1,4 +1,7 @@
-"""Model files as JSON and HDF5: ``.h5`` and ``.keras``. Nothing in a file is executed, nothing is unpacked to disk."""
+"""Model files as JSON and HDF5: ``.h5``, ``.keras``, and ``.json`` with a file of weights.
+
+Nothing in a file is executed, nothing is unpacked to disk.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from ..files.input_file import check_file
-from .hdf5 import read_attribute
+from ..files.input_file import check_file, read_file
+from .hdf5 import child, read_attribute
 from .weights import NamedWeights, NumberedWeights, WeightSource
 
 MAX_CONFIG_BYTES = 64 << 20
 MAX_WEIGHT_BYTES = 1 << 30
 MAX_FILE_BYTES = 2 * MAX_WEIGHT_BYTES
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -29,40 +33,98 @@ class Container:
     weights: WeightSource
 
 
-def open_container(path: Path) -> Container:
-    """Read ``path``; BitsmithError where it is missing, no model, damaged or unreasonably large."""
-    check_file(path, "a .h5 or .keras file", MAX_FILE_BYTES)
+def open_container(path: Path, weights: Path | None = None) -> Container:
+    """Read the model in ``path``, and its ``weights`` where they are in a file of their own.
+
+    BitsmithError where a file is missing, none of its kind, damaged or unreasonably large, or where a whole model
+    comes with weights, or a model's JSON without.
+    """
+    kind = _kind(path, "a .h5, .keras or .json file")
+    if kind == "json":
+        return _open_json(path, weights)
+    if kind == "hdf5" and read_attribute(root := _hdf5(path, path), "model_config", str(path)) is None:
+        raise BitsmithError(_only_weights(path, root, weights))
+    if weights is not None:
+        raise BitsmithError(f"{path} is a whole model with its weights; leave out --weights {weights}")
+    return _open_h5(path) if kind == "hdf5" else _open_keras(path)
+
+
+def _only_weights(path: Path, root: Any, weights: Path | None) -> str:
+    if weights is not None:
+        return f"{path} holds weights but no model; the model's JSON comes first: MODEL.json --weights {path}"
+    return (
+        f"{path} holds weights but no model; name the model's JSON, and these as its weights: "
+        f"MODEL.json --weights {path} (in Python: weights=), or save a whole model with model.save, not save_weights"
+    )
+
+
+def _kind(path: Path, what: str) -> str:
+    """``hdf5``, ``zip`` or ``json``, by the file's first bytes."""
+    check_file(path, what, MAX_FILE_BYTES)
     try:
         with path.open("rb") as file:
-            head = file.read(8)
+            head = file.read(64)
     except (OSError, ValueError) as error:
         raise BitsmithError(f"{path}: cannot be read ({error}); check its permissions") from None
     if not head:
         raise BitsmithError(f"{path} is empty; save the model again")
-    if head == _HDF5_SIGNATURE:
-        return _open_h5(path)
-    if head[:2] == b"PK":
-        return _open_keras(path)
-    raise BitsmithError(f"{path} is neither HDF5 nor a .keras zip; save the model with model.save('x.h5')")
+    if head.startswith(_HDF5_SIGNATURE):
+        return "hdf5"
+    if head.startswith(b"PK"):
+        return "zip"
+    if head.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"{"):
+        return "json"
+    raise BitsmithError(
+        f"{path} is neither HDF5 nor a .keras zip nor a model's JSON; save the model with model.save('x.h5')"
+    )
+
+
+def _open_json(path: Path, weights: Path | None) -> Container:
+    """A model's JSON with its weights: hls4ml's KerasJson and KerasH5."""
+    if weights is None:
+        raise BitsmithError(
+            f"{path} holds a model without its weights; add them: --weights FILE.h5 (in Python: weights=), "
+            "the file that hls4ml calls KerasH5"
+        )
+    kind = _kind(weights, "a .h5 file of weights")
+    if kind == "json":
+        raise BitsmithError(f"--weights {weights} is JSON and holds no weights; give the .h5 file of save_weights")
+    model = parse_json(read_file(path, "a model's JSON", MAX_CONFIG_BYTES).removeprefix(_BYTE_ORDER_MARK), path)
+    if kind == "zip":
+        return Container(model, NumberedWeights(_zipped_weights(weights), weights))
+    root = _hdf5(weights, weights)
+    if NumberedWeights.recognizes(root):
+        return Container(model, NumberedWeights(root, weights))
+    return Container(model, NamedWeights(_named(root, weights), weights))
 
 
 def _open_h5(path: Path) -> Container:
     root = _hdf5(path, path)
     text = read_attribute(root, "model_config", str(path))
-    if text is None:
-        raise BitsmithError(f"{path} holds weights but no model; save it with model.save, not save_weights")
-    weights = root.get("model_weights", root)
-    return Container(parse_json(text, path), NamedWeights(weights))
+    return Container(parse_json(text, path), NamedWeights(_named(root, path)))
+
+
+def _named(root: Any, path: Path) -> Any:
+    """The group of the layers' weights, in a whole model's file or in one of weights alone."""
+    inside = child(root, "model_weights", str(path))
+    return root if inside is None else inside
 
 
 def _open_keras(path: Path) -> Container:
+    text = _unzipped(path, "config.json", MAX_CONFIG_BYTES)
+    return Container(parse_json(text, path), NumberedWeights(_zipped_weights(path)))
+
+
+def _zipped_weights(path: Path) -> Any:
+    return _hdf5(io.BytesIO(_unzipped(path, "model.weights.h5", MAX_WEIGHT_BYTES)), path)
+
+
+def _unzipped(path: Path, name: str, limit: int) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
-            text = _member(archive, "config.json", MAX_CONFIG_BYTES, path)
-            data = _member(archive, "model.weights.h5", MAX_WEIGHT_BYTES, path)
+            return _member(archive, name, limit, path)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise BitsmithError(f"{path} is a damaged or truncated zip ({error}); save the model again") from None
-    return Container(parse_json(text, path), NumberedWeights(_hdf5(io.BytesIO(data), path)))
 
 
 def _member(archive: zipfile.ZipFile, name: str, limit: int, path: Path) -> bytes:

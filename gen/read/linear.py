@@ -50,7 +50,7 @@ def weight_grid(
             )
         return on_type(values, precision.type, precision.rounding, precision.overflow, where)
     grid = quantize_weights(_as_trained(q) if trainable else q, values, where)
-    _check_configured(build, layer, grid, role, where)
+    check_configured(build, layer, grid, role, where)
     return grid
 
 
@@ -58,11 +58,10 @@ def _as_trained(q: Quantizer) -> Quantizer:
     values = dict(q.parameters)
     if "alpha" not in values or values["alpha"] is not None:
         return q
-    changed = {"alpha": "auto_po2"} | ({"symmetric": True} if "symmetric" in values else {})
-    return Quantizer(q.name, tuple((values | changed).items()))
+    return q.changed(alpha="auto_po2", **({"symmetric": True} if "symmetric" in values else {}))
 
 
-def _check_configured(build: Builder, layer: Layer, grid: WeightGrid, role: str, where: str) -> None:
+def check_configured(build: Builder, layer: Layer, grid: WeightGrid, role: str, where: str) -> None:
     """An explicit Precision for quantized weights must hold them exactly; it changes nothing."""
     precision = build.config.named(layer.name, layer.class_name, role)
     if precision is None or grid.scale is not None:

@@ -40,7 +40,8 @@ def _complete_layer(config: dict[str, Any], layer: Any) -> None:
             _complete_layer(value["config"], inner)
         for name in NOT_SAVED.get(value.get("class_name", ""), ()):
             for quantizer in _quantizers(layer, key, value["class_name"]):
-                value["config"].setdefault(name, getattr(quantizer, name))
+                if hasattr(quantizer, name):  # qkeras 0.9.0 does not have all of them
+                    value["config"].setdefault(name, getattr(quantizer, name))
 
 
 def _quantizers(layer: Any, attribute: str, kind: str) -> Iterator[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...sim.errors import BitsmithError
-from ..classes import BIDIRECTIONAL, MODELS, STATES, class_name, is_layer, short, whose
+from ..classes import BIDIRECTIONAL, MODELS, STATES, class_name, config_of, is_layer, short, whose
 from .hdf5 import FloatArray
 from .policy import leaves_weights
 from .references import Made, node_ranks, read_calls, references, resolve, tensor
@@ -28,6 +28,8 @@ class Layer:
     weights: Weights = field(default_factory=dict)
     folded: str = ""
     """The name of a batch normalization that was folded into this layer."""
+    cure: str = field(default="save the model again", compare=False, repr=False)
+    """What helps where its weights are missing or misshapen."""
     taken: set[int] = field(default_factory=set, compare=False, repr=False)
     """Identities of the variables that somebody took, shared with the layers made of this one (``replace``)."""
 
@@ -40,16 +42,14 @@ class Layer:
         """A variable by name, or by number in ``.keras`` files; BitsmithError where it is missing or misshapen."""
         found = self.variable(*names, str(index))
         if found.shape != shape:
-            raise BitsmithError(
-                f"'{self.name}': {names[0]} has shape {found.shape}, expected {shape}; save the model again"
-            )
+            raise BitsmithError(f"'{self.name}': {names[0]} has shape {found.shape}, expected {shape}; {self.cure}")
         return found
 
     def variable(self, *names: str) -> FloatArray:
         """The variable of the first name that is there, whatever its shape; BitsmithError where none is."""
         found = next((self.weights[name] for name in names if name in self.weights), None)
         if found is None:
-            raise BitsmithError(f"'{self.name}': the file holds no {names[0]}; save the whole model again")
+            raise BitsmithError(f"'{self.name}': the file holds no {names[0]}; {self.cure}")
         self.taken.add(id(found))
         return found
 
@@ -123,14 +123,31 @@ def read_network(model: dict[str, Any], weights: WeightSource, path: object) -> 
     found = class_name(model) if is_layer(model) else model.get("class_name")
     if found not in MODELS:
         raise BitsmithError(f"{path}: a model of class '{found}' is not supported; supported: {', '.join(MODELS)}")
+    _check_version(model, path)
     walk = _Walk(weights, path)
     inputs, outputs = walk.model(found, model["config"], Place(), None, "")
+    weights.check(walk.places, path)
     name = str(model["config"].get("name") or "model")
     network = Network(name, tuple(walk.layers), inputs, outputs, str(path))
     network.check_inputs()
     if not outputs:
         raise BitsmithError(f"{path}: the model has no output (output_layers); save the model again")
     return network
+
+
+_KERAS_1 = ("nb_filter", "nb_row", "filter_length", "border_mode", "W_regularizer", "dim_ordering")
+"""Attributes that Keras 2 calls otherwise."""
+
+
+def _check_version(model: dict[str, Any], path: object) -> None:
+    """BitsmithError for a model of Keras 1, whose attributes and weights have other names."""
+    layers = model["config"].get("layers") if isinstance(model["config"], dict) else None
+    configs = [config_of(item) for item in layers if isinstance(item, dict)] if isinstance(layers, list) else []
+    old = any(name in config for config in configs for name in _KERAS_1)
+    if str(model.get("keras_version")).startswith("1.") or old:
+        raise BitsmithError(
+            f"{path} was written by Keras 1; load it in Keras 2 (2.0 to 2.3 read it), save it there, and take that"
+        )
 
 
 @dataclass
@@ -140,6 +157,8 @@ class _Walk:
     weights: WeightSource
     path: object
     layers: list[Layer] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    """Of the layers of the outermost model."""
     keys: set[str] = field(default_factory=set)
 
     def model(
@@ -155,6 +174,7 @@ class _Walk:
         for i, item in enumerate(layers):
             _check_layer(item, f"{self.path}: layers[{i}] of {where}")
         places = _places(layers, place)
+        self.places = self.places or places
         if kind == "Sequential":
             return self._sequential(config, layers, places, given, suffix)
         return self._functional(config, layers, places, given, suffix)
@@ -206,7 +226,7 @@ class _Walk:
             raise BitsmithError(f"{self.path}: two layers are called '{key}'; give each its own name")
         self.keys.add(key)
         weights = self._weights(name, place) if tensors and leaves_weights(item["config"]) else {}
-        layer = Layer(key, place.names[-1], name, item["config"], tensors, weights)
+        layer = Layer(key, place.names[-1], name, item["config"], tensors, weights, cure=self.weights.cure)
         self.layers.append(layer)
         return layer.outputs
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ...sim.errors import BitsmithError
 from .hdf5 import FloatArray, child, finite, read_array
 
 MAX_DEPTH = 16
 
 DIRECTIONS = ("forward_layer", "backward_layer")
 """The two layers inside Bidirectional."""
+
+_RANDOM = ("seed_generator",)
+"""Groups that hold the state of a random generator, which only training draws from."""
 
 Weights = dict[str, FloatArray]
 """Keys are the variables' own names (``kernel``) or, in ``.keras`` files, numbers (``0``)."""
@@ -32,21 +37,67 @@ class Place:
         return "/".join(self.names)
 
 
-class WeightSource(Protocol):
+class WeightSource:
     """Anything that hands out a layer's weights."""
+
+    file: Path | None = None
+    """The weights' own file, where the model is in another one."""
 
     def of(self, place: Place, part: str = "") -> Weights:
         """The layer's weights, or those of one of ``DIRECTIONS`` inside it; empty where it has none."""
+        raise NotImplementedError
+
+    @property
+    def cure(self) -> str:
+        """What helps where a layer's weights are missing or misshapen."""
+        return "save the model again" if self.file is None else f"give the weights that belong to it, not {self.file}"
+
+    def check(self, places: list[Place], model: object) -> None:
+        """BitsmithError where the weights' own file has some for a layer that the outermost model does not have.
+
+        ``places`` are those of all layers of the outermost model.
+        """
+        known = {name for place in places for name in self._names(place)}
+        for name in self._stored() if self.file is not None else ():
+            if name not in known:
+                raise BitsmithError(
+                    f"{self.file} has weights of a layer '{name}', which {model} does not have; "
+                    "give a model and weights that belong together"
+                )
+
+    def _names(self, place: Place) -> tuple[str, ...]:
+        """The names under which the file may keep a layer of the outermost model."""
+        return place.names[:1]
+
+    def _stored(self) -> list[str]:
+        """The names in the file that hold any weights."""
+        return []
+
+
+def _stored_below(group: Any, where: Path | None) -> list[str]:
+    """The names in a group that any array is below."""
+    return [name for name in group or () if _has_arrays(group, name, where, MAX_DEPTH)]
+
+
+def _has_arrays(group: Any, name: str, where: Path | None, depth: int) -> bool:
+    node = None if name in _RANDOM else child(group, name, str(where))
+    if node is None or not hasattr(node, "keys"):
+        return node is not None
+    return depth > 0 and any(_has_arrays(node, inner, where, depth - 1) for inner in node)
 
 
 @dataclass(frozen=True)
-class NamedWeights:
+class NamedWeights(WeightSource):
     """``.h5`` of Keras 2 and 3: one group for each layer of the outermost model, weights by name.
 
     The lists of names that Keras keeps as attributes are not read: damaged ones send the HDF5 library into a loop.
     """
 
     root: Any
+    file: Path | None = None
+
+    def _stored(self) -> list[str]:
+        return _stored_below(self.root, self.file)
 
     def of(self, place: Place, part: str = "") -> Weights:
         group = child(self.root, place.names[0], str(place))
@@ -95,24 +146,38 @@ def quantizer_key(parent: str, layer: str) -> str:
     return f"{role}/quantizer/" if role else "quantizer/"
 
 
+_CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
+"""The group of a model's layers; the second in tf_keras 2.12 and 2.13."""
+
+
 @dataclass(frozen=True)
-class NumberedWeights:
-    """``model.weights.h5`` inside a ``.keras`` file: groups by class name, weights by number."""
+class NumberedWeights(WeightSource):
+    """``model.weights.h5`` inside a ``.keras`` file, and Keras's ``.weights.h5``: groups by class name, weights by
+    number."""
 
     root: Any
+    file: Path | None = None
+
+    @staticmethod
+    def recognizes(root: Any) -> bool:
+        """Whether a file of weights has this form."""
+        return "layer_names" not in root.attrs and any(name in root for name in _CONTAINERS)
+
+    def _names(self, place: Place) -> tuple[str, ...]:
+        return place.groups[:1]
+
+    def _stored(self) -> list[str]:
+        groups = (child(self.root, name, str(self.file)) for name in _CONTAINERS)
+        return [name for group in groups for name in _stored_below(group, self.file)]
 
     def of(self, place: Place, part: str = "") -> Weights:
         path = "/".join(name for group in place.groups for name in ("layers", group))
         group = child(self.root, path, str(place))
         if group is None:
-            path = path.replace("layers/", "_layer_checkpoint_dependencies/")  # tf_keras 2.12 and 2.13
+            path = path.replace("layers/", f"{_CONTAINERS[1]}/")
             group = child(self.root, path, str(place))
         group = child(group, part, str(place)) if part else group
         return {} if group is None else _numbered(group, "", place, MAX_DEPTH)
-
-
-_RANDOM = ("seed_generator",)
-"""Groups that hold the state of a random generator, which only training draws from."""
 
 
 def _numbered(group: Any, prefix: str, place: Place, depth: int) -> Weights:
@@ -132,7 +197,7 @@ def _numbered(group: Any, prefix: str, place: Place, depth: int) -> Weights:
 
 
 @dataclass(frozen=True)
-class LiveWeights:
+class LiveWeights(WeightSource):
     """The variables of a Keras model in memory (Keras 3, tf_keras or QKeras)."""
 
     model: Any

@@ -43,7 +43,7 @@ def _plan(graph: Graph, sequences: int, config: Config, choices: dict[str, Choic
     lanes_from = Origin.BITSMITH if given else Origin.PLANNER
     interval = wanted.interval_cycles or 0
     found = plan(form, wanted.pixels_per_cycle, choices, interval=interval, slack=slack, lanes_from=lanes_from)
-    return replace(found, model=graph, sequences=sequences)
+    return replace(found, model=graph, sequences=sequences, prefix=wanted.prefix or graph.name)
 
 
 MANY, MOST_ROUNDS = 4096, 4

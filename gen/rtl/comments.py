@@ -19,19 +19,19 @@ TOP = (
 )
 
 
-def comments(plan: Plan, top: str, trace: str, fifos: Mapping[str, Any]) -> dict[str, str]:
-    """By module."""
-    found = {top: comment(f"{top}: model '{safe(top)}'", [TOP])}
+def comments(plan: Plan, called: Mapping[str, str], top: str, trace: str, fifos: Mapping[str, Any]) -> dict[str, str]:
+    """By module; ``called`` are the modules' names in Verilog."""
+    found = {top: comment(f"{top}: model '{safe(plan.graph.name)}'", [TOP])}
     found[trace] = comment(f"{trace}: {top} with every layer's stream as an output, for comparing layer by layer", [])
     for stage in plan.stages:
         names = stage.nodes[: len(stage.nodes) - len(stage.pointwise)]
-        found[stage.core.name] = comment(_title(plan, stage.core.name, names), _core(plan, stage))
+        found[stage.core.name] = comment(_title(plan, called[stage.core.name], names), _core(plan, stage))
         for name, module in stage.core.kernels().items():
-            found[name] = comment(f"{name}: a part of {stage.core.name}", [module.about()])
+            found[name] = comment(f"{called[name]}: a part of {called[stage.core.name]}", [module.about()])
         for module in stage.pointwise:
-            found[module.name] = comment(_title(plan, module.name, [module.name]), _pointwise(module))
+            found[module.name] = comment(_title(plan, called[module.name], [module.name]), _pointwise(module))
     for name, fifo in fifos.items():
-        found[name] = comment(name, [fifo.about()])
+        found[name] = comment(called[name], [fifo.about()])
     return found
 
 

@@ -25,13 +25,15 @@ def emit_plan(plan: Plan, rtl: Path, say: Say = silent) -> Schedule:
     network = plan.network()
     depths = network.depths()
     schedule = network.settled(depths)
-    name = plan.graph.name
+    name = plan.top
     top, trace = Top(plan, depths), Top(plan, depths, trace=True)
     files = _files(plan, top)
     files[f"{name}{TRACE}.v"] = {f"{name}{TRACE}": trace}
     modules = {n: module for file in files.values() for n, module in file.items()}
-    texts = to_verilog(modules, _shared(plan), say, comments(plan, name, f"{name}{TRACE}", top.fifos()))
-    texts |= {n: checked(texts[n], n, fifo) for n, fifo in top.fifos().items()}
+    names = {n: plan.module(n) for file in files.values() for n in file if n not in (name, f"{name}{TRACE}")}
+    about = comments(plan, names, name, f"{name}{TRACE}", top.fifos())
+    texts = to_verilog(modules, _shared(plan), say, about, names)
+    texts |= {n: checked(texts[n], names[n], fifo) for n, fifo in top.fifos().items()}
     rtl.mkdir(parents=True, exist_ok=True)
     for file, modules in files.items():
         (rtl / file).write_text(HEADER + "\n" + "\n".join(texts[n] for n in modules))
@@ -52,15 +54,18 @@ def checked(verilog: str, name: str, fifo: Fifo) -> str:
 
 def _files(plan: Plan, top: Top) -> dict[str, dict[str, Any]]:
     """Which modules stand in which file. BitsmithError where two would be called the same."""
-    name = plan.graph.name
+    name = plan.top
     files: list[tuple[str, dict[str, Any]]] = []
     for stage in plan.stages:
-        files.append((stage.core.name, {stage.core.name: stage.core, **stage.core.kernels()}))
-        files += [(module.name, {module.name: module}) for module in stage.pointwise]
-    files += [(f"{name}{FIFOS}", top.fifos()), (name, {name: top})]
-    for twice, count in Counter([f"{name}{TRACE}", *(n for file, found in files for n in {file, *found})]).items():
+        core = stage.core
+        files.append((plan.module(core.name), {core.name: core, **core.kernels()}))
+        files += [(plan.module(module.name), {module.name: module}) for module in stage.pointwise]
+    called = [n for file, found in files for n in {file, *map(plan.module, found)}]
+    called += [f"{name}{FIFOS}", *map(plan.module, top.fifos()), name, f"{name}{TRACE}"]
+    for twice, count in Counter(called).items():
         if count > 1:
             raise BitsmithError(f"two modules would be called '{twice}'; rename the layer or the model of this name")
+    files += [(f"{name}{FIFOS}", top.fifos()), (name, {name: top})]
     return {f"{file}.v": modules for file, modules in files}
 
 
@@ -80,8 +85,8 @@ def _ports(plan: Plan, top: Top, trace: Top, files: list[str]) -> dict[str, Any]
         traces.append(_port(tensor, prefix, shape, layout, layout.type.width, number))
     deciding: list[Any] = [node.op for node in plan.graph.nodes if node.op.has_threshold]
     return {
-        "top": plan.graph.name,
-        "trace_top": f"{plan.graph.name}{TRACE}",
+        "top": plan.top,
+        "trace_top": f"{plan.top}{TRACE}",
         "files": files,
         "inputs": ins,
         "outputs": outs,

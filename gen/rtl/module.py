@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -19,9 +19,11 @@ SHARED = " /* verilator no_inline_module */"
 class Writer(Clocked):
     """Writes one module; ``text`` is the whole of it."""
 
-    def __init__(self, name: str, top: Any, ports: list[Any], shared: bool, comment: str) -> None:
+    def __init__(
+        self, name: str, top: Any, ports: list[Any], shared: bool, comment: str, called: Mapping[str, str]
+    ) -> None:
         super().__init__(name, top, ports)
-        self.name, self.is_shared, self.comment = name, shared, comment
+        self.name, self.is_shared, self.comment, self.called = called.get(name, name), shared, comment, called
         self.inputs, self.outputs = self._ports(ports)
 
     def _ports(self, ports: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -104,7 +106,7 @@ class Writer(Clocked):
             text = self._output(value) if kind == "o" else self.expressions.bits(value, 0, len(value)).text
             connections.append(f".{name}({text})")
         self.lines.append("")
-        self._line(f"{instance.type} {label} (")
+        self._line(f"{self.called.get(instance.type, instance.type)} {label} (")
         for k, connection in enumerate(connections):
             self._line(connection + ("," if k < len(connections) - 1 else ""), 4)
         self._line(");")

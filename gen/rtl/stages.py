@@ -8,6 +8,7 @@ from enum import Enum
 from ...hw.rtl.core import Core, Pointwise
 from ...hw.rtl.layout import Layout
 from ...sim.graph import Graph
+from ...sim.names import FIFOS, TRACE
 from .schedule import Network, Schedule, Stage
 
 STRATEGY_DEFAULT = "latency"
@@ -72,7 +73,8 @@ class Plan:
     """All stages in order; ``inputs`` and ``outputs`` map tensor names to layouts and stages.
 
     ``sequences``: where not 0, ``graph`` is the interleaved form of ``model`` for so many sequences. ``decided``: each
-    node that shares multipliers, with its strategy and reuse factor: what HLS is given, too.
+    node that shares multipliers, with its strategy and reuse factor: what HLS is given, too. ``prefix``: what the top
+    is called, and what stands in front of every other module's name; without it the top has the graph's name.
     """
 
     graph: Graph
@@ -82,6 +84,19 @@ class Plan:
     model: Graph
     sequences: int = 0
     decided: dict[str, Choice] = field(default_factory=dict)
+    prefix: str = ""
+
+    @property
+    def top(self) -> str:
+        """The name of the top, in Verilog."""
+        return self.prefix or self.graph.name
+
+    def module(self, name: str) -> str:
+        """What a core, a kernel, a pointwise module or a buffer is called in Verilog, and its file."""
+        found = f"{self.prefix}_{name}" if self.prefix else name
+        while found in (self.top, self.top + TRACE, self.top + FIFOS):
+            found += "_"
+        return found
 
     def network(self) -> Network:
         beats = {name: layout.beats for name, layout in self.inputs.items()}

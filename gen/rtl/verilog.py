@@ -21,8 +21,10 @@ def to_verilog(
     shared: frozenset[str] = frozenset(),
     say: Say = silent,
     comments: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """The Verilog of each module under its name; deterministic. ``shared``: modules with several instances.
+    """The Verilog of each module under its name; deterministic. ``shared``: modules with several instances. ``names``:
+    what modules are called in Verilog, where that is another name.
 
     A kernel that stands in several lanes is compiled once by Verilator; other tools read a comment.
     """
@@ -31,7 +33,7 @@ def to_verilog(
         for i, (name, module) in enumerate(modules.items()):
             say(f"Verilog: {name}, module {i + 1} of {len(modules)}")
             comment = (comments or {}).get(name, "")
-            texts[name] = Writer(name, module, module.ports(), name in shared, comment).text()
+            texts[name] = Writer(name, module, module.ports(), name in shared, comment, names or {}).text()
     return texts
 
 

@@ -81,8 +81,9 @@ def synth_xcu(path: Path, say: Say) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for stage in plan.stages:
         parts = [stage.core.name, *(module.name for module in stage.pointwise), *plan.fifo_names(stage)]
-        rows.append({"name": stage.name, **resources(sum((modules[part] for part in parts), Counter()))})
-    rows.append({"name": f"{plan.graph.name} (top)", **resources(modules[plan.graph.name])})
+        found = (modules[plan.module(part)] for part in parts)
+        rows.append({"name": stage.name, **resources(sum(found, Counter()))})
+    rows.append({"name": f"{plan.top} (top)", **resources(modules[plan.top])})
     return {
         "tool": "yosys",
         "family": "xcu",

@@ -70,6 +70,7 @@ EFFECTS: dict[str, tuple[str, Settings, Settings]] = {
     "image": ("resized", {}, ours(image=[10, 9])),
     "output": ("vector", {}, ours(output="argmax")),
     "threshold": ("vector", ours(output="argmax"), ours(threshold=0.5)),
+    "prefix": ("vector", {}, ours(prefix="another")),
     "pixels_per_cycle": ("vector", {}, ours(pixels_per_cycle=2)),
     "strategy": ("vector", {}, ours(strategy="resource")),
     "latency_cycles": ("image", ours(strategy="resource"), ours(latency_cycles=95)),
@@ -140,7 +141,7 @@ def built(network: str, settings: str) -> tuple[str, str, str]:
         stages = [(s.name, s.strategy, s.reuse, s.layout, s.core.timing().latency) for s in plan.stages]
         files = sorted(path for path in project(graph, config, Path(place)).rglob("*") if path.is_file())
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-        return graph.to_json(), repr((plan.sequences, stages)), digest
+        return graph.to_json(), repr((plan.sequences, plan.prefix, stages)), digest
 
 
 def made(network: str, settings: Settings) -> tuple[str, str, str]:

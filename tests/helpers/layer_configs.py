@@ -9,7 +9,7 @@ from model_files import BITS4
 from numpy.typing import NDArray
 
 from bitsmith.gen.quantize.quantizers import SIGNATURES
-from bitsmith.gen.read.weights import Place
+from bitsmith.gen.read.weights import Place, WeightSource
 
 IMAGE, SEQUENCE, VECTOR = (6, 6, 2), (6, 2), (4,)
 Config = dict[str, Any]
@@ -120,6 +120,12 @@ CASES: tuple[Case, ...] = (
     Case("AveragePooling2D", IMAGE, pool(2)),
     Case("BatchNormalization", IMAGE, NORM | {"renorm": False, "synchronized": False}, STATISTICS),
     Case("Bidirectional", SEQUENCE, BOTH, DIRECTIONS),
+    Case(
+        "BinaryDense",
+        VECTOR,
+        {"units": 2, "H": 0.5, "kernel_lr_multiplier": 7.3, "bias_lr_multiplier": None} | LINEAR,
+        {"kernel": (4, 2)} | BIAS,
+    ),
     Case("Concatenate", VECTOR, {"axis": -1}, tensors=2),
     Case("Conv1D", SEQUENCE, window(1, filters=2, groups=1), {"kernel": (3, 2, 2)} | BIAS),
     Case("Conv1DTranspose", SEQUENCE, window(1, filters=2, output_padding=None), {"kernel": (3, 2, 2)} | BIAS),
@@ -243,6 +249,12 @@ CASES: tuple[Case, ...] = (
     Case("SpatialDropout1D", SEQUENCE, {"rate": 0.1}),
     Case("SpatialDropout2D", IMAGE, {"rate": 0.1, "data_format": "channels_last"}),
     Case("Subtract", VECTOR, {}, tensors=2),
+    Case(
+        "TernaryDense",
+        VECTOR,
+        {"units": 2, "H": 1.0, "kernel_lr_multiplier": "Glorot", "bias_lr_multiplier": None} | LINEAR,
+        {"kernel": (4, 2)} | BIAS,
+    ),
     Case("TFOpLambda", VECTOR, {"function": "math.abs"}),
     Case("TimeDistributed", SEQUENCE, {"layer": inner("Dense", {"units": 2} | LINEAR)}, {"kernel": (2, 2)} | BIAS),
     Case("UpSampling1D", SEQUENCE, {"size": 2}),
@@ -362,7 +374,7 @@ CASES += tuple(Case("QActivation", VECTOR, {"activation": quantizer}) for quanti
 CASES += (Case("QDense", VECTOR, {"units": 2, **LINEAR, "kernel_quantizer": POWERS}, {"kernel": (4, 2)} | BIAS),)
 
 
-class Stored:
+class Stored(WeightSource):
     """The weights of one layer wherever they are asked for: numbers between 1/8 and 3/4, on a grid of 1/8."""
 
     def __init__(self, case: Case) -> None:

@@ -154,7 +154,7 @@ def test_the_verilator_that_is_recommended_is_the_one_that_is_required() -> None
 
 
 def test_ci_installs_as_a_user_does() -> None:
-    assert "make install-check" in (ROOT / ".ci" / "run").read_text()
+    assert re.search(r"^make .*\binstall-check\b", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
 
 
 def layer_table() -> str:

@@ -218,7 +218,7 @@ def test_a_flipped_bit_in_the_weights_memory(tmp_path: Path, need: Need) -> None
     graph = Graph("net", layer.inputs, layer.nodes, layer.outputs)
     build(graph, {"HLSConfig": {"LayerName": {"big": dict(case.layer)}}}, tmp_path / "build", seed=3, vectors=2)
     assert verify(tmp_path / "build", ["rtl"])["passed"] is True
-    path = tmp_path / "build" / "rtl" / "big.v"
+    path = tmp_path / "build" / "rtl" / "net_big.v"
     text = path.read_text()
     words = list(re.finditer(r"\[\d+\] = \d+'h([0-9a-f]+);", text))
     word = max(words, key=lambda match: len(match[1]))

@@ -36,7 +36,7 @@ TRAINING = {"trainable", "name", "dtype", "dropout", "rate", "seed", "noise_shap
             "use_ste", "use_variables", "var_name", "scale_axis",
             "enable_ebops", "ebops_factor", "beta0", "parallelization_factor", "place", "qnoise_factor", "k0", "b0",
             "i0", "f0", "bc", "br", "ic", "ir", "fc", "fr", "i_decay_speed", "homogeneous_axis",
-            "heterogeneous_axis", "shape", "overrides"}  # fmt: skip
+            "heterogeneous_axis", "shape", "overrides", "kernel_lr_multiplier", "bias_lr_multiplier"}  # fmt: skip
 """Attributes that mean nothing when a model runs, and two that have tests of their own. Of HGQ2's quantizers the bits
 stand in variables, whose shape says which axes share them."""
 

@@ -131,7 +131,8 @@ def test_an_estimate_is_whole_and_adds_up(built: Path) -> None:
         assert data["resources"][key] == sum(layer[key] for layer in data["layers"])
     assert data["resources"]["source"] == "formula (an estimate)"
     names = [layer["name"] for layer in data["layers"]]
-    stages = {path.stem for path in (built / "rtl").glob("*.v")}
+    top = json.loads((built / "rtl" / "ports.json").read_text())["top"]
+    stages = {path.stem.removeprefix(f"{top}_") for path in (built / "rtl").glob("*.v")}
     assert len(set(names)) == len(names)
     assert set(names) <= stages
 

@@ -201,7 +201,7 @@ def test_the_level_names_the_layer(built: Path, need: Need, monkeypatch: pytest.
     """Of a flipped bit in the Verilog, on frames that come from other inputs than the build's."""
     need("iverilog", "verilator", "g++")
     monkeypatch.setenv("SIM", "icarus")
-    edit(built / "rtl" / "plus_three.v", "product_0 + 6'd3", "product_0 + 6'd2")
+    edit(built / "rtl" / "adder_plus_three.v", "product_0 + 6'd3", "product_0 + 6'd2")
     zeros = np.zeros((2, 2, 5, 1), dtype=np.int64)
     report = verify(built, ["cocotb"], inputs=zeros)
     assert not report["passed"]
@@ -251,7 +251,7 @@ def test_what_does_not_compile_is_one_line_with_its_log(
 ) -> None:
     need("iverilog")
     monkeypatch.setenv("SIM", "icarus")
-    edit(built / "rtl" / "twice.v", "endmodule", "")
+    edit(built / "rtl" / "adder_twice.v", "endmodule", "")
     with pytest.raises(BitsmithError) as raised:
         verify(built, ["cocotb"])
     log = built / "sim" / "cocotb.log"

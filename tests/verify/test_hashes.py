@@ -62,12 +62,12 @@ def test_every_edited_file_is_named(built: Path) -> None:
 def test_an_edited_bitsmith_json_is_named(key: str, built: Path) -> None:
     """The configuration in it too, and a hash that was made to fit."""
     mark = open_build(built)
-    mark[key] = {**mark[key], "rtl/twice.v": "0"} if key == "files" else "other"
+    mark[key] = {**mark[key], "rtl/adder_twice.v": "0"} if key == "files" else "other"
     (built / "bitsmith.json").write_text(json.dumps(mark))
     assert changed(built)[0] == "bitsmith.json"
 
 
-@pytest.mark.parametrize("part", ["graph.json", "hls", "rtl", "vectors", VECTORS, "rtl/twice.v"])
+@pytest.mark.parametrize("part", ["graph.json", "hls", "rtl", "vectors", VECTORS, "rtl/adder_twice.v"])
 @pytest.mark.parametrize("levels", [["hls"], ["rtl"]])
 def test_what_is_missing_is_named(part: str, levels: list[str], built: Path) -> None:
     path = built / part

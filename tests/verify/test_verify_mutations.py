@@ -125,7 +125,7 @@ def test_a_flipped_weight_bit_in_the_verilog(
     strategy: str, layer: str, spoil: Callable[[str], Path], need: Need
 ) -> None:
     need("g++", "verilator")
-    path = spoil(strategy) / "rtl" / f"{layer}.v"
+    path = spoil(strategy) / "rtl" / f"mutant_{layer}.v"
     flip(path, weight(path.read_text(), strategy), -1)
     label = {"conv1": "conv1", "conv2": "Second Convolution"}[layer]
     assert named(verify(path.parent.parent, ["rtl"]), "rtl") == (layer, label)
@@ -155,7 +155,7 @@ def test_a_decision_hides_no_flipped_bit(tmp_path: Path, need: Need) -> None:
     hidden = Graph("hidden", graph.inputs, (*graph.nodes, flat, decision), ("decision",))
     build(hidden, configuration("latency"), tmp_path / "build", seed=3, vectors=4)
     assert verify(tmp_path / "build", ["rtl"])["passed"]
-    flip(tmp_path / "build" / "rtl" / "conv1.v", weight("", "latency"), -1)
+    flip(tmp_path / "build" / "rtl" / "hidden_conv1.v", weight("", "latency"), -1)
     assert named(verify(tmp_path / "build", ["rtl"]), "rtl")[0] == "conv1"
 
 

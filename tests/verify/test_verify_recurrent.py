@@ -109,7 +109,7 @@ def test_a_flipped_bit_in_the_verilog(strategy: str, spoil: Callable[[str], Path
     """Entries of the decoder's tanh: it must be found, and laid to the candidate."""
     need("g++", "verilator")
     folder = spoil(strategy)
-    path = folder / "rtl" / "decoder.v"
+    path = folder / "rtl" / "seq2seq_decoder.v"
     parts = re.split(r"(?=^module )", path.read_text(), flags=re.M)
     index = next(k for k, part in enumerate(parts) if re.match(r"module \S*candidate_function", part))
     entries = list(re.finditer(r": \w+ <= 8'sd(\d+);", parts[index]))[:32]  # from 0 upwards

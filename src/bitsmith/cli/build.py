@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Config, Json, Model, Seed
+from .options import Config, Json, Model, Seed, Weights
 from .outcome import Outcome, printable, table
 from .progress import progress, watched
 
@@ -17,6 +17,7 @@ def build(
     model: Model,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")],
     config: Config = None,
+    weights: Weights = None,
     vectors: Annotated[int, typer.Option(min=1, help="How many test vectors to put into the build.")] = 64,
     seed: Seed = 1,
     json: Json = False,
@@ -25,7 +26,7 @@ def build(
     from ..gen.build import build_project
 
     with progress(watched(json)) as say:
-        data = build_project(model, config, output, seed=seed, vectors=vectors, say=say)
+        data = build_project(model, config, output, seed=seed, vectors=vectors, say=say, weights=weights)
     rows = [(row["label"], row["operator"], "×".join(map(str, row["shape"])), row["type"]) for row in data["layers"]]
     lines = [table(["layer", "operator", "shape", "type"], rows)]
     name = f"./{output}" if str(output).startswith("-") else str(output)  # not to be taken for an option

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .options import Json, Model
+from .options import Json, Model, Weights
 from .outcome import Outcome
 from .progress import progress, watched
 
@@ -20,6 +20,7 @@ def calibrate(
         Optional[Path],  # noqa: UP045
         typer.Option("--output", "-o", metavar="FILE.yaml", help="Where to write it [default: print it]."),
     ] = None,
+    weights: Weights = None,
     json: Json = False,
 ) -> Outcome:
     """Propose types for a float model from measured ranges."""
@@ -29,7 +30,7 @@ def calibrate(
     from ..gen.files.folder import write_text
 
     with progress(watched(json)) as say:
-        config = measure(model, data, bits, say)
+        config = measure(model, data, bits, say, weights)
     text = yaml.safe_dump(config, sort_keys=False)
     if output is not None:
         write_text(output, text)

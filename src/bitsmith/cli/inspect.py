@@ -5,18 +5,18 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from .options import Config, Json, Model
+from .options import Config, Json, Model, Weights
 from .outcome import BAD_INPUT, DONE, Outcome, printable, table
 
 
-def inspect(model: Model, config: Config = None, json: Json = False) -> Outcome:
+def inspect(model: Model, config: Config = None, weights: Weights = None, json: Json = False) -> Outcome:
     """Layers, shapes, quantizers; what is not supported, and what has no type yet.
 
     Exit status 2, with the reasons, where something is not supported; types can be added.
     """
     from ..gen.inspect import inspect as look
 
-    data = look(model, config)
+    data = look(model, config, weights)
     return Outcome(data, text(data), json, DONE if data["supported"] else BAD_INPUT, _error(data))
 
 
@@ -28,7 +28,8 @@ def text(data: dict[str, Any]) -> str:
     lines += [f"not supported: {printable(problem['reason'])}" for problem in data["problems"]]
     lines += [f"no type: {printable(missing['reason'])}" for missing in data["missing"]]
     if data["missing"] and data["supported"] and len(data["inputs"]) == 1:
-        command = f"bitsmith calibrate {shlex.quote(data['file'])} --data x.npy -o c.yaml"
+        files = [data["file"], *(("--weights", data["weights"]) if data["weights"] else ())]
+        command = f"bitsmith calibrate {shlex.join(files)} --data x.npy -o c.yaml"
         lines += [f"types for all of it, from inputs in x.npy: {printable(command)}"]
     return "\n".join(lines)
 

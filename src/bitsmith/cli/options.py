@@ -8,7 +8,11 @@ from typing import Annotated, Optional
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A trained model: .h5 or .keras.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A trained model: .h5, .keras, or .json with --weights.")]
+Weights = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--weights", metavar="FILE.h5", help="The weights of a model in .json: hls4ml's KerasH5."),
+]
 Build = Annotated[Path, typer.Argument(metavar="DIR", help="A folder made by 'bitsmith build'.")]
 Config = Annotated[
     Optional[Path],  # noqa: UP045  (typer evaluates it on Python 3.10 too)
