@@ -77,7 +77,7 @@ def read_config(config: str | Path | dict[str, Any] | Config | None) -> Config:
 def load(
     model: Any, config: str | Path | dict[str, Any] | Config | None = None, weights: str | Path | None = None
 ) -> Graph:
-    """The graph of integers of a trained model: the path of an .h5 or .keras file, or a live Keras model.
+    """The graph of integers of a trained model: the path of an .h5, .keras or .onnx file, or a live Keras model.
 
     ``weights`` is the path of the weights of a model that is in a .json file, as hls4ml takes them.
     BitsmithError names the file, the layer and the attribute where something is not supported.

@@ -159,7 +159,7 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
 
     A bias has twice the bits, but none far below what the products resolve.
     """
-    if layer.class_name in GDN_CLASSES:  # types that fit its parameters are its defaults
+    if layer.class_name in (*GDN_CLASSES, "Affine"):  # types that fit its parameters are its defaults
         return {}
     if layer.class_name.endswith("BatchNormalization"):
         values = next(iter(layer.weights.values()))

@@ -33,8 +33,8 @@ _RECURRENT = ("GRU", "LSTM", "RNN", "Bidirectional")
 _WEIGHTED = ("Conv", "Dense", "TimeDistributed", *_RECURRENT)
 FITTING = {
     "weight": _WEIGHTED,
-    "bias": (*_WEIGHTED, "BatchNorm"),
-    "scale": ("BatchNorm",),
+    "bias": (*_WEIGHTED, "BatchNorm", "Affine"),
+    "scale": ("BatchNorm", "Affine"),
     "depthwise": ("Depthwise", "Separable"),
     **dict.fromkeys(("pointwise", "depthwise_result", "depthwise_accum", "pointwise_accum"), ("Separable",)),
     **dict.fromkeys(("recurrent_weight", "recurrent_bias", *_INNER_KINDS), _RECURRENT),

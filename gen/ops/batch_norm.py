@@ -1,4 +1,5 @@
-"""BatchNormalization where it could not be folded into the layer before it, and QBatchNormalization."""
+"""BatchNormalization where it could not be folded into the layer before it, QBatchNormalization, and an ONNX graph's
+constants (``Affine``)."""
 
 from __future__ import annotations
 
@@ -11,12 +12,11 @@ from ...sim.fixed import Fixed, FloatArray, IntArray
 from ...sim.op import Shape
 from ...sim.ops.batch_norm import BatchNorm
 from ..quantize.quantizers import parse_quantizer
-from ..quantize.weights import on_type, power_of_two, quantize_weights
+from ..quantize.weights import WeightGrid, dyadic, on_type, power_of_two, quantize_weights
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.hgq import input_quantizers, plain_layer
 from ..read.hgq_weights import positive_root, quantized_weights
-from ..read.linear import dyadic
 from ..read.network import Layer
 from .floats import Array
 from .registry import converts
@@ -116,6 +116,50 @@ def _integers(build: Builder, layer: Layer, values: FloatArray, role: str, exact
     )
     grid = on_type(values, p.type, p.rounding, p.overflow, where)
     return grid.raw, grid.type
+
+
+def affine(layer: Layer, x: Array) -> Array:
+    return layer.variable("scale") * x + layer.variable("offset")
+
+
+@converts("Affine", floats=affine)
+def convert_affine(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Constants of an ONNX graph that values are multiplied by and added to: every bit of the float32 unless
+    configured, the scales with ``scale_bits`` where that is given."""
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    a.finish()
+    grids = []
+    for name, role in (("scale", "scale"), ("offset", "bias")):
+        values, where = layer.weight(0, (name,), (x.shape[-1],)), f"'{layer.name}': {name}"
+        p = build.config.named(layer.name, layer.class_name, role)
+        if p is not None:
+            grids.append(on_type(values, p.type, p.rounding, p.overflow, where))
+            continue
+        bits = build.config.bitsmith.scale_bits if role == "scale" else None
+        grids.append(WeightGrid(*dyadic(_shortened(values, bits), where)))
+    try:
+        op = BatchNorm(x.type, grids[0].raw, grids[0].type, grids[1].raw, grids[1].type)
+    except BitsmithError as error:
+        raise BitsmithError(
+            f"'{layer.name}': {str(error).partition(';')[0]}; give HLSConfig.LayerName.{layer.name}.Precision.bias "
+            "(e.g. fixed<32,8,RND_CONV,SAT>) or .scale, or Bitsmith.scale_bits"
+        ) from None
+    y = build.add(layer, op, x, shape=x.shape)
+    to = build.result(layer)
+    return y if to is None else build.round(layer, y, to, "round")
+
+
+def _shortened(values: FloatArray, bits: int | None) -> FloatArray:
+    """As float32; with ``bits``, rounded to where the largest has so many."""
+    with np.errstate(over="ignore"):
+        values = values.astype(np.float32).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise BitsmithError("its constants are beyond float32; train the model again")
+    largest = float(np.abs(values).max(initial=0))
+    if bits is None or not largest:
+        return values
+    fraction = bits - int(np.frexp(largest)[1])
+    return np.ldexp(np.rint(np.ldexp(values, fraction)), -fraction)
 
 
 def hgq_normalized(layer: Layer, x: Array) -> Array:

@@ -23,10 +23,10 @@ from ...sim.ops.reverse import Reverse
 from ...sim.recurrent import Recurrent
 from ..classes import STATES
 from ..config.schema import Precision
-from ..quantize.weights import WeightGrid
+from ..quantize.weights import WeightGrid, dyadic
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
-from ..read.linear import dyadic, linear, own_type, scale_integers, weight_grid
+from ..read.linear import linear, own_type, scale_integers, weight_grid
 from ..read.network import Layer
 from .concatenate import common_type
 from .conv2d import per_output

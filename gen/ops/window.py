@@ -75,13 +75,16 @@ def _pending(build: Builder, a: Attributes, layer: Layer, x: Tensor, window: Pai
     window, and become an operator where not."""
     spans = ((size - 1) * step + 1 for size, step in zip(window, dilation))
     small = all(sum(pair) < span or sum(pair) == 0 for pair, span in zip(x.padding, spans))
-    return x if small and str(a.get("padding", "valid")).lower() == "valid" else build.plain(layer, x)
+    own = a.get("pads") is not None or str(a.get("padding", "valid")).lower() != "valid"
+    return build.plain(layer, x) if own or not small else x
 
 
 def padding_of(
     a: Attributes, layer: Layer, x: Tensor, window: Pair, strides: Pair, dilation: Pair = (1, 1), causal: bool = False
 ) -> Padding:
-    """The zeros around the input: Keras's word, or for ``valid`` those that are pending."""
+    """The zeros around the input: ONNX's numbers, Keras's word, or for ``valid`` those that are pending."""
+    if a.get("pads") is not None:
+        return around(a, "pads", dimensions(layer))
     word = a.choice("padding", ("valid", "same", "causal") if causal else ("valid", "same"))
     if word == "valid":
         return x.padding

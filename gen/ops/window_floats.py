@@ -8,7 +8,7 @@ from ...sim.window import pad, windows
 from ..read.attributes import Attributes
 from ..read.network import Layer
 from .floats import Array, float_weight
-from .window import dimensions, pair, same_padding
+from .window import around, dimensions, pair, same_padding
 
 
 def image(layer: Layer, x: Array) -> Array:
@@ -33,6 +33,8 @@ def view(layer: Layer, x: Array, size: tuple[int, int], fill: float = 0.0) -> Ar
     usual = size[2 - d :] if "pool_size" in layer.config else 1
     strides, dilation = pair(a.sizes("strides", d, usual, optional=True)), pair(a.sizes("dilation_rate", d, 1))
     padding, x = a.choice("padding", ("valid", "same", "causal") if d == 1 else ("valid", "same")), image(layer, x)
+    if a.get("pads") is not None:
+        x = np.pad(x, ((0, 0), *around(a, "pads", d), (0, 0)), constant_values=fill)
     if padding == "causal":
         x = pad(x, ((0, 0), (dilation[1] * (kw - 1), 0)))
     if padding == "same":

@@ -11,6 +11,7 @@ from ...sim.fixed import Constant, Fixed, Overflow, Rounding
 from ...sim.op import Operator, Spec
 from ...sim.ops.activation import Activation, Kind
 from ...sim.ops.batch_norm import BatchNorm
+from . import quant as qonnx
 from .linear_quantizer import is_sign
 from .quantizers import Quantizer, bound
 
@@ -32,6 +33,8 @@ def _shortest(raw: int, fraction: int) -> Constant:
 
 def plain_type(q: Quantizer | None) -> tuple[Fixed, Overflow] | None:
     """Type and overflow of a quantizer that only rounds (and clips at zero); None for every other one."""
+    if q is not None and q.name == "Quant":
+        return qonnx.plain_quant(q)
     if q is None or q.name not in ("quantized_bits", "quantized_linear", "quantized_relu"):
         return None
     bits, integer = int(q["bits"]), int(q["integer"])
@@ -61,6 +64,8 @@ def activation_operators(q: Quantizer, spec: Spec, where: str, table_bits: int |
         return _binary(q, spec, where)
     if q.name == "ternary":
         return _ternary(q, spec, where)
+    if q.name == "Quant":
+        return _quant(q, spec, where)
     raise BitsmithError(f"{where}: {q.name} is not supported here; use quantized_bits or quantized_relu")
 
 
@@ -189,6 +194,14 @@ def signs(spec: Spec, use_01: bool) -> list[Operator]:
 
 def _binary(q: Quantizer, spec: Spec, where: str) -> list[Operator]:
     return [*signs(spec, bool(q["use_01"])), *_scaled(q, spec, Fixed(not q["use_01"], 1, 0), where)]
+
+
+def _quant(q: Quantizer, spec: Spec, where: str) -> list[Operator]:
+    """QONNX's; one signed bit is the sign, times the scale."""
+    if not qonnx.is_sign(q):
+        return [qonnx.quant(q, spec.type)]
+    scale = Quantizer(q.name, (("alpha", q["scale"]),))
+    return [*signs(spec, use_01=False), *_scaled(scale, spec, Fixed(True, 1, 0), where)]
 
 
 def _ternary(q: Quantizer, spec: Spec, where: str) -> list[Operator]:

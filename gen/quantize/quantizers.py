@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
+from math import frexp
 from typing import Any
 
 from ...sim.errors import BitsmithError
@@ -166,6 +167,10 @@ def _is_number(value: Any) -> bool:
 
 
 _NUMBERS = ("negative_slope", "relu_upper_bound", "max_value", "threshold")
+_WORDS = {
+    "log2_rounding": ("rnd", "floor"),
+    "rounding_mode": ("ROUND", "HALF_EVEN", "CEIL", "FLOOR", "DOWN", "HALF_UP", "HALF_DOWN"),
+}
 _FREE = ("bits", "integer", "alpha", "qnoise_factor", "var_name", "use_ste", "use_variables", *SCALING)
 """Parameters that ``_check_sizes`` or ``check_scaling`` judge, ``only`` where they matter, or that are for training."""
 
@@ -175,8 +180,10 @@ def _check_types(q: Quantizer, where: str) -> None:
     for key, value in q.parameters:
         if key in _FREE or (value is None and SIGNATURES[q.name][key] is None):
             continue
-        if key == "log2_rounding":
-            good, expected = value in ("rnd", "floor"), "rnd, floor"
+        if key in _WORDS:
+            good, expected = value in _WORDS[key], ", ".join(_WORDS[key])
+        elif key == "scale":
+            good, expected = _is_number(value) and value > 0 and frexp(value)[0] == 0.5, "a power of two"
         elif key == "number_of_unrolls":
             good, expected = type(value) is int and 0 <= value <= 1000, "0 to 1000"
         elif key in _NUMBERS:

@@ -55,8 +55,11 @@ SIGNATURES: dict[str, dict[str, Any]] = {
     "quantized_relu_po2": {"bits": 8, "max_value": None, "negative_slope": 0, **_PO2},
     "binary": {"use_01": False, "alpha": None, "use_stochastic_rounding": False, "scale_axis": None, **_LIMITS},
     "ternary": {"alpha": None, "threshold": None, "use_stochastic_rounding": False, "number_of_unrolls": 5},
+    "Quant": {"bits": 8, "signed": True, "narrow": False, "rounding_mode": "ROUND", "scale": 1.0},
+    "exact": {},
 }
-"""Parameters in positional order with their defaults."""
+"""Parameters in positional order with their defaults. The last two are no quantizers of QKeras, see ``quant.py``."""
+NOT_QKERAS = ("Quant", "exact")
 
 NOT_SAVED = {
     "quantized_bits": ("scale_axis", *_LIMITS),

@@ -63,6 +63,8 @@ def quantize_weights(q: Quantizer, values: FloatArray, where: str) -> WeightGrid
     elif q.name in ("quantized_po2", "quantized_relu_po2"):
         sign, powers = power_of_two(q, values)
         grid = WeightGrid(sign, Fixed(True, 1, 0), powers)
+    elif q.name == "exact":
+        grid = WeightGrid(*dyadic(values, where))
     else:
         raise BitsmithError(
             f"{where}: {q.name} is not supported for weights; use quantized_bits, quantized_po2, binary or ternary"
@@ -188,3 +190,17 @@ def shifted(grid: WeightGrid, where: str, cure: str) -> WeightGrid:
     type = Fixed(grid.type.signed, grid.type.integer + high, grid.type.fraction - low)
     up: IntArray = np.clip(exponent - low, 0, high - low)
     return WeightGrid(raw << up, type)
+
+
+def dyadic(values: FloatArray, where: str) -> tuple[IntArray, Fixed]:
+    """Float values as exact integers of one type; BitsmithError where that takes more than 62 bits."""
+    mantissa, exponent = np.frexp(values)
+    whole = np.ldexp(mantissa, 53).astype(np.int64)
+    zeros = np.where(whole == 0, 64, np.log2(np.maximum(whole & -whole, 1))).astype(np.int64)
+    used = whole != 0
+    fraction = int((53 - exponent - zeros)[used].max()) if used.any() else 0
+    scaled = np.ldexp(values, fraction)
+    if np.abs(scaled).max(initial=0) >= 2.0**61:
+        raise BitsmithError(f"{where} needs more than 62 bits to be exact; use a quantizer with alpha=1")
+    raw = scaled.astype(np.int64)
+    return raw, Fixed.holding(int(raw.min(initial=0)), int(raw.max(initial=0)), fraction)

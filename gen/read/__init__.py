@@ -1,11 +1,11 @@
-"""Model files to graphs: ``.h5``, ``.keras``, and ``.json`` with weights, of Keras and QKeras, without TensorFlow."""
+"""Model files to networks: ``.h5``, ``.keras``, ``.json`` with weights, of (Q)Keras without TensorFlow, ``.onnx``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ...sim.errors import BitsmithError
-from .container import open_container
+from .container import check_whole, open_container
 from .network import Network, read_network
 
 DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError)
@@ -22,6 +22,11 @@ def one_line(error: BaseException) -> str:
 def read_network_file(path: Path, weights: Path | None = None) -> Network:
     """The layers and float weights of a model file, nothing converted yet; ``weights`` belong to a model in JSON."""
     try:
+        if path.suffix.lower() == ".onnx":
+            from .onnx import read_onnx  # the package onnx is an extra
+
+            check_whole(path, weights)
+            return read_onnx(path)
         container = open_container(path, weights)
         return read_network(container.model, container.weights, path)
     except BitsmithError as error:

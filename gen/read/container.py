@@ -44,9 +44,14 @@ def open_container(path: Path, weights: Path | None = None) -> Container:
         return _open_json(path, weights)
     if kind == "hdf5" and read_attribute(root := _hdf5(path, path), "model_config", str(path)) is None:
         raise BitsmithError(_only_weights(path, root, weights))
+    check_whole(path, weights)
+    return _open_h5(path) if kind == "hdf5" else _open_keras(path)
+
+
+def check_whole(path: Path, weights: Path | None) -> None:
+    """BitsmithError where a whole model comes with a file of weights."""
     if weights is not None:
         raise BitsmithError(f"{path} is a whole model with its weights; leave out --weights {weights}")
-    return _open_h5(path) if kind == "hdf5" else _open_keras(path)
 
 
 def _only_weights(path: Path, root: Any, weights: Path | None) -> str:

@@ -13,7 +13,7 @@ from ...sim.op import Operator
 from ...sim.ops.batch_norm import BatchNorm
 from ..config.schema import Precision
 from ..quantize.quantizers import Quantizer, parse_quantizer
-from ..quantize.weights import WeightGrid, on_type, quantize_weights
+from ..quantize.weights import WeightGrid, dyadic, on_type, quantize_weights
 from .attributes import Attributes
 from .build import Builder, Tensor, at_layer
 from .hgq import is_hgq
@@ -104,20 +104,6 @@ def _exact(grid: WeightGrid, outputs: int, where: str) -> tuple[IntArray, Fixed]
         return grid.raw, grid.type
     values = np.ldexp(grid.raw * np.broadcast_to(grid.scale, (outputs,)), -grid.type.fraction)
     return dyadic(values, where)
-
-
-def dyadic(values: FloatArray, where: str) -> tuple[IntArray, Fixed]:
-    """Float values as exact integers of one type; BitsmithError where that takes more than 62 bits."""
-    mantissa, exponent = np.frexp(values)
-    whole = np.ldexp(mantissa, 53).astype(np.int64)
-    zeros = np.where(whole == 0, 64, np.log2(np.maximum(whole & -whole, 1))).astype(np.int64)
-    used = whole != 0
-    fraction = int((53 - exponent - zeros)[used].max()) if used.any() else 0
-    scaled = np.ldexp(values, fraction)
-    if np.abs(scaled).max(initial=0) >= 2.0**61:
-        raise BitsmithError(f"{where} needs more than 62 bits to be exact; use a quantizer with alpha=1")
-    raw = scaled.astype(np.int64)
-    return raw, Fixed.holding(int(raw.min(initial=0)), int(raw.max(initial=0)), fraction)
 
 
 def scale_integers(scale: FloatArray, bits: int | None) -> tuple[IntArray, Fixed]:

@@ -279,7 +279,10 @@ CASES: tuple[Case, ...] = (
 
 QUANTIZERS = tuple(
     {"class_name": name, "config": SIGNATURES[name] | {"bits": 4} if "bits" in SIGNATURES[name] else SIGNATURES[name]}
-    for name in ("quantized_bits", "quantized_relu", "quantized_tanh", "quantized_sigmoid", "binary", "ternary")
+    for name in (
+        *("quantized_bits", "quantized_relu", "quantized_tanh", "quantized_sigmoid", "binary", "ternary"),
+        "Quant",
+    )
 )
 """Those of activations, with all parameters."""
 POWERS = {"class_name": "quantized_po2", "config": SIGNATURES["quantized_po2"] | {"bits": 4}}
@@ -371,6 +374,11 @@ CASES += (
     ),
 )
 CASES += tuple(Case("QActivation", VECTOR, {"activation": quantizer}) for quantizer in QUANTIZERS)
+CASES += (  # as the reader of ONNX writes them
+    Case("Conv2D", IMAGE, {"filters": 2, "kernel_size": [3, 3], "pads": [[1, 0], [0, 2]], **LINEAR}, KERNEL | BIAS),
+    Case("MaxPooling1D", SEQUENCE, {"pool_size": [2], "pads": [0, 1]}),
+)
+CASES += (Case("Affine", VECTOR, {}, {"scale": (4,), "offset": (4,)}),)  # of an ONNX graph
 CASES += (Case("QDense", VECTOR, {"units": 2, **LINEAR, "kernel_quantizer": POWERS}, {"kernel": (4, 2)} | BIAS),)
 
 

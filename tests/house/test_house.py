@@ -16,6 +16,8 @@ import pytest
 
 from bitsmith.gen import tools
 from bitsmith.gen.ops import CONVERTERS
+from bitsmith.gen.read import onnx  # noqa: F401  registers its operators
+from bitsmith.gen.read.onnx.walk import HANDLERS
 from bitsmith.sim.errors import install_extra
 from bitsmith.sim.op import Operator
 
@@ -171,6 +173,14 @@ def test_the_readme_lists_the_layers_that_are_supported() -> None:
     readme = (ROOT / "README.md").read_text()
     between = readme.partition("to the code -->\n")[2].partition("<!-- /layers -->")[0]
     assert between.strip() == layer_table(), f"paste this into README.md:\n{layer_table()}"
+
+
+def test_the_usage_lists_the_operators_of_onnx() -> None:
+    between = (ROOT / "docs" / "usage.md").read_text().partition("<!-- onnx:")[2].partition("<!-- /onnx -->")[0]
+    rows = [line.split("|")[1] for line in between.splitlines()[3:] if line.startswith("|")]
+    named = [name.strip() for row in rows for name in row.split(",")]
+    assert len(named) == len(set(named))
+    assert set(named) == set(HANDLERS)
 
 
 def test_the_readme_names_the_two_commands() -> None:

@@ -8,7 +8,9 @@ from typing import Annotated, Optional
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A trained model: .h5, .keras, or .json with --weights.")]
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A trained model: .h5, .keras, .onnx, or .json with --weights.")
+]
 Weights = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--weights", metavar="FILE.h5", help="The weights of a model in .json: hls4ml's KerasH5."),
