@@ -118,7 +118,7 @@ train: .venv/.test ## train the network again
 	$(RUN) train $(MODEL)
 
 lock: ## resolve the pinned requirements again (needs uv)
-	uv pip compile $(LOCK) --extra train --extra fli --extra lic --extra dev --extra build pyproject.toml -o requirements-test.txt
+	uv pip compile $(LOCK) --extra train --extra fli --extra lic --extra hgq --extra dev --extra build pyproject.toml -o requirements-test.txt
 	uv pip compile $(LOCK) --extra build -c requirements-test.txt pyproject.toml -o requirements.txt
 
 wheel: .venv/.demo ## build/dist/*.whl

@@ -15,7 +15,7 @@ from .config.schema import Config, Precision, load_config
 from .convert.fold_batch_norm import fold_batch_norm
 from .convert.hls4ml_classes import own_classes
 from .convert.layers import check_layer, check_settings, convert, convert_layer, decision
-from .ops import DESCRIPTIONS
+from .ops import DESCRIPTIONS, MOVES
 from .quantize.quantizers import parse_quantizer
 from .read import one_line, read_network_file
 from .read.build import Builder, Tensor, value_of
@@ -119,7 +119,8 @@ def _try(network: Network, config: Config) -> tuple[_Probe, dict[str, str]]:
     problems = {layer.name: reason for layer in network.layers if (reason := _reason(check_layer, layer))}
     config = config.known_as({layer.name: own_classes(layer) for layer in network.layers})
     try:
-        build = _Probe(fold_batch_norm(network, config), config, decision(network, config))
+        folded, last = fold_batch_norm(network, config), decision(network, config)
+        build = _Probe(folded, config, last, moves=frozenset(MOVES))
     except BitsmithError as error:
         return _Probe(network, config), problems | {network.name: one_line(error)}
     for layer in build.network.layers:
@@ -174,7 +175,7 @@ def _row(layer: Layer, build: _Probe, problems: dict[str, str]) -> dict[str, Any
         "type": None if tensor is None or layer.key in build.unknown else str(tensor.type),
         "quantizers": quantizers(layer),
         "activation": _activation(layer),
-        "parameters": sum(w.size for name, w in layer.weights.items() if w.ndim),
+        "parameters": sum(w.size for name, w in layer.weights.items() if w.ndim and "quantizer/" not in name),
         "supported": layer.name not in problems,
         "reason": problems.get(layer.name),
     }

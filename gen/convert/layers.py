@@ -54,7 +54,8 @@ def naming(network: Network) -> Iterator[None]:
 def _convert(network: Network, config: Config, make: type[Builder]) -> tuple[Builder, Graph]:
     check_network(network)
     config = config.known_as({layer.name: own_classes(layer) for layer in network.layers})
-    build = make(fold_batch_norm(network, config), config, decision(network, config))
+    folded, last = fold_batch_norm(network, config), decision(network, config)
+    build = make(folded, config, last, moves=frozenset(MOVES))
     for layer in build.network.layers:
         build.tensors[layer.key] = convert_layer(build, layer)
     for layer in network.layers:

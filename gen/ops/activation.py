@@ -17,14 +17,16 @@ from ..quantize.activation import ZERO, exact_constant, shortest, table_address
 from ..quantize.quantizers import is_quantizer, parse_quantizer
 from ..quantize.steps import STEPS
 from ..read.build import Builder, Tensor, value_of
+from ..read.hgq import input_quantizers, plain_layer, quantizer
 from ..read.network import Layer
 from . import activation_floats as floats
-from .activation_curves import FUNCTIONS, Curve, curve
-from .floats import same
+from .activation_curves import FUNCTIONS, TABLES, Curve, curve
+from .floats import Array, same
 from .hls4ml_classes import own_classes, relu_classes
 from .per_step import last_axis
 from .quantized import quantized, stepped
 from .registry import converts
+from .retype import retyped
 from .softmax import softmax
 
 
@@ -202,3 +204,32 @@ def convert_elu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Ten
     slope = a.number("alpha", 1.0) or 0.0
     a.finish()
     return emit(build, layer, x, Curve(Kind.TABLE, function="elu", slope=exact_constant(slope)))
+
+
+def looked_up(layer: Layer, x: Array) -> Array:
+    (q,) = input_quantizers(layer)
+    return x if q is None else q.values(x)
+
+
+@converts("hgq>QUnaryFunctionLUT", floats=looked_up)
+def convert_lut(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    """A function between two quantizers: a table with an entry for every value of the first one's types."""
+    layer = plain_layer(layer)
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    activation = a.function("activation", "linear")
+    for flag in ("allow_heterogeneous_table", "allow_heterogeneous_input"):
+        a.flag(flag, True)
+    a.finish()
+    x, name = retyped(build, layer, x, "iq"), str(value_of(activation))
+    if name in ("linear", "relu"):
+        return retyped(build, layer, apply_activation(build, layer, x, name), "oq")
+    c, q = curve(name, layer, keras3=True), quantizer(layer, "oq")
+    if c.kind is not Kind.TABLE:
+        a.refuse("activation", name, ", ".join(("linear", "relu", *TABLES)))
+    to = None if q is None else q.one_type
+    if q is None or (to is None and q.used.any()):
+        a.refuse("oq_conf", "no quantizer" if q is None else "several types", "a quantizer with one type for all")
+    if q is None or to is None:  # it holds nothing but zero
+        return retyped(build, layer, x, "oq")
+    op = Activation(x.type, Kind.TABLE, to, q.rounding, q.overflow, function=c.function, table_type=x.type)
+    return build.add(layer, op, x, suffix=name, shape=x.shape)

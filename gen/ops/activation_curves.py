@@ -28,7 +28,7 @@ class Curve:
 
 
 _FLAT = {"sigmoid": 5, "tanh": 4}
-_TABLES = (
+TABLES = (
     *("softsign", "softplus", "elu", "selu", "swish", "exp", "gelu", "gelu_tanh", "mish", "hard_swish", "log_sigmoid"),
     *("tanh_shrink", "soft_shrink", "hard_shrink", "sparse_plus", "squareplus", *_FLAT),
 )
@@ -58,7 +58,7 @@ _FORMULAS = {
     "hard_tanh": _HARD_TANH,
     "sparse_sigmoid": _HALVES,
 }
-FUNCTIONS = ("linear", *_FORMULAS, "hard_sigmoid", "softmax", "round", *_TABLES, *SPELLINGS, *STEPS)
+FUNCTIONS = ("linear", *_FORMULAS, "hard_sigmoid", "softmax", "round", *TABLES, *SPELLINGS, *STEPS)
 """Every name that an ``activation=`` may have."""
 _NEAREST = {
     "log_softmax": "use softmax, or leave it out and set 'Bitsmith: {output: argmax}', which gives the same decision",
@@ -79,7 +79,7 @@ def curve(name: str, layer: Layer, keras3: bool, attribute: str = "activation") 
         return Curve(Kind.HARD_SIGMOID, slope=slope, offset=Constant(1, 1), lower=ZERO, upper=ONE)
     if name in _FORMULAS:
         return _FORMULAS[name]
-    if name in _TABLES:
+    if name in TABLES:
         return Curve(Kind.TABLE, function=name, flat=_FLAT.get(name, 0))
     cure = _NEAREST.get(name, f"supported: {', '.join(FUNCTIONS)} and quantizers")
     raise BitsmithError(f"{attribute}={short(name)} on '{layer.name}' is not supported; {cure}")

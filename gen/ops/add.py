@@ -11,8 +11,10 @@ from ..read.build import Builder, Tensor
 from ..read.network import Layer
 from .join import in_floats, whole_shape
 from .registry import converts
+from .retype import also_in_hgq
 
 
+@also_in_hgq("QAdd", floats=in_floats(np.add), several=True)
 @converts("Add", floats=in_floats(np.add), several=True, hls4ml="Merge")
 def convert_add(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """Two at a time, from one that has the whole shape on; the sum is exact, whatever the order."""

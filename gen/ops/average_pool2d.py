@@ -18,12 +18,14 @@ from ..quantize.activation import plain_type
 from ..quantize.quantizers import is_quantizer, parse_quantizer
 from ..quantize.weights import quantize_weights
 from ..read.build import Builder, Tensor
+from ..read.hgq import is_hgq
 from ..read.network import Layer
 from .activation import apply_activation
 from .floats import Array
 from .forms import interleaves, turned
 from .max_pool2d import pool_window
 from .registry import converts
+from .retype import also_in_hgq
 from .window_floats import flat, pool_view
 
 
@@ -44,6 +46,11 @@ def mean_precision(build: Builder, layer: Layer, type: Fixed, count: int, whole:
         return configured
     if whole and count & (count - 1) == 0:
         return Precision(Fixed(type.signed, type.integer, type.fraction + count.bit_length() - 1))
+    if is_hgq(layer):
+        raise BitsmithError(
+            f"'{layer.name}': a mean of {count} values{'' if whole else ' or fewer'} is no fixed-point number, and "
+            "HGQ2 rounds it in floating point; make it one of a power of two of values, without padding"
+        )
     found = build.result(layer, required=True)
     assert found is not None
     return found
@@ -84,6 +91,7 @@ def means(layer: Layer, x: Array) -> Array:
     return flat(layer, sums / counts)
 
 
+@also_in_hgq("QAveragePooling1D", "QAveragePooling2D", floats=means)
 @converts("AveragePooling2D", "AveragePooling1D", "AvgPool2D", "AvgPool1D", "QAveragePooling2D", floats=means)
 def convert_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])

@@ -11,12 +11,15 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, FloatArray, IntArray
+from ...sim.op import Shape
 from ...sim.ops.batch_norm import BatchNorm
 from ..config.schema import Precision
 from ..quantize.quantizers import parse_quantizer
 from ..quantize.weights import WeightGrid, dyadic, on_type, power_of_two, quantize_weights
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
+from ..read.hgq import input_quantizers, plain_layer
+from ..read.hgq_weights import positive_root, quantized_weights
 from ..read.linear import check_written
 from ..read.network import Layer
 from .batch_norm_inputs import most_numbers, normalization_of_inputs, rescaling
@@ -25,6 +28,7 @@ from .gdn_layer_norm import parameters as layer_norm
 from .gdn_layer_norm import stretch
 from .per_step import last_axis
 from .registry import converts
+from .retype import retyped
 
 QUANTIZED = ("gamma", "beta", "mean", "variance")
 HARMLESS = ("momentum", "renorm_clipping", "renorm_momentum", "fused", "synchronized")
@@ -243,3 +247,46 @@ def convert_normalization(build: Builder, layer: Layer, inputs: tuple[Tensor, ..
     a.finish("axis", "invert", "mean", "variance")
     scale, offset = normalization_of_inputs(layer, a, x.shape[-1], len(x.shape))
     return scaled(build, layer, x, scale, offset)
+
+
+def hgq_normalized(layer: Layer, x: Array) -> Array:
+    layer = plain_layer(layer)
+    (q,), (scale, offset) = input_quantizers(layer), hgq_factors(layer, layer.variable("moving_mean", "2").shape)
+    return (x if q is None else q.values(x)) * scale + offset
+
+
+def hgq_factors(layer: Layer, shape: Shape) -> tuple[FloatArray, FloatArray]:
+    """Scale and offset through their quantizers; computed in float32, in the order in which HGQ2 computes."""
+    a = Attributes(layer.name, layer.config)
+    names = [("bn_gamma",)] * a.flag("scale", True) + [("bn_beta",)] * a.flag("center", True)
+    own = [np.float32(layer.weight(k, name, shape)) for k, name in enumerate(names)]
+    gamma = own[0] if a.flag("scale", True) else np.float32(1)
+    beta = own[-1] if a.flag("center", True) else np.float32(1)  # HGQ2's, where nothing is centered
+    mean, variance = (
+        np.float32(layer.weight(len(own) + k, (name,), shape))
+        for k, name in enumerate(("moving_mean", "moving_variance"))
+    )
+    scale = gamma / positive_root(layer, variance + np.float32(a.number("epsilon", 1e-3)))
+    offset = beta - mean * scale
+    parts = ((scale, "kernel"), (offset, "bias"))
+    first, second = (quantized_weights(layer, values.astype(np.float64), name) for values, name in parts)
+    return first, second
+
+
+@converts("hgq>QBatchNormalization", floats=hgq_normalized)
+def convert_hgq_batch_norm(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    layer = plain_layer(layer)
+    a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    a.only("axis", -1, len(x.shape))
+    for name in ("scale", "center"):
+        a.flag(name, True)
+    a.only("renorm", False)
+    a.harmless("epsilon", *HARMLESS)
+    a.finish()
+    x = retyped(build, layer, x, "iq")
+    scale, offset = hgq_factors(layer, x.shape[-1:])
+    grids = (dyadic(values, f"'{layer.name}': {name}") for values, name in ((scale, "scale"), (offset, "offset")))
+    (raw, type_), (raw_offset, offset_type) = grids
+    y = build.add(layer, BatchNorm(x.type, raw, type_, raw_offset, offset_type), x, shape=x.shape)
+    to = build.result(layer)
+    return retyped(build, layer, y if to is None else build.round(layer, y, to, "round"), "oq")

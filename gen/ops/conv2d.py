@@ -22,6 +22,7 @@ from .depthwise_conv2d import depth_multiplier, depthwise, depthwise_product, de
 from .floats import Array, float_bias, float_weight
 from .forms import interleaves, turned_window
 from .registry import Norm, converts
+from .retype import also_in_hgq
 from .window import Window, dimensions, sliding_window
 from .window_floats import flat, float_kernel, view
 
@@ -101,6 +102,7 @@ def _part(bias: WeightGrid, mine: slice, filters: int) -> WeightGrid:
     return WeightGrid(bias.raw[mine], bias.type, scale)
 
 
+@also_in_hgq("QConv1D", "QConv2D", floats=convolved)
 @converts("QConv2D", "QConv1D", floats=convolved)
 @converts("Conv2D", "Conv1D", "Convolution2D", "Convolution1D", floats=convolved, norm=Norm.BEHIND)
 @converts("QConv2DBatchnorm", floats=convolved, norm=Norm.INSIDE)

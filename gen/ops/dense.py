@@ -18,6 +18,7 @@ from ..quantize.steps import signed_weights
 from ..quantize.weights import WeightGrid
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
+from ..read.hgq_weights import einsum_dense, fused_dense
 from ..read.linear import Bias, bias_grid, check_configured, declared_bias, linear, weight_grid
 from ..read.network import Layer
 from .activation import apply_activation
@@ -28,6 +29,7 @@ from .floats import Array, float_bias, float_weight
 from .forms import interleaves
 from .per_step import last_axis, on_sequence
 from .registry import CONVERTERS, FLOAT_FORMS, Norm, converts
+from .retype import also_in_hgq
 
 
 def product(layer: Layer, x: Array) -> Array:
@@ -39,6 +41,9 @@ def signed_product(layer: Layer, x: Array) -> Array:
     return x @ (to_float(grid.raw, grid.type) * (1.0 if grid.scale is None else grid.scale)) + float_bias(layer)
 
 
+@also_in_hgq("QDense", floats=product)
+@also_in_hgq("QEinsumDense", floats=product, prepare=einsum_dense)
+@also_in_hgq("QBatchNormDense", floats=product, prepare=fused_dense)
 @converts("QDense", floats=product, each_step=last_axis)
 @converts("Dense", floats=product, norm=Norm.BEHIND, each_step=last_axis)
 def convert_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:

@@ -8,6 +8,8 @@ from ...sim.fixed import to_float
 from ..quantize.quantizers import parse_quantizer
 from ..quantize.weights import quantize_weights
 from ..read.attributes import Attributes
+from ..read.hgq import is_hgq
+from ..read.hgq_weights import quantized_weights
 from ..read.network import Layer
 
 Array = Any
@@ -17,6 +19,8 @@ Array = Any
 def float_weight(layer: Layer, index: int, names: tuple[str, ...], quantizer: str = "") -> Array:
     """A weight, through its quantizer where it has one: that of its first name unless another is named."""
     value, name = layer.variable(*names, str(index), f"layer/{index}"), quantizer or names[0]
+    if is_hgq(layer):
+        return quantized_weights(layer, value, name)
     q = parse_quantizer(layer.config.get(f"{name}_quantizer"), f"'{layer.name}' ({name}_quantizer)")
     if q is None:
         return value

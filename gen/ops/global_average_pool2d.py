@@ -15,10 +15,12 @@ from .average_pool2d import mean_precision, reciprocal, times_sum
 from .forms import interleaves
 from .global_max_pool2d import keep_axes
 from .registry import converts
+from .retype import also_in_hgq
 from .window import check_rank, dimensions
 from .window_floats import over_places
 
 
+@also_in_hgq("QGlobalAveragePooling1D", "QGlobalAveragePooling2D", floats=over_places)
 @converts("GlobalAveragePooling2D", "GlobalAveragePooling1D", "GlobalAvgPool2D", "GlobalAvgPool1D",
           "QGlobalAveragePooling2D", floats=over_places)  # fmt: skip
 def convert_global_average_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:

@@ -14,6 +14,7 @@ from ..read.build import Builder, Tensor
 from ..read.network import Layer
 from .forms import interleaves
 from .registry import converts
+from .retype import also_in_hgq
 from .window import check_rank, dimensions
 from .window_floats import over_places
 
@@ -23,6 +24,7 @@ def keep_axes(build: Builder, layer: Layer, x: Tensor, y: Tensor, keep: bool) ->
     return build.reshape(layer, y, (*(1,) * (len(x.shape) - 1), x.shape[-1]), "keepdims") if keep else y
 
 
+@also_in_hgq("QGlobalMaxPooling1D", "QGlobalMaxPooling2D", floats=partial(over_places, function=np.maximum))
 @converts("GlobalMaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPool2D", "GlobalMaxPool1D",
           floats=partial(over_places, function=np.maximum), moves=True)  # fmt: skip
 def convert_global_max_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:

@@ -13,6 +13,7 @@ from ..read.network import Layer
 from .floats import Array
 from .forms import interleaves, turned
 from .registry import converts
+from .retype import also_in_hgq
 from .window import check_fits, check_rank, dimensions, padding_of, pair
 from .window_floats import flat, pool_view
 
@@ -32,6 +33,7 @@ def maxima(layer: Layer, x: Array) -> Array:
     return flat(layer, pool_view(layer, x, -np.inf).max(axis=(-2, -1)))
 
 
+@also_in_hgq("QMaxPooling1D", "QMaxPooling2D", floats=maxima)
 @converts("MaxPooling2D", "MaxPooling1D", "MaxPool2D", "MaxPool1D", floats=maxima, moves=True)
 def convert_max_pool2d(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])

@@ -21,6 +21,7 @@ from ..config.schema import Precision
 from ..quantize.activation import plain_type
 from ..quantize.quantizers import is_quantizer, parse_quantizer
 from .attributes import LARGEST, Attributes
+from .hgq import ATTRIBUTES, input_quantizers, is_hgq, is_proxy
 from .network import Layer, Network
 from .precisions import Precisions
 
@@ -68,11 +69,19 @@ class Builder(Precisions):
     """Keys of the layers whose result has a type that the configuration gives."""
     padded: dict[str, Tensor] = field(default_factory=dict)
     """Tensors with the zeros of a padding layer, by its key."""
+    moves: frozenset[str] = frozenset()
+    """Classes that hand on values as they are."""
+
+    @property
+    def proxy(self) -> bool:
+        """Whether the model is a proxy model of HGQ's, whose weights are integers and a shift as they are."""
+        return any(is_proxy(layer) for layer in self.network.layers)
 
     def attributes(self, layer: Layer) -> Attributes:
         """The layer's attributes; BitsmithError for what no layer supports."""
         a = Attributes(layer.name, layer.config)
         a.check_general(layer.class_name)
+        a.harmless(*(ATTRIBUTES if is_hgq(layer) else ()))
         return a
 
     def name(self, label: str) -> str:
@@ -223,7 +232,14 @@ def at_layer(layer: Layer, error: BitsmithError) -> BitsmithError:
 
 def quantizers_behind(network: Network, layer: Layer) -> set[Precision | None]:
     """The types of the plain quantizers behind a layer; None stands for every other layer there."""
-    return {_quantizer_type(reader) for reader in network.consumers(layer.key)}
+    return {found for reader in network.consumers(layer.key) for found in _quantizer_types(reader, layer.key)}
+
+
+def _quantizer_types(layer: Layer, key: str) -> list[Precision | None]:
+    if not is_hgq(layer):
+        return [_quantizer_type(layer)]
+    found = input_quantizers(layer, key)
+    return [Precision(q.one_type, q.rounding, q.overflow) if q and q.one_type else None for q in found]
 
 
 def _quantizer_type(layer: Layer) -> Precision | None:

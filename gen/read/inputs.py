@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
+from ...sim.interval import union
 from ...sim.op import Shape
 from .attributes import LARGEST, Attributes
 from .build import Builder, Tensor, quantizers_behind
+from .hgq import input_quantizers, is_hgq
 from .network import Layer, Network
 
 
@@ -69,6 +71,8 @@ def input_type(build: Builder, layer: Layer) -> Fixed:
     types = {given and given.type for given in quantizers_behind(build.network, layer)}
     if len(types) == 1 and (quantized := types.pop()) is not None:
         return quantized
+    if (held := _held(build, layer)) is not None:
+        return held
     given = config.precision(layer.name, layer.class_name, "result", required=True)
     given = given or build.missing(
         layer,
@@ -91,3 +95,15 @@ def index_type(network: Network, layer: Layer) -> Fixed | None:
 def index_of(rows: int) -> Fixed:
     """The type of an index into so many rows."""
     return Fixed(False, max((rows - 1).bit_length(), 1), 0)
+
+
+def _held(build: Builder, layer: Layer) -> Fixed | None:
+    """The smallest type that holds every type of HGQ2's quantizers behind a layer; None where something else is."""
+    types: list[Fixed | None] = []
+    for reader in build.network.consumers(layer.key):
+        if is_hgq(reader):
+            types += [None if q is None else q.container() for q in input_quantizers(reader, layer.key)]
+        else:
+            types.append(_held(build, reader) if reader.class_name in build.moves else None)
+    known = [type_ for type_ in types if type_ is not None]
+    return union(known) if known and len(known) == len(types) else None

@@ -16,6 +16,8 @@ from ..quantize.quantizers import Quantizer, parse_quantizer
 from ..quantize.weights import WeightGrid, bare_levels, dyadic, holds_written, misfit, on_type, quantize_weights
 from .attributes import Attributes
 from .build import Builder, Tensor, at_layer
+from .hgq import is_hgq
+from .hgq_weights import quantized_weights
 from .network import Layer
 
 Make = Callable[[IntArray, Fixed, IntArray, Fixed], Operator]
@@ -27,12 +29,17 @@ def weight_grid(
 ) -> WeightGrid:
     """Weights on their grid: the quantizer's, else the configured precision's; BitsmithError where there is neither.
 
-    ``trainable`` kernels with alpha=None have alpha="auto_po2": qkeras's layers set that when they are built.
+    A layer of HGQ2 has its own quantizers, with bits for every weight. ``trainable`` kernels with alpha=None have
+    alpha="auto_po2": qkeras's layers set that when they are built.
     """
     where = f"'{layer.name}': {attribute}"
+    if is_hgq(layer):
+        return WeightGrid(*dyadic(quantized_weights(layer, values, attribute), where))
     q = parse_quantizer(quantizer, f"'{layer.name}' ({attribute.removesuffix('_kernel')}_quantizer)")
     if q is None:
         precision = build.precision(layer, role, required=True)
+        if precision is None and build.proxy:
+            return WeightGrid(*dyadic(values, where))
         if precision is None:
             named = "weight" if role.endswith("wise") else role
             precision = build.missing(

@@ -116,12 +116,34 @@ def _named(group: Any, inside: tuple[str, ...], place: Place, depth: int) -> Wei
     for name in group if depth else ():
         where = f"'{place}': {name.split(':')[0]}"
         node = child(group, name, where)
-        if hasattr(node, "keys"):
+        if name.startswith(BITS) and hasattr(node, "keys") and not inside:
+            result |= _quantizer_bits(node, group.name.split("/")[-1], place)
+        elif hasattr(node, "keys"):
             found = bool(inside) and (name == inside[0] or (inside[0].endswith("_") and name.startswith(inside[0])))
             result |= _named(node, inside[1:] if found else inside, place, depth - 1)
         elif not inside:
             result[name.split(":")[0]] = read_array(node, where)
     return result
+
+
+BITS = "fixed_point_quantizer"
+"""What begins the name of the group, inside of a quantizer of HGQ2, that holds its bits."""
+DECAY = "i_decay_speed"
+"""Read while training only, and often infinite."""
+
+
+def _quantizer_bits(group: Any, parent: str, place: Place) -> Weights:
+    """The bits of a layer's quantizer, called as in ``.keras`` files: ``iq/quantizer/i`` of ``<layer>_iq``."""
+    where = f"'{place}': {parent}"
+    role = quantizer_key(parent, place.names[-1])
+    names = [name for name in group if name.split(":")[0] != DECAY]
+    return {role + name.split(":")[0]: read_array(child(group, name, where), where) for name in names}
+
+
+def quantizer_key(parent: str, layer: str) -> str:
+    """How the variables of a quantizer of HGQ2 are called here, by the name that it has in the layer."""
+    role = parent.removeprefix(layer).removeprefix("_")
+    return f"{role}/quantizer/" if role else "quantizer/"
 
 
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
@@ -164,7 +186,9 @@ def _numbered(group: Any, prefix: str, place: Place, depth: int) -> Weights:
     variables = child(group, "vars", str(place))
     for name in sorted(variables or (), key=lambda n: (len(n), n)):
         where = f"'{place}': {prefix}{name}"
-        result[prefix + name] = read_array(child(variables, name, where), where)
+        variable = child(variables, name, where)
+        if not (prefix.endswith("quantizer/") and getattr(variable, "shape", None) == ()):  # HGQ2's i_decay_speed
+            result[prefix + name] = read_array(variable, where)
     for name in group if depth else ():
         inner = None if name in ("vars", *_RANDOM) else child(group, name, f"'{place}': {name}")
         if hasattr(inner, "keys"):
@@ -185,6 +209,11 @@ class LiveWeights(WeightSource):
         layer = getattr(layer, part) if part else layer
         result: Weights = {}
         for variable in layer.weights:
-            name = str(getattr(variable, "path", variable.name)).split(":")[0].split("/")[-1]
+            path = str(getattr(variable, "path", variable.name)).split(":")[0].split("/")
+            name = path[-1]
+            if len(path) > 2 and path[-2].startswith(BITS):
+                if name == DECAY:
+                    continue
+                name = quantizer_key(path[-3], place.names[-1]) + name
             result[name] = finite(np.asarray(variable), f"'{place}': {name}")
         return result

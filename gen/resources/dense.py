@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...hw.rtl.dense import DenseCore
-from .cost import Resources, counter, multiplexer, registers
+from ...hw.rtl.dense import DenseCore, DenseGraphCore
+from .cost import Resources, counter, logic, multiplexer, registers
 from .formulas import counts
-from .kernels import accumulators, logic_product, products, shared_product, tree
+from .kernels import accumulators, adder_graph, logic_product, products, shared_product, tree
 
 
 @counts(DenseCore)
@@ -26,3 +26,11 @@ def _(core: DenseCore) -> Resources:
         + accumulators(core.output.channels, bits)
         + registers(4 * core.stages)
     )
+
+
+@counts(DenseGraphCore)
+def _(core: DenseGraphCore) -> Resources:
+    bits = core.output.channels * core.output.type.width
+    inputs = sum(type_.width for type_ in core.own if type_ is not None)
+    found = adder_graph(core.graph, core.bounds, core.stages)
+    return found + logic(bits / 2) + registers(bits + inputs + core.latency)

@@ -88,7 +88,7 @@ def _row(plan: Plan, stage: PlannedStage, schedule: Schedule) -> dict[str, Any]:
     from . import of_fifo, of_stage, total
 
     depths = fifo_depths(plan, stage, schedule)
-    cost = of_stage(stage) + total(of_fifo(stage.layout.bits, depth) for depth in depths)
+    cost = of_stage(stage) + total(of_fifo(stage.layout.stored, depth) for depth in depths)
     return {
         "name": stage.name,
         "operator": operators(plan, stage),

@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 
 from ...hw.rtl.adder_graph import Adder, AdderGraph
-from ...hw.rtl.adders import ranges, stage_of
+from ...hw.rtl.adders import Bounds, ranges, stage_of
 from ...hw.rtl.matrix import MatrixKernel, weight_words
 from ...hw.rtl.sharing import split
 from ...hw.rtl.tiles import TileKernel
@@ -126,7 +126,7 @@ def _distributed(module: MatrixKernel) -> Resources:
     return found + accumulators(outputs, width) + logic(outputs * width / 2) + registers(3 * module.latency)
 
 
-def adder_graph(graph: AdderGraph, bounds: tuple[int, int], stages: int) -> Resources:
+def adder_graph(graph: AdderGraph, bounds: Bounds, stages: int) -> Resources:
     """Its carry chains, and a register for each bit that a later stage reads."""
     lows, highs = ranges(graph, bounds)
     signs = [low < 0 for low in lows.tolist()]

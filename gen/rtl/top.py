@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, Mux, ResetSignal, Signal, Value
 
-from ...hw.rtl.core import Hardware, elements, shape_of
+from ...hw.rtl.core import Hardware, elements, noted, packed, shape_of, unpacked
 from ...hw.rtl.fifo import Fifo
 from ...hw.rtl.layout import Layout
 from ...sim.errors import BitsmithError
@@ -162,9 +162,14 @@ class Top(Hardware):
                 Signal(name=f"{name}_tready"),
             )
             r_data = Signal(len(data), name=f"{name}_tdata")
-            ports = {"o_room": free, "i_reserve": reserve, "i_w_tvalid": valid, "i_w_tdata": data}
+            held = r_data
+            if stage.layout.kept is not None:
+                held = noted(Signal(stage.layout.stored, name=f"{name}_held"), "What differs from beat to beat.")
+                m.d.comb += r_data.eq(unpacked(stage.layout, held))
+            written = packed(stage.layout, data)
+            ports = {"o_room": free, "i_reserve": reserve, "i_w_tvalid": valid, "i_w_tdata": written}
             m.submodules[name] = _instance(
-                name, ports | {"o_r_tvalid": r_valid, "i_r_tready": r_ready, "o_r_tdata": r_data}
+                name, ports | {"o_r_tvalid": r_valid, "i_r_tready": r_ready, "o_r_tdata": held}
             )
             rooms.append(free)
             self._streams[stage.name][reader] = (r_data, r_valid, r_ready)
@@ -176,7 +181,7 @@ class Top(Hardware):
         for stage in self.plan.stages:
             for reader, name in zip(self.plan.buffered(stage), self.plan.fifo_names(stage)):
                 key = (f"output:{stage.name}", 0) if reader[0].startswith("output:") else reader
-                found[name] = Fifo(stage.layout.bits, self.depths[key])
+                found[name] = Fifo(stage.layout.stored, self.depths[key])
         return found
 
     def _exit(self, m: Module, stream: str, port: AxiPort) -> None:

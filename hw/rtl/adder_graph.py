@@ -13,6 +13,9 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 
+EachBounds = tuple[tuple[int, int], ...]
+"""The least and the largest of each input."""
+
 
 @dataclass(frozen=True)
 class Adder:
@@ -74,17 +77,26 @@ def solve(matrix: IntArray, lo: int, hi: int) -> AdderGraph:
 
     Proven equal to it before it is returned.
     """
-    return _solve(matrix.astype(np.int64).tobytes(), matrix.shape[0], matrix.shape[1], lo, hi)
+    rows, columns = matrix.shape
+    return _solve(matrix.astype(np.int64).tobytes(), rows, columns, ((lo, hi),) * rows, -1)
+
+
+def solve_each(matrix: IntArray, bounds: EachBounds) -> AdderGraph:
+    """The same for inputs that each lie between bounds of their own, with as few adders in a row as there can be.
+
+    A value that waits for others takes registers, and from three on a LUT for each bit.
+    """
+    return _solve(matrix.astype(np.int64).tobytes(), matrix.shape[0], matrix.shape[1], bounds, 0)
 
 
 @lru_cache(maxsize=64)
-def _solve(data: bytes, rows: int, columns: int, lo: int, hi: int) -> AdderGraph:
+def _solve(data: bytes, rows: int, columns: int, bounds: EachBounds, deeper: int) -> AdderGraph:
     matrix = np.frombuffer(data, dtype=np.int64).reshape(rows, columns)
     if np.abs(matrix).max(initial=0) >= 1 << 24:
         raise BitsmithError(
             "distributed_arithmetic takes weights of at most 24 bits; use the strategy resource for this layer"
         )
-    graph = _Builder(matrix.shape[0]).build(matrix, lo, hi)
+    graph = _Builder(matrix.shape[0]).build(matrix, bounds, deeper)
     if not np.array_equal(graph.matrix(), matrix):
         raise AssertionError("the adder graph is not its matrix")  # never seen; a wrong solver must not pass in silence
     return graph
@@ -97,12 +109,12 @@ class _Builder:
         self.inputs = inputs
         self.adders: list[Adder] = []
 
-    def build(self, matrix: IntArray, lo: int, hi: int) -> AdderGraph:
+    def build(self, matrix: IntArray, bounds: EachBounds, deeper: int) -> AdderGraph:
         if not matrix.any():
             return AdderGraph(self.inputs, (), (Output(-1, 0, False),) * matrix.shape[1])
         # A value is (index, exponent, sign): sign * values[index] * 2**exponent; None is zero.
         values: list[tuple[int, int, int] | None] = [(k, 0, 1) for k in range(self.inputs)]
-        for program in _run_solver(matrix, lo, hi):
+        for program in _run_solver(matrix, bounds, deeper):
             values = self._append(program, values)
         outputs = tuple(Output(-1, 0, False) if v is None else Output(v[0], v[1], v[2] < 0) for v in values)
         return AdderGraph(self.inputs, tuple(self.adders), outputs)
@@ -148,8 +160,10 @@ def _negated(value: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
     return None if value is None else (value[0], value[1], -value[2])
 
 
-def _run_solver(matrix: IntArray, lo: int, hi: int) -> tuple[object, ...]:
+def _run_solver(matrix: IntArray, bounds: EachBounds, deeper: int) -> tuple[object, ...]:
+    """``deeper``: how many adders more than needed may stand in a row; any number where it is -1."""
     from alkaid._binary.cmvm_bin import cmvm_solve
 
-    intervals = [(float(lo), float(hi), 1.0)] * matrix.shape[0]
-    return tuple(cmvm_solve(matrix.astype(np.float32), qintervals=intervals, latencies=[0.0] * matrix.shape[0]))
+    intervals = [(float(lo), float(hi), 1.0) for lo, hi in bounds]
+    kernel, latencies = matrix.astype(np.float32), [0.0] * matrix.shape[0]
+    return tuple(cmvm_solve(kernel, hard_dc=deeper, qintervals=intervals, latencies=latencies))

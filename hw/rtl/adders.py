@@ -8,12 +8,15 @@ import numpy as np
 from amaranth.hdl import Const, Module, Signal, Value, signed
 
 from ...sim.fixed import IntArray
-from .adder_graph import AdderGraph
+from .adder_graph import AdderGraph, EachBounds
 from .core import noted
 from .tree import LEVELS_PER_STAGE
 
+Bounds = tuple[int, int] | EachBounds
+"""The least and the largest of all inputs, or of each."""
 
-def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: tuple[int, int], stages: int) -> list[Value]:
+
+def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: Bounds, stages: int) -> list[Value]:
     """The graph's outputs, ``stages`` cycles after its inputs; values that are needed later wait in registers."""
     lows, highs = ranges(graph, bounds)
     depths = graph.depths()
@@ -54,8 +57,8 @@ def emit_graph(m: Module, graph: AdderGraph, x: list[Value], bounds: tuple[int, 
     return results
 
 
-def ranges(graph: AdderGraph, bounds: tuple[int, int]) -> tuple[IntArray, IntArray]:
-    """The least and the largest that each value can be, for inputs within ``bounds``."""
+def ranges(graph: AdderGraph, bounds: Bounds) -> tuple[IntArray, IntArray]:
+    """The least and the largest that each value can be, for inputs within ``bounds``: of all, or of each."""
     ends = graph.rows()[:, :, None] * np.array(bounds)
     return ends.min(axis=2).sum(axis=1), ends.max(axis=2).sum(axis=1)
 

@@ -14,7 +14,8 @@ from .role import JoinRole
 
 class ConcatenateCore(JoinCore):
     def __init__(self, name: str, op: Concatenate, layouts: tuple[Layout, ...]) -> None:
-        super().__init__(name, layouts, replace(layouts[0], channels=sum(layout.channels for layout in layouts)))
+        channels = sum(layout.channels for layout in layouts)
+        super().__init__(name, layouts, replace(layouts[0], channels=channels, own=None))
 
     def combine(self, m: Module, parts: list[list[Value]], name: str) -> list[Value]:
         return [value for part in parts for value in part]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Elaboratable, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Elaboratable, Signal, Value, signed, unsigned
 from numpy.typing import NDArray
 
 from ...sim.fixed import Fixed
@@ -164,6 +164,37 @@ def elements(data: Value, type_: Fixed) -> list[Value]:
     width = type_.width
     parts = [data[k : k + width] for k in range(0, len(data), width)]
     return [part.as_signed() for part in parts] if type_.signed else parts
+
+
+def packed(layout: Layout, data: Value) -> Value:
+    """The bits of a beat that a buffer must keep (``Layout.stored``)."""
+    if layout.kept is None:
+        return data
+    parts = []
+    for k, value in enumerate(elements(data, layout.type)):
+        own = layout.kept[k % layout.channels]
+        if own is not None:
+            low = layout.type.fraction - own.fraction
+            parts.append(value[low : low + own.width])
+    return Cat(*parts)
+
+
+def unpacked(layout: Layout, data: Value) -> Value:
+    """The beat of ``packed``."""
+    if layout.kept is None:
+        return data
+    at, parts = 0, []
+    for k in range(layout.elements):
+        own = layout.kept[k % layout.channels]
+        if own is None:
+            parts.append(Const(0, layout.type.width))
+            continue
+        low = layout.type.fraction - own.fraction
+        part, above = data[at : at + own.width], layout.type.width - low - own.width
+        sign = part[-1].replicate(above) if own.signed else Const(0, above)
+        parts.append(Cat(Const(0, low), part, sign))
+        at += own.width
+    return Cat(*parts)
 
 
 def shape_of(type_: Fixed) -> Any:

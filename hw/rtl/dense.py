@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from ...sim.fixed import IntArray
 from ...sim.ops.dense import Dense
+from .adder_graph import AdderGraph, solve_each
+from .adders import emit_graph, stage_of
 from .core import Core, Timing, delay, elements, shape_of
 from .layout import Layout
 from .matrix import check_reuse
@@ -121,6 +124,62 @@ class DenseCore(Core):
             m.d.comb += self.m_tdata[index * width : (index + 1) * width].eq(register)
 
 
+class DenseGraphCore(Core):
+    """A vector in one beat through a graph of adders, which knows every input's own type: one cycle a vector."""
+
+    def __init__(self, name: str, op: Dense, layout: Layout) -> None:
+        super().__init__(name, (layout,), Layout(1, 1, op.kernel.shape[1], 1, op.accumulator.type))
+        assert layout.own is not None
+        self.op, self.own = op, layout.own
+        self.bounds = tuple((0, 0) if t is None else (t.raw_min, t.raw_max) for t in layout.own)
+
+    @cached_property
+    def graph(self) -> AdderGraph:
+        """The kernel on each input without the zeros below its own type."""
+        shifts = np.array([0 if t is None else self.op.input_type.fraction - t.fraction for t in self.own])
+        alive = np.array([t is not None for t in self.own])
+        return solve_each(np.where(alive[:, None], self.op.kernel << shifts[:, None], 0), self.bounds)
+
+    @property
+    def stages(self) -> int:
+        """Registers between the inputs' and the outputs': the bias is one adder more."""
+        return stage_of(max(self.graph.depths(), default=0) + 1)
+
+    @property
+    def latency(self) -> int:
+        return 3 + self.stages
+
+    def steps(self) -> Timing:
+        return Timing((np.ones(1, dtype=bool),), np.ones(1, dtype=bool), np.ones(1, dtype=np.int64))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        port, stages, op = self.inputs[0], self.stages, self.op
+        step, x = Signal(name="step"), [self._input(m, k, value) for k, value in enumerate(self._values())]
+        m.d.comb += [step.eq(port.tvalid & self.m_room), port.tready.eq(self.m_room), self.m_reserve.eq(step)]
+        sums = emit_graph(m, self.graph, x, self.bounds, stages)
+        results = []
+        for k, total in enumerate(sums):
+            bias = Const(int(op.bias[k]) << op.accumulator.bias_shift, shape_of(self.output.type))
+            register = Signal(shape_of(self.output.type), name=f"y_{k}", reset_less=True)
+            m.d.sync += register.eq((total << op.accumulator.product_shift) + bias)
+            results.append(register)
+        m.d.comb += [self.m_tdata.eq(Cat(*results)), self.m_tvalid.eq(delay(m, step, stages + 2, "valid"))]
+        return m
+
+    def _values(self) -> list[Value]:
+        return elements(self.inputs[0].tdata, self.op.input_type)
+
+    def _input(self, m: Module, k: int, value: Value) -> Value:
+        """The register of one input, in the bits of its own type."""
+        own = self.own[k]
+        if own is None:
+            return Const(0, 1)
+        register = Signal(shape_of(own), name=f"x_{k}", reset_less=True)
+        m.d.sync += register.eq(value >> (self.op.input_type.fraction - own.fraction))
+        return register
+
+
 def logic_product(x: Value, weight: Value) -> Value:
     """``x * weight`` (signed) as a sum of shifted copies: adders and no DSP block."""
     terms: list[Value] = [Mux(weight[k], x << k, 0) for k in range(len(weight) - 1)]
@@ -137,11 +196,13 @@ def reuse_factors(op: Dense, strategy: str, layout: Layout) -> list[int]:
     return [layout.beats * r for r in cycles]
 
 
-def core(name: str, op: Dense, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> DenseCore:
-    check_reuse(reuse, strategy, reuse_factors(op, strategy, layouts[0]))
-    return DenseCore(
-        name, op, layouts[0], reuse // layouts[0].beats, logic_multipliers=strategy == "distributed_arithmetic"
-    )
+def core(name: str, op: Dense, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> DenseCore | DenseGraphCore:
+    layout = layouts[0]
+    check_reuse(reuse, strategy, reuse_factors(op, strategy, layout))
+    graph = strategy == "distributed_arithmetic"
+    if graph and layout.own is not None and layout.beats == layout.lanes == reuse == 1:
+        return DenseGraphCore(name, op, layout)
+    return DenseCore(name, op, layout, reuse // layout.beats, logic_multipliers=graph)
 
 
 ROLE = StreamRole(core, sharing=Sharing(reuse_factors), projects=True)

@@ -115,8 +115,8 @@ def entrance(name: str, layout: Layout) -> EntranceCore:
 
 
 def whole(layouts: tuple[Layout, ...]) -> Layout:
-    """The first of the largest images: as the output is."""
-    return max(layouts, key=lambda layout: layout.height * layout.width)
+    """The first of the largest images: as the output is, whose values have no channel's own type."""
+    return replace(max(layouts, key=lambda layout: layout.height * layout.width), own=None)
 
 
 def fitting(layouts: tuple[Layout, ...]) -> tuple[int, ...]:

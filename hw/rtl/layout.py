@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,12 @@ class Layout:
     channels: int
     lanes: int
     type: Fixed
+    own: tuple[Fixed | None, ...] | None = field(default=None, compare=False)
+    """A narrower type of each channel, None where it is always zero: known of what ``retype`` sends, of little else."""
+
+    def __post_init__(self) -> None:
+        assert self.own is None or len(self.own) == self.channels, "own types of another tensor"
+        assert all(t is None or self.type.contains(t) for t in self.own or ()), "own types wider than the tensor's"
 
     @classmethod
     def of_input(cls, spec: Spec, lanes: int) -> Layout:
@@ -55,8 +61,21 @@ class Layout:
     def bits(self) -> int:
         return self.elements * self.type.width
 
+    @property
+    def kept(self) -> tuple[Fixed | None, ...] | None:
+        """``own``, where that leaves fewer bits than the beat has, and one at least."""
+        return self.own if self.own and any(self.own) and self._own_bits() < self.bits else None
+
+    @property
+    def stored(self) -> int:
+        """Bits of a beat that a buffer must keep: zeros below and signs above a channel's own type are none."""
+        return self.bits if self.kept is None else self._own_bits()
+
+    def _own_bits(self) -> int:
+        return self.lanes * sum(type_.width for type_ in self.own or () if type_ is not None)
+
     def with_type(self, type_: Fixed) -> Layout:
-        return replace(self, type=type_)
+        return replace(self, type=type_, own=None)
 
     def index(self) -> NDArray[np.int64]:
         """(beats, elements): the flat index of each element in the tensor, -1 where the lane is void."""

@@ -15,10 +15,13 @@ from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.synth.yosys import module_cells, resources
 
 
-def assert_estimated(cases: Mapping[str, Case], pixels: int, work: Path) -> None:
-    """For each case's own module, at so many pixels per cycle."""
+def assert_estimated(
+    cases: Mapping[str, Case], pixels: int, work: Path, model: Mapping[str, object] | None = None
+) -> None:
+    """For each case's own module, at so many pixels per cycle; ``model`` is hls4ml's section for all layers."""
     graphs = {name: case.graph(name) for name, case in cases.items()}
-    planned = plan_for(side_by_side(graphs), parse_config({"Bitsmith": {"pixels_per_cycle": pixels}}))
+    config = {"Bitsmith": {"pixels_per_cycle": pixels}, "HLSConfig": {"Model": dict(model or {})}}
+    planned = plan_for(side_by_side(graphs), parse_config(config))
     emit_plan(planned, work / "rtl")
     cells = module_cells(Top.load(work / "rtl"), work / "synth", lambda line: None, only=cases)
     modules = {module.name: module for stage in planned.stages for module in (stage.core, *stage.pointwise)}

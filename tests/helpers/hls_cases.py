@@ -29,6 +29,7 @@ from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
 from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
 from bitsmith.sim.ops.max_pool2d import MaxPool2D
 from bitsmith.sim.ops.permute import Permute
+from bitsmith.sim.ops.retype import Retype
 from bitsmith.sim.ops.softmax import Softmax
 from bitsmith.sim.ops.up_sampling2d import UpSampling2D
 from bitsmith.sim.ops.zero_padding2d import ZeroPadding2D
@@ -100,6 +101,12 @@ def dense(outputs: int, kernel_type: Fixed = S5) -> Callable[[Spec], Operator]:
 
 def activation(kind: Kind, y: Fixed = U8, **options: object) -> Callable[[Spec], Operator]:
     return lambda x: Activation(x.type, kind, y, **options)  # type: ignore[arg-type]
+
+
+def retype(x: Spec) -> Operator:
+    """A type for each channel, one of no bits among them, rounded and saturated."""
+    c = np.arange(x.shape[-1])
+    return Retype(x.type, c % 2, 2 - c % 2, np.where(c % 3 == 2, -2, c % 3), Rounding.RND_CONV, Overflow.SAT, relu=True)
 
 
 def hard_sigmoid(x: Spec) -> Operator:
@@ -205,6 +212,7 @@ def others() -> list[Graph]:
         chain("sigmoid", image, S8, activation(Kind.TABLE, function="sigmoid", table_type=S8)),
         chain("tanh_8", image, Fixed(True, 5, 8), activation(Kind.TABLE, S8, function="tanh", table_type=S8)),
         chain("tanh_5", image, S8, activation(Kind.TABLE, S8, function="tanh", table_type=Fixed(True, 2, 2))),
+        chain("retype", image, S8, retype),
         chain("batch_norm", image, S8, batch_norm(8)),
         chain("batch_norm_24", (5,), S8, batch_norm(24)),
         chain("dense", (7,), S8, dense(3)),

@@ -62,6 +62,7 @@ GDN_TYPES = {
 FORM = {"form": "reciprocal_square_root", "segments": 16, "width": 16, "newton": False}
 OURS = {"inverse": False, "beta_min": 1e-6, "reparam_offset": 2.0**-18}
 FIXED_GDN = OURS | GDN_TYPES | FORM
+POOLS = ("MaxPooling", "AveragePooling")
 PARAMETERS: Shapes = {"beta": (2,), "gamma": (2, 2)}
 
 
@@ -82,6 +83,32 @@ BOTH = {"merge_mode": "concat", "layer": inner("GRU", GRU), "backward_layer": No
 DIRECTIONS = {
     f"{part}_layer/{name}": shape for part in ("forward", "backward") for name, shape in cell(3, (2, 6)).items()
 }
+
+
+def hgq_bits(kind: str, place: str, **more: Any) -> Config:
+    """A quantizer's configuration as hgq2 0.2.0 writes it."""
+    numbers = {"k0": True, "i0": 2, **({"f0": 6} if kind == "kif" else {"b0": 8})}
+    limits = dict.fromkeys(("ic", "ir", *(("fc", "fr") if kind == "kif" else ("bc", "br"))))
+    axes = {"homogeneous_axis": [0] if place == "datalane" else [], "heterogeneous_axis": None, "bw_mapper": None}
+    general = {"q_type": kind, "place": place, "scaler": None, "qnoise_factor": None, "affine": None}
+    modes = {"round_mode": "RND", "overflow_mode": "SAT", "i_decay_speed": 0.01, "trainable": True}
+    config = general | numbers | modes | limits | axes | {"is_weight": place == "weight"} | more
+    return {"class_name": "hgq>QuantizerConfig", "config": config}
+
+
+def hgq_layer(*weights: str, **more: Any) -> Config:
+    """What every layer of HGQ2 has; a quantizer of its input, its output, and of ``weights`` (kq, bq)."""
+    places = {"iq": "datalane", "oq": "datalane", "kq": "weight", "bq": "bias"}
+    quantizers = {f"{role}_conf": hgq_bits("kif", places[role]) for role in ("iq", "oq", *weights)}
+    training = {"enable_ebops": True, "ebops_factor": 1.0, "beta0": None, "parallelization_factor": 1}
+    return {"enable_iq": True, "enable_oq": True, **training, **quantizers, **more}
+
+
+def hgq_shapes(own: Shapes, **quantized: tuple[int, ...]) -> Shapes:
+    """The layer's weights, and the bits of its quantizers, by role."""
+    return own | {f"{role}/quantizer/{name}": shape for role, shape in quantized.items() for name in "kif"}
+
+
 CASES: tuple[Case, ...] = (
     Case("Absolute", VECTOR, {}),
     Case("Activation", VECTOR, {"activation": "relu"}),
@@ -283,6 +310,93 @@ QUANTIZERS = tuple(
 )
 """Those of activations, with all parameters."""
 POWERS = {"class_name": "quantized_po2", "config": SIGNATURES["quantized_po2"] | {"bits": 4}}
+ENDS = {"iq": (1, 1, 1, 2), "oq": (1, 1, 1, 2)}
+SEQUENCE_ENDS = {"iq": (1, 1, 2), "oq": (1, 1, 2)}
+WEIGHTED = hgq_layer("kq", "bq")
+MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
+MERGED = {
+    name: value for name, value in hgq_layer(iq_confs=[hgq_bits("kif", "datalane")] * 2).items() if name != "iq_conf"
+}
+MERGED_SHAPES = hgq_shapes({}, **{"iq/quantizers/quantizer": (1, 4), "iq/quantizers/quantizer_1": (1, 4), "oq": (1, 4)})
+HGQ_STATISTICS: Shapes = dict.fromkeys(("bn_gamma", "bn_beta", "moving_mean", "moving_variance"), (2,))
+HGQ_NORM: Shapes = {"bn_gamma": (4,), "moving_mean": (4,), "moving_variance": (4,)}
+GLOBAL_ENDS = {"iq": (1, 1, 1, 2), "oq": (1, 2)}
+CASES += (
+    Case(
+        "hgq>QDense",
+        VECTOR,
+        {"units": 2} | LINEAR | WEIGHTED,
+        hgq_shapes({"kernel": (4, 2)} | BIAS, iq=(1, 4), oq=(1, 2), kq=(4, 2), bq=(2,)),
+    ),
+    Case(
+        "hgq>QEinsumDense",
+        VECTOR,
+        {"equation": "ab,bc->ac", "bias_axes": "c", "output_shape": [2], "activation": "linear"} | WEIGHTED,
+        hgq_shapes({"kernel": (4, 2)} | BIAS, iq=(1, 4), oq=(1, 2), kq=(4, 2), bq=(2,)),
+    ),
+    *(Case(f"hgq>Q{name}", VECTOR, MERGED, MERGED_SHAPES, tensors=2) for name in MERGES),
+    Case(
+        "hgq>QBatchNormDense",
+        VECTOR,
+        {"units": 2, "scale": True, "epsilon": 0.001, "momentum": 0.99, "synchronized": False} | LINEAR | WEIGHTED,
+        hgq_shapes({"kernel": (4, 2)} | BIAS | HGQ_NORM, iq=(1, 4), oq=(1, 2), kq=(4, 2), bq=(2,)),
+    ),
+    Case(
+        "hgq>QBatchNormalization",
+        IMAGE,
+        NORM | {"renorm": False, "synchronized": False} | WEIGHTED,
+        hgq_shapes(
+            dict.fromkeys(("bn_gamma", "bn_beta", "moving_mean", "moving_variance"), (2,)), **ENDS, kq=(2,), bq=(2,)
+        ),
+    ),
+    Case(
+        "hgq>QConv1D",
+        SEQUENCE,
+        window(1, filters=2, groups=1) | WEIGHTED,
+        hgq_shapes({"kernel": (3, 2, 2)} | BIAS, **SEQUENCE_ENDS, kq=(3, 2, 2), bq=(2,)),
+    ),
+    Case(
+        "hgq>QConv2D",
+        IMAGE,
+        window(2, filters=2, groups=1) | WEIGHTED,
+        hgq_shapes(KERNEL | BIAS, **ENDS, kq=(3, 3, 2, 2), bq=(2,)),
+    ),
+    *(Case(f"hgq>Q{name}1D", SEQUENCE, pool(1) | hgq_layer(), hgq_shapes({}, **SEQUENCE_ENDS)) for name in POOLS),
+    *(Case(f"hgq>Q{name}2D", IMAGE, pool(2) | hgq_layer(), hgq_shapes({}, **ENDS)) for name in POOLS),
+    *(
+        Case(f"hgq>QGlobal{name}2D", IMAGE, {"keepdims": False} | hgq_layer(), hgq_shapes({}, **GLOBAL_ENDS))
+        for name in POOLS[:1]
+    ),
+    *(
+        Case(f"hgq>QGlobal{name}2D", (4, 4, 2), {"keepdims": False} | hgq_layer(), hgq_shapes({}, **GLOBAL_ENDS))
+        for name in POOLS[1:]
+    ),
+    *(
+        Case(f"hgq>QGlobal{name}1D", (4, 2), {"keepdims": False} | hgq_layer(), hgq_shapes({}, iq=(1, 1, 2), oq=(1, 2)))
+        for name in POOLS
+    ),
+    *(
+        Case(
+            name,
+            VECTOR,
+            {"RND": "TRN", "SAT": "WRAP", "shape": [1, 4], "overrides": {"layers": {}}, "fusible": False},
+            dict.fromkeys(("keep_negative", "bits", "integers"), (1, 4)),
+        )
+        for name in ("FixedPointQuantizer", "HGQ>FixedPointQuantizer")
+    ),
+    Case(
+        "hgq>QUnaryFunctionLUT",
+        VECTOR,
+        {"activation": "tanh", "allow_heterogeneous_table": True, "allow_heterogeneous_input": True} | hgq_layer(),
+        hgq_shapes({}, iq=(1, 4), oq=(1, 1)),
+    ),
+    Case(
+        "hgq>Quantizer",
+        VECTOR,
+        {"config": hgq_bits("kbi", "datalane", overflow_mode="WRAP")},
+        {f"quantizer/{name}": (1, 4) for name in "kbi"},
+    ),
+)
 CASES += tuple(Case("QActivation", VECTOR, {"activation": quantizer}) for quantizer in QUANTIZERS)
 CASES += (  # as the reader of ONNX writes them
     Case("Conv2D", IMAGE, {"filters": 2, "kernel_size": [3, 3], "pads": [[1, 0], [0, 2]], **LINEAR}, KERNEL | BIAS),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from contract import OperatorContract
 from definitions import Real, real
+from estimated import assert_estimated
 from hardware import Case, draw, plan_alone
 
+from bitsmith.hw.rtl.dense import DenseGraphCore
 from bitsmith.sim.fixed import Fixed, IntArray
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.dense import Dense
 from bitsmith.sim.ops.flatten import Flatten
+from bitsmith.sim.ops.retype import Retype
 
 U8, S6, W6, B8 = Fixed(False, 0, 8), Fixed(True, 2, 3), Fixed(True, 0, 5), Fixed(True, 2, 5)
 
@@ -50,6 +55,19 @@ def without(kernel: IntArray, output: int) -> IntArray:
     return kernel
 
 
+OWN = ((1, 2, 3), (0, 1, 2), (0, 0, 0), (1, -1, 3), (0, 2, -1), (1, 0, 0), (0, -1, 2))
+"""Types of inputs, as sign, integer and fraction bits; one holds nothing."""
+
+
+def typed(outputs: int, pixels: int = 1, **changes: Any) -> Case:
+    """Behind types that differ from input to input, in a graph of adders that knows them."""
+    signs, integers, fractions = np.array(OWN).T
+    retype = Retype(S6, signs, integers, fractions)
+    op = dense(len(OWN), outputs, retype.output_type, **changes)
+    layer = {"Strategy": "distributed_arithmetic", "ReuseFactor": 1}
+    return Case(op, (Spec((len(OWN),), S6),), pixels, layer, before=(retype,))
+
+
 EXTREMES = np.where(np.indices((5, 4)).sum(axis=0) % 2, W6.raw_min, W6.raw_max)
 
 
@@ -74,6 +92,11 @@ class TestDense(OperatorContract):
         "adder graphs, 1 cycle a beat": shared("distributed_arithmetic", 12),
         "adder graphs, 2 cycles a beat": shared("distributed_arithmetic", 24),
         "an image, 3 channels": of_image(3, 4, 3, 1),
+        "own types": typed(5),
+        "own types, one output": typed(1),
+        "own types, a finer bias": typed(3, b=Fixed(True, 0, 16)),
+        "own types, a coarser bias": typed(3, b=Fixed(True, 6, -2)),
+        "own types, 4 pixels": typed(6, 4),
         "8 pixels, 3 beats": case(21, 3, 8),
         "8 pixels, fewer inputs": case(3, 2, 8),
         "8 pixels, resource, rows and columns": shared("resource", 32, 8),
@@ -99,3 +122,18 @@ class TestDense(OperatorContract):
 
     def float_result(self, op: Dense, *x_float: Real) -> Real:
         return x_float[0] @ real(op.kernel, op.kernel_type) + real(op.bias, op.bias_type)
+
+
+def test_own_types_make_a_graph_and_narrow_buffers() -> None:
+    plan = plan_alone(typed(5))
+    stage = plan.stage("alone")
+    assert isinstance(stage.core, DenseGraphCore)
+    before = plan.stage(stage.sources[0]).layout
+    assert (before.stored, before.bits) == (sum(map(sum, OWN)), 7 * before.type.width)
+    assert not isinstance(plan_alone(shared("distributed_arithmetic", 12)).stage("alone").core, DenseGraphCore)
+
+
+def test_its_formula_is_an_estimate_of_what_yosys_finds(tmp_path: Path, need: Callable[..., None]) -> None:
+    need("yosys")
+    case = typed(12, w=Fixed(True, 0, 7))
+    assert_estimated({"graph": case}, 1, tmp_path, dict(case.layer))

@@ -33,9 +33,12 @@ TYPED = parse_config(
 WRONG: tuple[Any, ...] = (["a"], [], {}, {"class_name": ["x"]}, "nonsense", None, -1.5, True, 10**30, float("nan"))
 TRAINING = {"trainable", "name", "dtype", "dropout", "rate", "seed", "noise_shape", "stddev", "l1", "l2", "momentum",
             "unroll", "implementation", "unit_forget_bias", "synchronized", "ema_freeze_delay", "kernel_range",
-            "use_ste", "use_variables", "var_name", "scale_axis", "kernel_lr_multiplier",
-            "bias_lr_multiplier"}  # fmt: skip
-"""Attributes that mean nothing when a model runs, and two that have tests of their own."""
+            "use_ste", "use_variables", "var_name", "scale_axis",
+            "enable_ebops", "ebops_factor", "beta0", "parallelization_factor", "place", "qnoise_factor", "k0", "b0",
+            "i0", "f0", "bc", "br", "ic", "ir", "fc", "fr", "i_decay_speed", "homogeneous_axis",
+            "heterogeneous_axis", "shape", "overrides", "kernel_lr_multiplier", "bias_lr_multiplier"}  # fmt: skip
+"""Attributes that mean nothing when a model runs, and two that have tests of their own. Of HGQ2's quantizers the bits
+stand in variables, whose shape says which axes share them."""
 
 
 NEGATIVE = ("alpha", "scale", "offset", "mean")

@@ -219,10 +219,10 @@ def test_what_is_not_understood_comes_before_the_weights(case: Case) -> None:
 
 
 FOREIGN: dict[str, tuple[dict[str, Any], str]] = {
-    "Keras 3": ({"module": "hgq.layers.core.dense", "registered_name": "hgq>QDense"}, "a QDense of the package hgq"),
+    "Keras 3": ({"module": "mine.layers.core.dense", "registered_name": "mine>QDense"}, "a QDense of the package mine"),
     "Keras 3 without registration": (
-        {"module": "hgq.layers", "registered_name": "QDense"},
-        "a QDense of the package hgq",
+        {"module": "mine.layers", "registered_name": "QDense"},
+        "a QDense of the package mine",
     ),
     "Keras 3, to_json": ({"module": None, "registered_name": "HGQ>QDense"}, "a QDense of the package HGQ"),
     "Keras 2": ({"class_name": "HGQ>QDense"}, "a QDense of the package HGQ"),
