@@ -17,7 +17,9 @@ def verify(
     level: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            "--level", metavar="LEVEL", help="hls, rtl, second, netlist, cocotb; repeatable [default: hls rtl]."
+            "--level",
+            metavar="LEVEL",
+            help="hls, rtl, second, netlist, cocotb, keras; repeatable [default: hls rtl].",
         ),
     ] = None,
     vectors: Annotated[
@@ -28,25 +30,40 @@ def verify(
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="FILE.npy", help="Inputs to take instead, batch first; floats are real values."),
     ] = None,
+    labels: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE.npy", help="The class of each of the inputs: states the accuracy."),
+    ] = None,
+    model: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            metavar="MODEL", help="For the level keras: the file that was built [default: found by its name]."
+        ),
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="The level keras fails where a value is not equal.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of random inputs and stalls.")] = 0,
     json: Json = False,
 ) -> Outcome:
     """Compare every integer with the reference's."""
     from ..gen.verify import verify as compare
+    from ..gen.verify.keras_model import Origin
 
     with progress(watched(json)) as say:
-        data = compare(folder, level or ["hls", "rtl"], vectors, inputs, seed, say)
+        data = compare(
+            folder, level or ["hls", "rtl"], vectors, inputs, seed, say, model=Origin(model), exact=exact, truth=labels
+        )
     return Outcome(data, text(data), json, DONE if data["passed"] else FAILED)
 
 
 def text(data: dict[str, Any]) -> str:
     """One row a level, what went wrong, the first place that differs, and what that shows."""
-    from ..gen.verdict import verdict
+    from ..gen.verdict import information, verdict
 
     rows = [(n, r["compared"], r["mismatches"], f"{r['seconds']:.1f}") for n, r in data["levels"].items()]
     lines = [table(["level", "frames", "mismatches", "seconds"], rows)]
     lines += [printable(problem) for problem in data["problems"]]
     lines += [f"{name}: {printable(problem)}" for name, r in data["levels"].items() for problem in r["problems"]]
+    lines += [printable(line) for line in information(data)]
     if data["cycles"]:
         lines += ["cycles: " + _pairs(data["cycles"])]
     if data["first_divergence"]:
