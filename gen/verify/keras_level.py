@@ -48,7 +48,8 @@ def outputs(job: Job) -> list[FloatArray]:
 
 def decisions(job: Job) -> dict[str, IntArray]:
     """What the reference decides where nothing is rejected: Keras knows no threshold."""
-    least = min(node.op.input_type.raw_min for node in job.graph.nodes if node.op.has_threshold)
+    specs = {**dict(job.graph.inputs), **job.graph.specs()}
+    least = min(specs[node.inputs[0]].type.raw_min for node in job.graph.nodes if node.op.has_threshold)
     if argmax_threshold(job.graph) == least:
         return job.expected
     raw = (job.inputs[name] for name, _ in job.graph.inputs)

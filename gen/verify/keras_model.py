@@ -103,6 +103,10 @@ def load(origin: Origin, home: Path, mark: dict[str, Any], graph: Graph) -> Kera
             f"'{path}' is not the file that '{home}' was built from: its SHA-256 is another; build it again, "
             "or give that file"
         )
+    if mark.get("weights_sha256"):
+        raise BitsmithError(
+            "the level keras takes one file, not a JSON with its weights; save a whole model with Keras"
+        )
     library = _library(path)
     _read(path, mark)
     return KerasModel(_loaded(path, library, origin.register), graph, path.name)

@@ -10,6 +10,7 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ...sim.graph import Graph
+from ..files.input_file import as_array
 from .job import Job, classes
 from .vectors import load
 
@@ -21,7 +22,7 @@ def read(labels: Any, graph: Graph, frames: int) -> IntArray:
     the model is no classifier.
     """
     count = _classes(graph)
-    array = load(Path(labels)) if isinstance(labels, (str, Path)) else np.asarray(labels)
+    array = load(Path(labels)) if isinstance(labels, (str, Path)) else as_array(labels, "the labels")
     if not isinstance(array, np.ndarray):
         raise BitsmithError("the labels are a .npz; save the one array with numpy.save")
     if array.dtype.kind not in "iu":

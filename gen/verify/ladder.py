@@ -12,7 +12,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fast.predict import Reference
-from ...sim.fixed import to_float
+from ...sim.fixed import FloatArray, to_float
 from ...sim.graph import Graph
 from ..files.folder import open_build, write_json
 from ..files.graph_file import load_graph
@@ -124,6 +124,7 @@ def _with_keras(job: Job, wanted: Wanted, levels: list[str]) -> Job:
         return job
     job.say("keras: loading the model")
     model = keras_model.load(wanted.model, job.folder, open_build(job.folder), job.graph)
+    real: dict[str, FloatArray]
     if wanted.inputs is None:
         real = {name: to_float(job.inputs[name], spec.type) for name, spec in job.graph.inputs}
     else:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from .options import Build, Json
-from .outcome import DONE, FAILED, Outcome, printable, table
+from .outcome import DONE, FAILED, Outcome, View, printable
 from .progress import progress, watched
 
 
@@ -45,23 +45,29 @@ def verify(
     json: Json = False,
 ) -> Outcome:
     """Compare every integer with the reference's."""
-    from ..gen.verify import verify as compare
-    from ..gen.verify.keras_model import Origin
+    from ..api import verify as compare
 
     with progress(watched(json)) as say:
         data = compare(
-            folder, level or ["hls", "rtl"], vectors, inputs, seed, say, model=Origin(model), exact=exact, truth=labels
+            folder,
+            level or ("hls", "rtl"),
+            vectors,
+            inputs,
+            seed,
+            labels=labels,
+            model=model,
+            exact=exact,
+            progress=say,
         )
-    return Outcome(data, text(data), json, DONE if data["passed"] else FAILED)
+    return Outcome(data, view(data).text(), json, DONE if data["passed"] else FAILED)
 
 
-def text(data: dict[str, Any]) -> str:
+def view(data: dict[str, Any]) -> View:
     """One row a level, what went wrong, the first place that differs, and what that shows."""
     from ..gen.verdict import information, verdict
 
     rows = [(n, r["compared"], r["mismatches"], f"{r['seconds']:.1f}") for n, r in data["levels"].items()]
-    lines = [table(["level", "frames", "mismatches", "seconds"], rows)]
-    lines += [printable(problem) for problem in data["problems"]]
+    lines = [printable(problem) for problem in data["problems"]]
     lines += [f"{name}: {printable(problem)}" for name, r in data["levels"].items() for problem in r["problems"]]
     lines += [printable(line) for line in information(data)]
     if data["cycles"]:
@@ -69,7 +75,8 @@ def text(data: dict[str, Any]) -> str:
     if data["first_divergence"]:
         lines += ["first divergence: " + _pairs(data["first_divergence"])]
     failed = "" if data["passed"] else "FAILED: "
-    return "\n".join([*lines, f"{printable(data['model'])}, seed {data['seed']}: {failed}{printable(verdict(data))}"])
+    whole = f"{printable(data['model'])}, seed {data['seed']}: {failed}{printable(verdict(data))}"
+    return View([(["level", "frames", "mismatches", "seconds"], rows)], [*lines, whole], whole)
 
 
 def _pairs(data: dict[str, Any]) -> str:
