@@ -52,8 +52,8 @@ def _in_one_line(function: Callable[P, T]) -> Callable[P, T]:
 def load(model: Any, config: Settings = None, weights: str | PathLike[str] | None = None) -> Graph:
     """The graph of integers of a trained model: the path of an .h5 or .keras file, or a Keras model in memory.
 
-    ``config`` is a YAML file's path or what one holds; ``weights`` is the second file of a model in JSON. BitsmithError names the file, the layer and the attribute where
-    something is not supported.
+    ``config`` is a YAML file's path or what one holds; ``weights`` is the second file of a model in JSON. BitsmithError
+    names the file, the layer and the attribute where something is not supported.
     """
     from .gen.build import load as read
 
@@ -106,13 +106,13 @@ def build(
 
     settings, say = _settings(config), _say(progress)
     seed, vectors = _number(seed, "seed", 0), _number(vectors, "vectors", 1)
-    if not isinstance(model, (str, PathLike)):
-        graph = model if isinstance(model, Graph) else load(model, settings, weights)
-        return module.build(graph, settings, Path(folder), seed, vectors, say)
-    module.build_project(
-        Path(model), settings, Path(folder), seed=seed, vectors=vectors, say=say, weights=_model(weights)
-    )
-    return load_build(folder)
+    if isinstance(model, (str, PathLike)):
+        module.build_project(Path(model), settings, Path(folder), seed, vectors, say, _model(weights))
+        return load_build(folder)
+    if isinstance(model, Graph) and weights is not None:
+        raise BitsmithError(f"a graph has its weights; leave out weights={weights}")
+    graph = model if isinstance(model, Graph) else load(model, settings, weights)
+    return module.build(graph, settings, Path(folder), seed, vectors, say)
 
 
 @_in_one_line

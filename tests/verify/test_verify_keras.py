@@ -189,6 +189,12 @@ def test_a_folder_that_does_not_say_its_file(tmp_path: Path, name: Any) -> None:
         keras_model._file(None, tmp_path, {"file": name})
 
 
+def test_a_model_in_json_with_its_weights_is_not_for_keras(model: Path, tmp_path: Path) -> None:
+    built = unbuilt(tmp_path / "built", model, weights_sha256="00" * 32)
+    with pytest.raises(BitsmithError, match="not a JSON with its weights"):
+        verify(built, ["keras"], model=Origin(model))
+
+
 @pytest.mark.parametrize("package", ["tensorflow", "tf_keras", "qkeras"])
 def test_a_missing_package_is_one_line_with_the_extra(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
