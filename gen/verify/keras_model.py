@@ -103,9 +103,10 @@ def load(origin: Origin, home: Path, mark: dict[str, Any], graph: Graph) -> Kera
             f"'{path}' is not the file that '{home}' was built from: its SHA-256 is another; build it again, "
             "or give that file"
         )
-    if mark.get("weights_sha256"):
+    if mark.get("weights_sha256") or path.suffix.lower() == ".onnx":
+        what = "an ONNX file" if path.suffix.lower() == ".onnx" else "a JSON with its weights"
         raise BitsmithError(
-            "the level keras takes one file, not a JSON with its weights; save a whole model with Keras"
+            f"the level keras takes a whole model of Keras's, not {what}; build from an .h5 or .keras file"
         )
     library = _library(path)
     _read(path, mark)

@@ -195,6 +195,13 @@ def test_a_model_in_json_with_its_weights_is_not_for_keras(model: Path, tmp_path
         verify(built, ["keras"], model=Origin(model))
 
 
+def test_an_onnx_file_is_not_for_keras(model: Path, tmp_path: Path) -> None:
+    """What is in the file does not matter: it has the build's hash."""
+    built = unbuilt(tmp_path / "built", model)
+    with pytest.raises(BitsmithError, match="not an ONNX file"):
+        verify(built, ["keras"], model=Origin(shutil.copyfile(model, tmp_path / "m.onnx")))
+
+
 @pytest.mark.parametrize("package", ["tensorflow", "tf_keras", "qkeras"])
 def test_a_missing_package_is_one_line_with_the_extra(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
