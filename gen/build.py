@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike
 from ..sim.errors import BitsmithError
 from ..sim.fixed import IntArray
 from ..sim.graph import Graph
+from ..sim.shown import escape, printable
 from ..version import __version__
-from .config import schema as configuration
+from .config.given import read_config
 from .config.schema import Config
-from .files.folder import MARK, check_target, replacing, write_json
-from .files.graph_file import save_graph
-from .files.hashes import of_file, sealed
+from .files.folder import MARK, check_target, open_build, replacing, write_json
+from .files.graph_file import load_graph, save_graph
+from .files.hashes import demand, of_file, sealed
 from .progress import Say, silent
 from .simulate.ports import Top
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..sim.fast.predict import Reference
 
 DEFAULT_VECTORS = 64
+__all__ = ["Build", "Predictor", "build", "build_project", "layers", "load", "open_folder", "read_config"]
 
 
 class Predictor(Protocol):
@@ -41,6 +43,16 @@ class Build:
 
     folder: Path
     graph: Graph
+
+    def __fspath__(self) -> str:
+        """A build stands for its folder wherever a path is asked for."""
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        return f"<build '{printable(self.folder)}': {self.graph!r}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(printable(self.folder))}</p>{self.graph._repr_html_()}"
 
     @cached_property
     def reference(self) -> Reference:
@@ -65,15 +77,6 @@ class Build:
         return RtlModel(self.folder)
 
 
-def read_config(config: str | Path | dict[str, Any] | Config | None) -> Config:
-    """A checked configuration from a file's path, from plain data, or the default for None."""
-    if isinstance(config, Config):
-        return config
-    if config is None or isinstance(config, dict):
-        return configuration.parse_config(config)
-    return configuration.load_config(Path(config))
-
-
 def load(
     model: Any, config: str | Path | dict[str, Any] | Config | None = None, weights: str | Path | None = None
 ) -> Graph:
@@ -94,18 +97,25 @@ def build(
     folder: str | Path,
     seed: int = 1,
     vectors: int = DEFAULT_VECTORS,
+    say: Say = silent,
 ) -> Build:
     """Make the HLS project, the Verilog and ``vectors`` test vectors in ``folder``, which is new, empty or ours.
 
     Everything is written beside and renamed when it is whole; on an error what was there is left as it was.
     """
-    _write(graph, read_config(config), Path(folder), {"seed": seed, "vectors": vectors}, ())
+    _write(graph, read_config(config), Path(folder), {"seed": seed, "vectors": vectors}, (), say)
     return Build(Path(folder), graph)
+
+
+def open_folder(folder: Path) -> Build:
+    """The build in a folder; BitsmithError where it is none, or its graph or bitsmith.json is not as it was built."""
+    demand(folder, open_build(folder), ["graph.json"])
+    return Build(folder, load_graph(folder / "graph.json"))
 
 
 def build_project(
     model: str | Path,
-    config: str | Path | None,
+    config: str | Path | dict[str, Any] | Config | None,
     folder: str | Path,
     seed: int = 1,
     vectors: int = DEFAULT_VECTORS,
@@ -113,7 +123,7 @@ def build_project(
     weights: str | Path | None = None,
 ) -> dict[str, Any]:
     """``load`` and ``build`` in one, for the command line; returns what bitsmith.json says. ``say`` gets each phase."""
-    sources = [Path(path) for path in (model, config, weights) if path is not None]
+    sources = [Path(path) for path in (model, config, weights) if isinstance(path, (str, Path))]
     check_target(folder, sources)  # before minutes of work, not after
     settings = read_config(config)
     say(f"reading {model}")

@@ -11,13 +11,15 @@ from ..sim.errors import BitsmithError
 from ..sim.fixed import Fixed, Overflow, Rounding
 from ..sim.op import Spec
 from .classes import OWN
-from .config.schema import Config, Precision, load_config
+from .config.given import read_config
+from .config.schema import Config, Precision
+from .convert import read_any
 from .convert.fold_batch_norm import fold_batch_norm
 from .convert.hls4ml_classes import own_classes
 from .convert.layers import check_layer, check_settings, convert, convert_layer, decision
 from .ops import DESCRIPTIONS, MOVES
 from .quantize.quantizers import parse_quantizer
-from .read import one_line, read_network_file
+from .read import one_line
 from .read.build import Builder, Tensor, value_of
 from .read.inputs import check_image
 from .read.network import Layer, Network, inner_layer
@@ -79,15 +81,17 @@ def _narrow(tensor: Tensor) -> Tensor:
     return replace(tensor, spec=Spec(tensor.spec.shape, _NARROW), repeated=None)
 
 
-def inspect(model: Path | str, config: Path | str | None = None, weights: Path | str | None = None) -> dict[str, Any]:
-    """A summary as plain data; ``weights`` belong to a model in JSON.
+def inspect(
+    model: Any, config: Path | str | dict[str, Any] | Config | None = None, weights: Path | str | None = None
+) -> dict[str, Any]:
+    """A summary as plain data of a model file's path or of a Keras model in memory; ``weights`` belong to one in JSON.
 
     ``supported`` says whether the layers can be built, given types; ``problems`` lists every layer that stands in the
     way with its reason, ``missing`` everything that has no type yet, with the way to give it one. ``build`` accepts
     model and configuration where both are empty. BitsmithError only where the file cannot be read at all.
     """
-    network = read_network_file(Path(model), None if weights is None else Path(weights))
-    settings = load_config(Path(config)) if config is not None else Config()
+    network = read_any(model, None if weights is None else Path(weights))
+    settings = read_config(config)
     build, problems = _try(network, settings)
     missing = [(name, reason) for name, found in build.reasons.items() for reason in found.values()]
     if not problems:
@@ -98,7 +102,7 @@ def inspect(model: Path | str, config: Path | str | None = None, weights: Path |
             row["activation"] = describe(layer, settings) or row["activation"]
     return {
         "model": network.name,
-        "file": str(model),
+        "file": str(model) if isinstance(model, (str, Path)) else network.name,
         "weights": None if weights is None else str(weights),
         "supported": not problems,
         "problems": _listed(problems.items()),

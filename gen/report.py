@@ -10,7 +10,7 @@ from typing import Any
 from ..sim.errors import BitsmithError
 from .files import hashes
 from .files.folder import open_build, write_text
-from .verdict import equal, verdict
+from .verdict import equal, information, verdict
 
 RESOURCES = ("lut", "ff", "dsp", "bram")
 
@@ -50,6 +50,7 @@ def render(
         resources=RESOURCES,
         good=equal(verified) and not changed,
         verdict=verdict(verified),
+        information=information(verified),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from .errors import BitsmithError
 from .op import Operator, Spec
 from .serial import decode, encode
+from .shown import html_table, printable
 
 FORMAT = 2
 
@@ -36,6 +37,19 @@ class Graph:
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
     labels: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """One line: weights would fill a screen."""
+        ends = [*self.inputs, *((name, spec) for name, spec in self.specs().items() if name in self.outputs)]
+        shown = ", ".join(f"{name} {spec.shape} {spec.type}" for name, spec in ends)
+        return f"<graph '{printable(self.name)}': {len(self.nodes)} node{'s' * (len(self.nodes) != 1)}; {shown}>"
+
+    def _repr_html_(self) -> str:
+        """The nodes as a table, in a notebook."""
+        specs = self.specs()
+        head = ["layer", "operator", "shape", "type"]
+        rows = [(self.labels.get(n.name, n.layer or n.name), n.op.stem, specs[n.name]) for n in self.nodes]
+        return html_table(head, [(name, stem, "×".join(map(str, s.shape)), s.type) for name, stem, s in rows])
 
     def specs(self) -> dict[str, Spec]:
         """Shape and type of every tensor, inferred in order."""

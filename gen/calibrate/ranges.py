@@ -12,9 +12,10 @@ from ...sim.fixed import Fixed, FloatArray
 from ..classes import BIDIRECTIONAL, STATES
 from ..config.layer import GDN_CLASSES
 from ..config.schema import Config
+from ..convert import read_any
 from ..convert.fold_batch_norm import fold_batch_norm
 from ..convert.layers import check_network, naming
-from ..files.input_file import check_file
+from ..files.input_file import as_array, check_file
 from ..ops import MOVES
 from ..ops.batch_norm import on_grids, scale_and_offset
 from ..ops.dense import is_signed
@@ -22,7 +23,6 @@ from ..ops.per_step import distributed
 from ..ops.reverse import directions
 from ..progress import Say, silent
 from ..quantize.steps import is_step
-from ..read import read_network_file
 from ..read.attributes import Attributes
 from ..read.inputs import index_type, input_shape
 from ..read.network import Layer, Network
@@ -32,21 +32,24 @@ MODES = "RND_CONV,SAT"
 BATCH = 64
 
 
-def calibrate(model: Path, data: Path, bits: int = 8, say: Say = silent, weights: Path | None = None) -> dict[str, Any]:
-    """A configuration with ``bits`` bits for every weight and result of ``model``, from the ranges on ``data`` (.npy).
+def calibrate(model: Any, data: Any, bits: int = 8, say: Say = silent, weights: Path | None = None) -> dict[str, Any]:
+    """A configuration with ``bits`` bits for every weight and result of ``model``, from the ranges on ``data``.
+
+    ``model`` is a file's path or a Keras model in memory, ``data`` a .npy file's path or an array.
 
     Ranges are powers of two that hold every value seen; biases have twice the bits. BitsmithError where the data is no
     array of the model's input shape.
     """
-    say(f"reading {model}")
-    network = read_network_file(Path(model), weights)
+    shown = model if isinstance(model, (str, Path)) else f"model '{getattr(model, 'name', '')}'"
+    say(f"reading {shown}")
+    network = read_any(model, weights)
     with naming(network):
         check_network(network)
     if len(network.inputs) != 1:
-        raise BitsmithError(f"{model} has {len(network.inputs)} inputs; calibrate takes models with one")
+        raise BitsmithError(f"{shown} has {len(network.inputs)} inputs; calibrate takes models with one")
     first = next(layer for layer in network.layers if layer.key == network.inputs[0])
     shape = input_shape(first, None)
-    samples = load_data(Path(data), shape)
+    samples = load_data(Path(data), shape) if isinstance(data, (str, Path)) else checked(data, "the data", shape)
     with naming(network):
         return propose(network, samples, bits, say)
 
@@ -60,6 +63,12 @@ def load_data(path: Path, shape: tuple[int, ...]) -> FloatArray:
     except (OSError, ValueError, EOFError, MemoryError) as error:
         text = " ".join(str(error).split())[:80]
         raise BitsmithError(f"{path}: no array of numbers ({text}); save it with numpy.save") from None
+    return checked(array, str(path), shape)
+
+
+def checked(data: Any, path: str, shape: tuple[int, ...]) -> FloatArray:
+    """Samples (n, *shape) as float64; BitsmithError that begins with ``path`` where the data is anything else."""
+    array = as_array(data, path)
     if array.dtype.kind not in "fiub":
         raise BitsmithError(f"{path}: no array of numbers (dtype {array.dtype}); save it with numpy.save")
     if len(array.shape) == 0 or len(array) == 0 or array.shape[1:] != shape:

@@ -10,11 +10,11 @@ from ...sim.graph import Graph
 from ..config.schema import Config
 from ..read import one_line, read_network_file
 from ..read.live import live_json
-from ..read.network import read_network
+from ..read.network import Network, read_network
 from ..read.weights import LiveWeights
 from .layers import convert
 
-__all__ = ["read_live", "read_model"]
+__all__ = ["read_any", "read_live", "read_model"]
 
 
 def read_model(model: Any, config: Config | None = None, weights: Path | None = None) -> Graph:
@@ -22,11 +22,7 @@ def read_model(model: Any, config: Config | None = None, weights: Path | None = 
 
     BitsmithError, in one line, for everything that does not fit.
     """
-    if not isinstance(model, (str, Path)):
-        if weights is not None:
-            raise BitsmithError(f"a model in memory has its weights; leave out weights={weights}")
-        return read_live(model, config)
-    network = read_network_file(Path(model), weights)
+    network = read_any(model, weights)
     try:
         return convert(network, config or Config())
     except BitsmithError as error:  # names in a file may hold anything
@@ -35,11 +31,19 @@ def read_model(model: Any, config: Config | None = None, weights: Path | None = 
 
 def read_live(model: Any, config: Config | None = None) -> Graph:
     """The graph of a Keras model in memory, by way of its own JSON, quantizers and weights."""
+    return convert(read_any(model), config or Config())
+
+
+def read_any(model: Any, weights: Path | None = None) -> Network:
+    """The layers and weights of a model file's path, or of a Keras model in memory; nothing converted yet."""
+    if isinstance(model, (str, Path)):
+        return read_network_file(Path(model), weights)
+    if weights is not None:
+        raise BitsmithError(f"a model in memory has its weights; leave out weights={weights}")
     if not hasattr(model, "to_json"):
         raise BitsmithError(f"a {type(model).__name__} is no model; give a path or a Keras model")
     _check_order(model)
-    network = read_network(live_json(model), LiveWeights(model), f"model '{model.name}'")
-    return convert(network, config or Config())
+    return read_network(live_json(model), LiveWeights(model), f"model '{model.name}'")
 
 
 def _check_order(model: Any) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ...sim.errors import BitsmithError
 
@@ -43,6 +47,15 @@ def read_file(path: Path, what: str, most: int) -> bytes:
     if len(data) > limit:
         raise BitsmithError(f"cannot read '{path}': it has more than {limit:,} bytes; give {what}")
     return data
+
+
+def as_array(data: Any, what: str) -> NDArray[Any]:
+    """What a caller gives as an array; BitsmithError that begins with ``what`` where it is none, as a ragged list."""
+    try:
+        return np.asarray(data)
+    except (ValueError, TypeError, OverflowError) as error:
+        text = " ".join(str(error).split())[:80]
+        raise BitsmithError(f"{what}: no array of numbers ({text}); give a numpy array") from None
 
 
 def _kind(mode: int) -> str:

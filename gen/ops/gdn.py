@@ -17,7 +17,7 @@ from ..config.schema import Config
 from ..quantize.weights import WeightGrid, on_type
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
-from ..read.linear import dyadic, own_type
+from ..read.linear import own_type
 from ..read.network import Layer
 from . import gdn_layer_norm as ln
 from .batch_norm import scaled

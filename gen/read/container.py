@@ -166,3 +166,22 @@ def parse_json(text: Any, path: Path | str) -> dict[str, Any]:
     if isinstance(model["config"], list):  # Keras before 2.2.3 wrote a Sequential as a bare list
         model["config"] = {"name": "sequential", "layers": model["config"]}
     return model
+
+
+def keras_version(path: Path) -> str:
+    """The version of Keras that wrote the file; empty where it does not say. ``path`` is one ``open_container`` takes.
+
+    BitsmithError where it is not.
+    """
+    open_container(path)
+    if not zipfile.is_zipfile(path):
+        found = read_attribute(_hdf5(path, path), "keras_version", str(path))
+        return found.decode(errors="replace") if isinstance(found, bytes) else str(found or "")
+    with zipfile.ZipFile(path) as archive:
+        if "metadata.json" not in archive.namelist():
+            return ""
+        text = _member(archive, "metadata.json", MAX_CONFIG_BYTES, path)
+    try:
+        return str(json.loads(text)["keras_version"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise BitsmithError(f"{path}: its metadata.json does not say its Keras; save the model again") from None

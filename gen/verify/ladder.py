@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fast.predict import Reference
+from ...sim.fixed import FloatArray, to_float
 from ...sim.graph import Graph
 from ..files.folder import open_build, write_json
 from ..files.graph_file import load_graph
 from ..files.hashes import changed, lines
 from ..progress import Say, silent
+from . import keras_model, labels
 from . import vectors as vector_files
 from .diverge import first_difference
 from .job import Job
+from .keras_model import Origin
 from .levels import LEVELS, compile_ahead
 from .trials import Cycles, Outcome
 from .vectors import Batch
@@ -34,6 +38,10 @@ def verify(
     inputs: Any = None,
     seed: int = 0,
     progress: Say = silent,
+    *,
+    model: Origin = Origin(),  # noqa: B008  (frozen)
+    exact: bool = False,
+    truth: Any = None,
 ) -> dict[str, Any]:
     """Hold what ``bitsmith build`` made to the reference, level by level, integer by integer.
 
@@ -41,19 +49,21 @@ def verify(
     where the build has none, the extremes of the input type and random frames from ``seed``; ``vectors`` limits or
     extends them. What must come out is computed here and now, and what the build stored of it is held to that. A file
     that was changed since it was built is named, and the comparison goes on with what it holds now. ``progress`` gets
-    a line at each step.
+    a line at each step. ``model`` is for the level keras, which fails only where ``exact`` demands equality. ``truth``
+    are labels, one class for each of a user's ``inputs`` (see ``labels.read``).
 
     Returns {"model", "vectors", "seed", "problems", "levels": {LEVEL: {"compared", "mismatches", "seconds",
-    "problems"}}, "first_divergence": null or the fields of ``diverge.Divergence``, "cycles": null or
-    {"latency_cycles", "interval_cycles", "predicted_latency_cycles", "predicted_interval_cycles", "timed_frames",
-    "equal"}, "passed"}, and writes it as ``verify.json``. ``compared`` and ``mismatches`` count frames. BitsmithError
-    for bad input, a missing tool, or a build of which something is missing.
+    "problems", "required", "figures"}}, "labels": null or ``labels.accuracy``, "first_divergence": null or the fields
+    of ``diverge.Divergence``, "cycles": null or {"latency_cycles", "interval_cycles", "predicted_latency_cycles",
+    "predicted_interval_cycles", "timed_frames", "equal"}, "passed"}, and writes it as ``verify.json``. ``compared`` and
+    ``mismatches`` count frames. BitsmithError for bad input, a missing tool, or a build of which something is missing.
     """
     home = Path(folder)
     chosen = _known(levels)
     altered = changed(home, open_build(home))
     try:
-        report = _verify(home, altered, chosen, (vectors, inputs, seed), progress)
+        wanted = Wanted(vectors, inputs, seed, model, exact, truth)
+        report = _verify(home, altered, chosen, wanted, progress)
     except Exception as error:  # a file that is not what we wrote may break whatever reads it
         if any(name in str(error) for name in altered) or not altered:
             raise
@@ -63,12 +73,21 @@ def verify(
     return report
 
 
-Wanted = tuple[int | None, Any, int]
-"""How many vectors, a user's inputs, the seed."""
+@dataclass(frozen=True)
+class Wanted:
+    """What ``verify`` was asked for."""
+
+    count: int | None
+    inputs: Any
+    seed: int
+    model: Origin
+    exact: bool
+    truth: Any
 
 
 def _verify(home: Path, altered: list[str], levels: list[str], wanted: Wanted, say: Say) -> Report:
-    job, problems = _job(home, *wanted, say)
+    job, problems = _job(home, wanted, say)
+    job = _with_keras(_with_labels(job, wanted), wanted, levels)
     outcomes: dict[str, Outcome] = {}
     seconds: dict[str, float] = {}
     compile_ahead(job, levels)
@@ -89,8 +108,33 @@ def _known(levels: Iterable[str]) -> list[str]:
     return chosen
 
 
-def _job(home: Path, count: int | None, inputs: Any, seed: int, say: Say) -> tuple[Job, list[str]]:
+def _with_labels(job: Job, wanted: Wanted) -> Job:
+    """Checked before anything is compiled: one label for each of the user's inputs, of which ``count`` are taken."""
+    if wanted.truth is None:
+        return job
+    if wanted.inputs is None:
+        raise BitsmithError("labels need the inputs that they are for; give --inputs FILE.npy, too")
+    every = len(next(iter(vector_files.given(wanted.inputs, job.graph.inputs).values())))
+    return replace(job, labels=labels.read(wanted.truth, job.graph, every)[: job.frames])
+
+
+def _with_keras(job: Job, wanted: Wanted, levels: list[str]) -> Job:
+    """The model that Keras computes, where that level was asked for; loaded before anything is compiled."""
+    if "keras" not in levels:
+        return job
+    job.say("keras: loading the model")
+    model = keras_model.load(wanted.model, job.folder, open_build(job.folder), job.graph)
+    real: dict[str, FloatArray]
+    if wanted.inputs is None:
+        real = {name: to_float(job.inputs[name], spec.type) for name, spec in job.graph.inputs}
+    else:
+        real = vector_files.real(wanted.inputs, job.inputs, job.graph.inputs)
+    return replace(job, keras=model, real=real, exact=wanted.exact)
+
+
+def _job(home: Path, wanted: Wanted, say: Say) -> tuple[Job, list[str]]:
     """What is compared, and where the build's stored outputs are not the reference's."""
+    count, inputs, seed = wanted.count, wanted.inputs, wanted.seed
     if count is not None and count < 1:
         raise BitsmithError(f"{count} vectors cannot be compared; give 1 or more")
     graph = load_graph(home / "graph.json")
@@ -140,7 +184,8 @@ def _stored_problems(folder: Path, graph: Graph, right: Batch) -> list[str]:
 def _report(job: Job, problems: list[str], outcomes: dict[str, Outcome], seconds: dict[str, float]) -> Report:
     found = [outcome.divergence for outcome in outcomes.values() if outcome.divergence]
     cycles = next((outcome.cycles for outcome in outcomes.values() if outcome.cycles), None)
-    good = all(outcome.mismatches == 0 and not outcome.problems for outcome in outcomes.values())
+    required = [outcome for outcome in outcomes.values() if outcome.required]
+    good = all(outcome.mismatches == 0 and not outcome.problems for outcome in required)
     return {
         "model": job.graph.name,
         "vectors": job.frames,
@@ -152,9 +197,12 @@ def _report(job: Job, problems: list[str], outcomes: dict[str, Outcome], seconds
                 "mismatches": outcome.mismatches,
                 "seconds": seconds[level],
                 "problems": outcome.problems,
+                "required": outcome.required,
+                "figures": outcome.figures,
             }
             for level, outcome in outcomes.items()
         },
+        "labels": labels.accuracy(job),
         "first_divergence": found[0].to_json() if found else None,
         "cycles": _cycles_json(cycles),
         "passed": good and not problems and (cycles is None or cycles.equal),

@@ -14,7 +14,7 @@ from ..simulate import cxxrtl, icarus, netlist, verilator
 from ..simulate.ports import Top
 from ..simulate.simulation import Run, Simulation
 from ..tools import iverilog
-from . import cocotb_bench
+from . import cocotb_bench, keras_level
 from .diverge import Divergence, first_difference, locate, named, tensors, wrong_frames
 from .job import Job
 from .trials import (
@@ -130,6 +130,7 @@ LEVELS: dict[str, Callable[[Job], Outcome]] = {
     "second": second,
     "netlist": synthesized,
     "cocotb": cocotb_bench.level,
+    "keras": keras_level.level,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..simulate import verilator
 from ..simulate.ports import Port, Top
@@ -42,13 +42,18 @@ class Cycles:
 
 @dataclass
 class Outcome:
-    """``compared`` frames; ``mismatches`` of them differ in at least one integer, or never came."""
+    """``compared`` frames; ``mismatches`` of them differ in at least one integer, or never came.
+
+    Where ``required`` is false they are information. ``figures`` has more of each output, where a level has more.
+    """
 
     compared: int
     mismatches: int = 0
     problems: list[str] = field(default_factory=list)
     divergence: Divergence | None = None
     cycles: Cycles | None = None
+    required: bool = True
+    figures: dict[str, Any] | None = None
 
 
 def full_speed(job: Job) -> Drive:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...sim.errors import BitsmithError
-from ...sim.fixed import IntArray, quantize
+from ...sim.fixed import FloatArray, IntArray, quantize, to_float
 from ...sim.op import Spec
-from ..files.input_file import check_file
+from ..files.input_file import as_array, check_file
 
 Batch = dict[str, IntArray]
 AGAIN = "run 'bitsmith build' again"
@@ -95,12 +95,25 @@ def given(inputs: Any, specs: tuple[tuple[str, Spec], ...]) -> Batch:
         raise BitsmithError(
             f"inputs for {sorted(arrays)} were given; the model has {names}: pass a .npz with these names"
         )
-    batch = {name: _raw(np.asarray(arrays[name]), name, spec) for name, spec in specs}
+    batch = {name: _raw(as_array(arrays[name], f"input '{name}'"), name, spec) for name, spec in specs}
     if len({len(array) for array in batch.values()}) != 1:
         raise BitsmithError(
             f"the inputs hold {[len(a) for a in batch.values()]} frames; give every input the same number"
         )
     return batch
+
+
+def real(inputs: Any, raw: Batch, specs: tuple[tuple[str, Spec], ...]) -> dict[str, FloatArray]:
+    """The same frames as real numbers: a user's floats as they were before they were rounded to ``raw``, else what the
+    integers stand for."""
+    loaded = load(Path(inputs)) if isinstance(inputs, (str, Path)) else inputs
+    arrays = dict(loaded) if hasattr(loaded, "keys") else {specs[0][0]: loaded}
+    found: dict[str, FloatArray] = {}
+    for name, spec in specs:
+        given = np.asarray(arrays.get(name))[: len(raw[name])]
+        floats = given.dtype.kind == "f"
+        found[name] = given.reshape(raw[name].shape).astype(np.float64) if floats else to_float(raw[name], spec.type)
+    return found
 
 
 def _raw(array: Any, name: str, spec: Spec) -> IntArray:

@@ -188,7 +188,7 @@ def test_a_signal_leaves_nothing_half_written(tmp_path: Path, number: signal.Sig
         # what a shell starts in the background ignores SIGINT, and so do its children
         "import signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from bitsmith.gen import build\nfrom bitsmith.gen.files import folder\n"
-        "def f(model, config, output, **_):\n    with folder.replacing(output) as fresh:\n"
+        "def f(model, config, output, *_, **__):\n    with folder.replacing(output) as fresh:\n"
         "        (fresh / 'half').write_text('x')\n        print('ready', flush=True)\n        time.sleep(60)\n"
         "build.build_project = f\nfrom bitsmith.cli import run\n"
         f"run(['build', 'm.h5', '-o', {str(tmp_path / 'new' / 'out')!r}])"

@@ -181,3 +181,31 @@ def test_says_which_file_is_broken(tmp_path: Path) -> None:
     (tmp_path / "verify.json").write_text("{")
     with pytest.raises(BitsmithError, match="verify.json"):
         write_report(tmp_path)
+
+
+def test_a_level_that_informs_is_no_proof_and_no_failure() -> None:
+    """Its row says so, its figures and the accuracies stand below, and the verdict is about the hardware alone."""
+    figures = {"values": 8, "equal": 2, "equal_share": 0.25, "step": 0.5, "within_half_step": 0.75}
+    figures |= {"largest_difference": 1.75, "largest_steps": 3.5}
+    row = {
+        "compared": 4,
+        "mismatches": 3,
+        "seconds": 1.0,
+        "problems": [],
+        "required": False,
+        "figures": {EVIL: figures},
+    }
+    right = {"correct": 2, "rejected": 1, "accuracy": 0.5, "accuracy_of_accepted": 0.6667}
+    proof = _proof()
+    proof["levels"]["keras"] = row
+    proof["labels"] = {"frames": 4, "classes": 3, "reference": right, "keras": None}
+    assert equal(proof)
+    assert verdict(proof) == "every integer equal to the reference's on 3,000 frames (rtl)"
+    page = _Page(render(_build(), _estimate(), proof))
+    assert "keras (informs)" in page.text
+    assert "largest difference 1.75 (3.5 steps of 0.5)" in page.text
+    assert "accuracy of reference: 50.00% (2 of 4 frames, 3 classes), 1 rejected; 66.67% of the others" in page.text
+    assert "script" not in page.tags
+    row["required"] = True
+    assert not equal({**proof, "passed": False})
+    assert verdict({**proof, "passed": False}) == "keras differs on 3 of 4 frames"

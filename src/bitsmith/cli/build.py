@@ -23,10 +23,12 @@ def build(
     json: Json = False,
 ) -> Outcome:
     """Make the HLS project, the Verilog and the vectors."""
-    from ..gen.build import build_project
+    from ..api import build as make
+    from ..gen.files.folder import open_build
 
     with progress(watched(json)) as say:
-        data = build_project(model, config, output, seed=seed, vectors=vectors, say=say, weights=weights)
+        built = make(model, config, output, seed, vectors, weights=weights, progress=say)
+    data = open_build(built.folder)
     rows = [(row["label"], row["operator"], "×".join(map(str, row["shape"])), row["type"]) for row in data["layers"]]
     lines = [table(["layer", "operator", "shape", "type"], rows)]
     name = f"./{output}" if str(output).startswith("-") else str(output)  # not to be taken for an option

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
 from .options import Json, Model, Weights
-from .outcome import Outcome
+from .outcome import Outcome, View, printable
 from .progress import progress, watched
 
 
@@ -26,13 +26,20 @@ def calibrate(
     """Propose types for a float model from measured ranges."""
     import yaml
 
-    from ..gen.calibrate.ranges import calibrate as measure
+    from ..api import calibrate as measure
     from ..gen.files.folder import write_text
 
     with progress(watched(json)) as say:
-        config = measure(model, data, bits, say, weights)
+        config = dict(measure(model, data, bits, weights=weights, progress=say))
     text = yaml.safe_dump(config, sort_keys=False)
     if output is not None:
         write_text(output, text)
         return Outcome({"config": config, "file": str(output)}, str(output), json)
     return Outcome({"config": config}, text.rstrip(), json)
+
+
+def view(data: dict[str, Any]) -> View:
+    """The types that each layer got."""
+    layers = data["HLSConfig"]["LayerName"]
+    rows = [(name, role, type) for name, entry in layers.items() for role, type in entry["Precision"].items()]
+    return View([(["layer", "what", "type"], rows)], [], printable(f"{len(rows)} types of {len(layers)} layers"))

@@ -9,7 +9,7 @@ import typer
 
 from ..sim.errors import BitsmithError
 from .options import Build, Json
-from .outcome import Outcome, printable, table
+from .outcome import Outcome, View, printable
 
 
 def estimate(
@@ -26,10 +26,10 @@ def estimate(
     json: Json = False,
 ) -> Outcome:
     """Cycles, exact; resources, estimated."""
-    from ..gen.synth.estimate import estimate as predict
+    from ..api import estimate as predict
 
     data = predict(folder, resources, pixels(image) if image else None)
-    return Outcome(data, text(data), json)
+    return Outcome(data, view(data).text(), json)
 
 
 def pixels(size: str) -> tuple[int, int]:
@@ -41,15 +41,21 @@ def pixels(size: str) -> tuple[int, int]:
 
 
 def text(data: dict[str, Any]) -> str:
+    """What the command prints."""
+    return view(data).text()
+
+
+def view(data: dict[str, Any]) -> View:
     """One row a layer, then the whole."""
     keys = list(dict.fromkeys(key for layer in data["layers"] for key in layer))
     total = data["resources"]
-    lines = [table(keys, [[shown(layer.get(key, "")) for key in keys] for layer in data["layers"]])] if keys else []
-    lines += [f"latency {data['latency_cycles']} cycles, a new frame every {data['interval_cycles']} (exact)"]
+    rows = [[shown(layer.get(key, "")) for key in keys] for layer in data["layers"]]
+    cycles = f"latency {data['latency_cycles']} cycles, a new frame every {data['interval_cycles']} (exact)"
+    lines = [cycles]
     lines += rates(data) if "sequences" in data else []
     figures = ", ".join(f"{total[key]} {key.upper()}" for key in ("lut", "ff", "dsp", "bram"))
     lines += [f"{figures}; source: {printable(total['source'])}"]
-    return "\n".join(lines)
+    return View([(keys, rows)], lines, f"{cycles}; {lines[-1]}")
 
 
 def shown(value: Any) -> Any:

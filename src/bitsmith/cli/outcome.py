@@ -6,6 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..sim.shown import escape, html_table, printable
+
+__all__ = ["Outcome", "View", "printable", "table"]
+
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141  # 128 + the signal, as a shell reports it
 
@@ -21,9 +25,25 @@ class Outcome:
     error: str = ""
 
 
-def printable(text: object) -> str:
-    """Names come from model files: nothing in them may steer the terminal or break a line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+Table = tuple[Sequence[str], Sequence[Sequence[object]]]
+
+
+@dataclass(frozen=True)
+class View:
+    """How data is shown: tables (head, rows), lines below them, and all of it in one line, ``summary``."""
+
+    tables: Sequence[Table]
+    lines: Sequence[str]
+    summary: str
+
+    def text(self) -> str:
+        """For a terminal; a table without columns is none."""
+        return "\n".join([*(table(head, rows) for head, rows in self.tables if head), *self.lines])
+
+    def html(self) -> str:
+        """For a notebook."""
+        tables = [html_table(head, rows) for head, rows in self.tables if head]
+        return "".join([*tables, *(f"<p>{escape(line)}</p>" for line in self.lines)])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -8,7 +8,7 @@ from .outcome import Outcome, printable
 
 def report(folder: Build, json: Json = False) -> Outcome:
     """Write DIR/report.html, one page."""
-    from ..gen.report import write_report
+    from ..api import report as write
 
-    page = write_report(folder)
+    page = write(folder)
     return Outcome({"report": str(page)}, printable(page), json)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from .options import Build, Json
-from .outcome import DONE, FAILED, Outcome, printable, table
+from .outcome import DONE, FAILED, Outcome, View, printable
 from .progress import progress, watched
 
 
@@ -17,7 +17,9 @@ def verify(
     level: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            "--level", metavar="LEVEL", help="hls, rtl, second, netlist, cocotb; repeatable [default: hls rtl]."
+            "--level",
+            metavar="LEVEL",
+            help="hls, rtl, second, netlist, cocotb, keras; repeatable [default: hls rtl].",
         ),
     ] = None,
     vectors: Annotated[
@@ -28,31 +30,53 @@ def verify(
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="FILE.npy", help="Inputs to take instead, batch first; floats are real values."),
     ] = None,
+    labels: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE.npy", help="The class of each of the inputs: states the accuracy."),
+    ] = None,
+    model: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            metavar="MODEL", help="For the level keras: the file that was built [default: found by its name]."
+        ),
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="The level keras fails where a value is not equal.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of random inputs and stalls.")] = 0,
     json: Json = False,
 ) -> Outcome:
     """Compare every integer with the reference's."""
-    from ..gen.verify import verify as compare
+    from ..api import verify as compare
 
     with progress(watched(json)) as say:
-        data = compare(folder, level or ["hls", "rtl"], vectors, inputs, seed, say)
-    return Outcome(data, text(data), json, DONE if data["passed"] else FAILED)
+        data = compare(
+            folder,
+            level or ("hls", "rtl"),
+            vectors,
+            inputs,
+            seed,
+            labels=labels,
+            model=model,
+            exact=exact,
+            progress=say,
+        )
+    return Outcome(data, view(data).text(), json, DONE if data["passed"] else FAILED)
 
 
-def text(data: dict[str, Any]) -> str:
+def view(data: dict[str, Any]) -> View:
     """One row a level, what went wrong, the first place that differs, and what that shows."""
-    from ..gen.verdict import verdict
+    from ..gen.verdict import information, verdict
 
     rows = [(n, r["compared"], r["mismatches"], f"{r['seconds']:.1f}") for n, r in data["levels"].items()]
-    lines = [table(["level", "frames", "mismatches", "seconds"], rows)]
-    lines += [printable(problem) for problem in data["problems"]]
+    lines = [printable(problem) for problem in data["problems"]]
     lines += [f"{name}: {printable(problem)}" for name, r in data["levels"].items() for problem in r["problems"]]
+    lines += [printable(line) for line in information(data)]
     if data["cycles"]:
         lines += ["cycles: " + _pairs(data["cycles"])]
     if data["first_divergence"]:
         lines += ["first divergence: " + _pairs(data["first_divergence"])]
     failed = "" if data["passed"] else "FAILED: "
-    return "\n".join([*lines, f"{printable(data['model'])}, seed {data['seed']}: {failed}{printable(verdict(data))}"])
+    whole = f"{printable(data['model'])}, seed {data['seed']}: {failed}{printable(verdict(data))}"
+    return View([(["level", "frames", "mismatches", "seconds"], rows)], [*lines, whole], whole)
 
 
 def _pairs(data: dict[str, Any]) -> str:
