@@ -10,11 +10,11 @@ from ...sim.graph import Graph
 from ..config.schema import Config
 from ..read import one_line, read_network_file
 from ..read.live import live_json
-from ..read.network import read_network
+from ..read.network import Network, read_network
 from ..read.weights import LiveWeights
 from .layers import convert
 
-__all__ = ["read_live", "read_model"]
+__all__ = ["live_network", "read_live", "read_model"]
 
 
 def read_model(model: Any, config: Config | None = None) -> Graph:
@@ -33,11 +33,15 @@ def read_model(model: Any, config: Config | None = None) -> Graph:
 
 def read_live(model: Any, config: Config | None = None) -> Graph:
     """The graph of a Keras model in memory, by way of its own JSON, quantizers and weights."""
+    return convert(live_network(model), config or Config())
+
+
+def live_network(model: Any) -> Network:
+    """The layers and float weights of a Keras model in memory, nothing converted yet."""
     if not hasattr(model, "to_json"):
         raise BitsmithError(f"a {type(model).__name__} is no model; give a path or a Keras model")
     _check_order(model)
-    network = read_network(live_json(model), LiveWeights(model), f"model '{model.name}'")
-    return convert(network, config or Config())
+    return read_network(live_json(model), LiveWeights(model), f"model '{model.name}'")
 
 
 def _check_order(model: Any) -> None:
