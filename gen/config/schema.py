@@ -128,7 +128,9 @@ class Config(Section):
     @field_validator("backend", mode="before")
     @classmethod
     def _backend(cls, value: Any) -> Any:
-        return choose("Backend", value, {"vitis": "Vitis", "vivado": "Vivado"})
+        """The vendor's tool; the names with Bitsmith are those of its plugin of hls4ml."""
+        known = {"vitis": "Vitis", "vivado": "Vivado", "bitsmith": "Vitis", "bitsmithvivado": "Vivado"}
+        return choose("Backend", value, known)
 
     def precision(
         self, name: str, class_name: str, role: str, model: bool = True, required: bool = False

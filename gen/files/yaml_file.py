@@ -36,9 +36,12 @@ def load_yaml(path: Path, left_out: Collection[str] = ()) -> Any:
 def _loader(left_out: Collection[str]) -> Any:
     """PyYAML's safe loader, bounded, which reads hls4ml's own tags (``KerasModel: !keras_model …``) as plain text."""
     import yaml
+    from yaml.constructor import SafeConstructor
+    from yaml.resolver import Resolver
 
     class Loader(yaml.SafeLoader):
-        """A class of its own, so that no other user of PyYAML sees the tags."""
+        """A class of its own, so that no other user of PyYAML sees the tags, and that none of theirs comes in here:
+        hls4ml teaches PyYAML's safe loader for the whole process to load a Keras model for its tag."""
 
         composed = 0
 
@@ -58,6 +61,10 @@ def _loader(left_out: Collection[str]) -> Any:
     def text(loader: Any, suffix: str, node: Any) -> str | None:
         return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
+    Loader.yaml_constructors = dict(SafeConstructor.yaml_constructors)
+    Loader.yaml_multi_constructors = dict(SafeConstructor.yaml_multi_constructors)
+    Loader.yaml_implicit_resolvers = dict(Resolver.yaml_implicit_resolvers)
+    Loader.yaml_path_resolvers = dict(Resolver.yaml_path_resolvers)
     Loader.add_multi_constructor("!", text)
     return Loader
 

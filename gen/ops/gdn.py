@@ -14,7 +14,7 @@ from ...sim.ops.batch_norm import BatchNorm
 from ...sim.root import Form
 from ..config.layer import GDN_CLASSES, Precision
 from ..config.schema import Config
-from ..quantize.weights import WeightGrid, on_type
+from ..quantize.weights import WeightGrid, dyadic, on_type
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.linear import own_type

@@ -16,25 +16,26 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("vitis-run", "--mode", "hls", "--tcl", "build_prj.tcl"),
         ("vitis_hls", "-f", "build_prj.tcl"),
     ),
-    "vivado_hls": (("vivado_hls", "-f", "build_prj.tcl", "csim=1 synth=1 cosim=0 validation=0"),),
+    "vivado_hls": (("vivado_hls", "-f", "build_prj.tcl"),),
 }
 """By tool, in the order in which they are looked for."""
 BACKENDS = {"vitis": "Vitis", "vivado_hls": "Vivado"}
-_OPTIONS = """array set opt {
+_OPTIONS = """array set opt {{
     reset      1
-    csim       1
+    csim       {csim}
     synth      1
     cosim      0
     validation 0
     export     0
     vsynth     0
     fifo_opt   0
-}
+}}
 """
+_ARGUMENT = "csim={csim} synth=1 cosim=0 validation=0"
 
 
-def synth(folder: str | Path, tool: str) -> dict[str, Any]:
-    """C simulation against the reference's vectors, then C synthesis; returns ``read_report``'s figures.
+def synth(folder: str | Path, tool: str, csim: bool = True) -> dict[str, Any]:
+    """C simulation against the reference's vectors if ``csim``, then C synthesis; returns ``read_report``'s figures.
 
     BitsmithError in one line where the tool is missing, the project is for another tool, or the run fails.
     """
@@ -45,7 +46,9 @@ def synth(folder: str | Path, tool: str) -> dict[str, Any]:
     if backend.lower() != BACKENDS[tool].lower():
         raise BitsmithError(f"'{folder}' is built for {backend}; build it with 'Backend: {BACKENDS[tool]}' for {tool}")
     if tool == "vitis":
-        write_text(project / "build_opt.tcl", _OPTIONS)
+        write_text(project / "build_opt.tcl", _OPTIONS.format(csim=int(csim)))
+    else:
+        command.append(_ARGUMENT.format(csim=int(csim)))
     log = project / "synth.log"
     with log.open("wb") as output:
         done = subprocess.run(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bitsmith.gen.config.fit import check_layers
 from bitsmith.gen.config.schema import Config, load_config, parse_config
@@ -77,6 +79,26 @@ def test_an_hls4ml_file_works_as_it_is(tmp_path: Path) -> None:
     assert config.precision("other", "Add", "result") == (Fixed(True, 5, 10), Rounding.TRN, Overflow.WRAP)
     assert config.precision("other", "Add", "result", model=False) is None
     assert parse_config(config.model_dump(mode="json", by_alias=True, exclude_unset=True)) == config
+
+
+def test_what_others_teach_the_safe_loader_is_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """hls4ml's convert_from_config has the safe loader load a Keras model, for the whole process."""
+    called: list[str] = []
+    for name in ("yaml_constructors", "yaml_multi_constructors", "yaml_implicit_resolvers", "yaml_path_resolvers"):
+        monkeypatch.setattr(yaml.SafeLoader, name, getattr(yaml.SafeLoader, name).copy())
+    yaml.SafeLoader.add_constructor("!keras_model", lambda loader, node: called.append("one"))
+    yaml.SafeLoader.add_multi_constructor("!other", lambda loader, tag, node: called.append("several"))
+    yaml.SafeLoader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: called.append("float"))
+    yaml.SafeLoader.add_implicit_resolver("!keras_model", re.compile("Vi.*"), ["V"])
+    path = tmp_path / "config.yaml"
+    path.write_text("KerasModel: !keras_model a.h5\nInputData: !other_thing x\nClockPeriod: 4.5\nBackend: Vivado\n")
+    config = load_config(path)
+    assert called == []
+    assert (config.clock_period_ns, config.backend) == (4.5, "Vivado")
+
+
+def test_the_names_of_the_plugin_are_those_of_the_vendor_s_tools() -> None:
+    assert [parse_config({"Backend": name}).backend for name in ("Bitsmith", "bitsmithvivado")] == ["Vitis", "Vivado"]
 
 
 def test_an_empty_file_is_the_default(tmp_path: Path) -> None:

@@ -92,6 +92,19 @@ def test_the_tool_runs_in_the_project(tmp_path: Path, monkeypatch: pytest.Monkey
     assert synth(folder, "vitis")["lut"] == 30002
     assert (folder / "hls" / "arguments").read_text().split() == ["--mode", "hls", "--tcl", "build_prj.tcl"]
     assert "cosim      0" in (folder / "hls" / "build_opt.tcl").read_text()
+    assert "csim       1" in (folder / "hls" / "build_opt.tcl").read_text()
+    synth(folder, "vitis", csim=False)
+    assert "csim       0" in (folder / "hls" / "build_opt.tcl").read_text()
+
+
+@pytest.mark.parametrize("csim", [True, False])
+def test_what_vivado_hls_is_told(csim: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_build(tmp_path / "build", "Vivado", 0)
+    (tmp_path / "vitis-run").rename(tmp_path / "vivado_hls")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    synth(tmp_path / "build", "vivado_hls", csim=csim)
+    told = ["-f", "build_prj.tcl", f"csim={int(csim)} synth=1 cosim=0 validation=0"]
+    assert (tmp_path / "build" / "hls" / "arguments").read_text().splitlines() == told
 
 
 def test_a_run_that_fails_and_the_wrong_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
