@@ -116,10 +116,8 @@ def module_cells(top: Top, work: Path, say: Say, only: Collection[str] | None = 
         found = [job.result() for job in jobs]
     own = {name: cells for modules in found for name, cells in modules.items()}
     cells = {name: inside(name, own) for name in own}
-    for name in only or ():
-        assert not any(cell.islower() for cell in cells[name]), (
-            f"{name} contains a black box"
-        )  # the library's are upper
+    for name in only or ():  # AMD's cells are in capitals, our modules are not
+        assert not any(cell.islower() for cell in cells[name]), f"{name} contains a black box"
     cells[top.name] = Counter({cell: n for cell, n in own[top.name].items() if cell not in own})
     return cells
 

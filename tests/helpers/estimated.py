@@ -23,9 +23,10 @@ def assert_estimated(
     config = {"Bitsmith": {"pixels_per_cycle": pixels}, "HLSConfig": {"Model": dict(model or {})}}
     planned = plan_for(side_by_side(graphs), parse_config(config))
     emit_plan(planned, work / "rtl")
-    cells = module_cells(Top.load(work / "rtl"), work / "synth", lambda line: None, only=cases)
+    names = {name: planned.module(name) for name in cases}
+    cells = module_cells(Top.load(work / "rtl"), work / "synth", lambda line: None, only=names.values())
     modules = {module.name: module for stage in planned.stages for module in (stage.core, *stage.pointwise)}
     for name in cases:
-        formula, yosys = count(modules[name]).to_json(), resources(cells[name])
+        formula, yosys = count(modules[name]).to_json(), resources(cells[names[name]])
         for key, found in yosys.items():
             assert found / 2 <= formula[key] <= 2 * found, (name, key, formula, yosys)
