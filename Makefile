@@ -118,7 +118,7 @@ train: .venv/.test ## train the network again
 	$(RUN) train $(MODEL)
 
 lock: ## resolve the pinned requirements again (needs uv)
-	uv pip compile $(LOCK) --extra train --extra fli --extra lic --extra hgq --extra dev --extra build pyproject.toml -o requirements-test.txt
+	uv pip compile $(LOCK) --extra train --extra fli --extra lic --extra dev --extra build pyproject.toml -o requirements-test.txt
 	uv pip compile $(LOCK) --extra build -c requirements-test.txt pyproject.toml -o requirements.txt
 
 wheel: .venv/.demo ## build/dist/*.whl
@@ -160,6 +160,9 @@ build/images_lic.npy: .venv/.demo models/lic/data.py models/lic/dead_leaves.py
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/.test: requirements-test.txt .venv/.demo
+# HGQ2 lies beside the packages: its wheel has a module qkeras of its own, which would replace QKeras.
+.venv/.test: requirements-test.txt requirements-hgq.txt .venv/.demo
 	$(PIP) -r requirements-test.txt
+	$(PIP) --no-deps --upgrade --target .venv/hgq2 -r requirements-hgq.txt
+	@rm -rf .venv/hgq2/qkeras
 	@touch $@

@@ -190,19 +190,31 @@ def logic_product(x: Value, weight: Value) -> Value:
 
 
 def reuse_factors(op: Dense, strategy: str, layout: Layout) -> list[int]:
-    """Legal reuse factors: each beat may take any divisor of its products in cycles; ``latency`` takes one."""
+    """Legal reuse factors: each beat may take any divisor of its products in cycles.
+
+    ``latency`` takes one, and so does the graph of adders that knows each input's own type.
+    """
     products = layout.elements * op.kernel.shape[1]
-    cycles = [1] if strategy == "latency" else [r for r in range(1, products + 1) if products % r == 0]
+    cycles = (
+        [1]
+        if strategy == "latency" or _is_graph(strategy, layout)
+        else [r for r in range(1, products + 1) if products % r == 0]
+    )
     return [layout.beats * r for r in cycles]
 
 
 def core(name: str, op: Dense, layouts: tuple[Layout, ...], strategy: str, reuse: int) -> DenseCore | DenseGraphCore:
     layout = layouts[0]
     check_reuse(reuse, strategy, reuse_factors(op, strategy, layout))
-    graph = strategy == "distributed_arithmetic"
-    if graph and layout.own is not None and layout.beats == layout.lanes == reuse == 1:
+    if _is_graph(strategy, layout):
         return DenseGraphCore(name, op, layout)
-    return DenseCore(name, op, layout, reuse // layout.beats, logic_multipliers=graph)
+    logic = strategy == "distributed_arithmetic"
+    return DenseCore(name, op, layout, reuse // layout.beats, logic_multipliers=logic)
+
+
+def _is_graph(strategy: str, layout: Layout) -> bool:
+    """Whether the layer is a graph of adders: behind own types that all come in one beat."""
+    return strategy == "distributed_arithmetic" and layout.own is not None and layout.beats == layout.lanes == 1
 
 
 ROLE = StreamRole(core, sharing=Sharing(reuse_factors), projects=True)

@@ -111,8 +111,8 @@ class Activation(Operator):
         return Fixed.holding(min(*ends, *limits), max(*ends, *limits), self.exact_fraction)
 
     def aligned(self, constant: Constant) -> int:
-        """The constant as a raw integer with ``exact_fraction``."""
-        return constant.raw << (self.exact_fraction - constant.fraction)
+        """The constant as a raw integer with ``exact_fraction``, in which a zero takes no bits."""
+        return constant.raw << (self.exact_fraction - constant.fraction) if constant.raw else 0
 
     def _slope_and_offset(self, x: int) -> int:
         plain = x << (self.exact_fraction - self.input_type.fraction)

@@ -73,6 +73,8 @@ def _function(op: Activation, x: Fraction) -> Fraction:
         return max(x, Fraction(0))
     if op.kind is Kind.LEAKY_RELU:
         return x if x >= 0 else slope * x
+    if op.kind is Kind.THRESHOLDED_RELU:
+        return x if x >= offset else Fraction(0)
     if op.kind is Kind.ABSOLUTE:
         return abs(x)
     if op.kind is Kind.LINEAR:

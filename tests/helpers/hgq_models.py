@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from bitsmith.sim.fixed import IntArray, to_float
 from bitsmith.sim.graph import Graph
 
 Layers = Iterable[Any]
+sys.path.append(str(Path(sys.prefix) / "hgq2"))  # where `make test` puts HGQ2 (requirements-hgq.txt)
 
 
 def stacked(shape: tuple[int, ...], layers: Layers, seed: int) -> Any:

@@ -100,6 +100,8 @@ class GraphMaker:
             extra = {"slope": slope, "offset": offset, **limits}
         else:
             extra = {"slope": slope} if kind is Kind.LEAKY_RELU else {}
+            if kind is Kind.THRESHOLDED_RELU:
+                extra = {"offset": Constant(self.integer(0, type.raw_max), type.fraction)}
             extra |= limits if self.integer(0, 3) == 0 else {}
         return self.add(Activation(type, kind, out, rounding, overflow, **extra), x)  # type: ignore[arg-type]
 

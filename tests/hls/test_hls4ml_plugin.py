@@ -350,7 +350,7 @@ def test_before_it_is_compiled(convert: Callable[..., Any]) -> None:
         ({"KerasModel": None, "OnnxModel": "nothing.onnx"}, "cannot read 'nothing.onnx'|nothing.onnx"),
         ({"HLSConfig": {"Model": {"Strateg": "Latency"}}}, "did you mean 'Strategy'"),
         ({"HLSConfig": {"LayerName": {"dens": {}}}}, "no layer 'dens'; did you mean 'dense'"),
-        ({"HLSConfig": {"Flows": ["vivado:ip"]}}, "unknown key 'HLSConfig.Flows'"),
+        ({"HLSConfig": {"Streams": ["x"]}}, "unknown key 'HLSConfig.Streams'"),
     ],
 )
 def test_errors_of_a_conversion(convert: Callable[..., Any], settings: dict[str, Any], said: str) -> None:

@@ -270,11 +270,11 @@ def test_refused(tmp_path: Path, item: Item, config: dict[str, Any], message: st
         (section(Precision={"gama": "ufixed<8,0>"}), "unknown kind 'gama'; did you mean 'gamma'"),
         (
             {"HLSConfig": {"LayerName": {"quantize": {"Bitsmith": {"segments": 32}}}}},
-            "HLSConfig.LayerName.quantize.Bitsmith is for GDN, not for QActivation; remove it",
+            "HLSConfig.LayerName.quantize.Bitsmith is for GDN or LayerNorm, not for QActivation; remove it",
         ),
         (
             {"HLSConfig": {"LayerType": {"QActivation": {"Bitsmith": {"segments": 32}}}}},
-            "HLSConfig.LayerType.QActivation.Bitsmith is for GDN",
+            "HLSConfig.LayerType.QActivation.Bitsmith is for GDN or LayerNorm",
         ),
     ],
 )

@@ -16,7 +16,7 @@ from bitsmith.gen.convert import read_model
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.ops.retype import Retype
 
-hgq = pytest.importorskip("hgq", reason="hgq2 is not installed (Python 3.11 and later); pip install hgq2==0.2.0")
+hgq = pytest.importorskip("hgq", reason="HGQ2 is not there; make test gets it (Python 3.11 and later)")
 pytest.importorskip("tensorflow")
 
 WIDE = "fixed<20,9>"
