@@ -170,14 +170,14 @@ RAGGED = [[1.0, 2.0], [3.0]]
         (lambda p: bitsmith.load("absent.h5"), "no such file"),
         (lambda p: bitsmith.load(3), "a int is no model"),
         (lambda p: bitsmith.load(None), "a NoneType is no model"),
-        (lambda p: bitsmith.load(p / "m.h5", 3), "a int is no configuration"),
+        (lambda p: bitsmith.load(p / "m.h5", 3), "a int is no configuration"),  # type: ignore[arg-type]
         (lambda p: bitsmith.load(p / "m.h5", "absent.yaml"), "absent.yaml"),
         (lambda p: bitsmith.load(p / "m.h5", {"Nonsense": 1}), "Nonsense"),
         (lambda p: bitsmith.inspect("absent.h5"), "no such file"),
         (lambda p: bitsmith.inspect(object()), "is no model"),
-        (lambda p: bitsmith.inspect(p / "m.h5", []), "a list is no configuration"),
+        (lambda p: bitsmith.inspect(p / "m.h5", []), "a list is no configuration"),  # type: ignore[arg-type]
         (lambda p: bitsmith.calibrate(p / "m.h5", np.ones((2, 3)), 1), "bits=1 is not possible; give 2 to 32"),
-        (lambda p: bitsmith.calibrate(p / "m.h5", np.ones((2, 3)), "8"), "bits='8' is not possible"),
+        (lambda p: bitsmith.calibrate(p / "m.h5", np.ones((2, 3)), "8"), "bits='8' is not possible"),  # type: ignore[arg-type]
         (lambda p: bitsmith.calibrate(p / "m.h5", np.ones((2, 4))), "the data has shape"),
         (lambda p: bitsmith.calibrate(p / "m.h5", RAGGED), "the data: no array of numbers"),
         (lambda p: bitsmith.calibrate(p / "m.h5", None), "the data: no array of numbers"),
@@ -195,7 +195,7 @@ RAGGED = [[1.0, 2.0], [3.0]]
         (lambda p: bitsmith.estimate(p, "guess"), "unknown source of resources"),
         (lambda p: bitsmith.verify(p, "nonsense"), "no level 'nonsense'"),
         (lambda p: bitsmith.verify(p, []), "no level was given"),
-        (lambda p: bitsmith.verify(p, vectors=1.5), "vectors=1.5 is not possible"),
+        (lambda p: bitsmith.verify(p, vectors=1.5), "vectors=1.5 is not possible"),  # type: ignore[arg-type]
         (lambda p: bitsmith.synth(p, "nonsense"), "unknown tool 'nonsense'"),
         (lambda p: bitsmith.synth(p, "yosys"), "is no build folder"),
         (lambda p: bitsmith.report(p), "is no build folder"),

@@ -77,7 +77,7 @@ def test_types_beside_the_precision() -> None:
             parse_config(layers(a=wrong))
 
 
-SOFTMAX = ("Activation", {"name": "softmax", "activation": "softmax"}, {})
+SOFTMAX: Any = ("Activation", {"name": "softmax", "activation": "softmax"}, {})
 STACK = [input_layer(6), quantize(), dense("dense", 6, 4), SOFTMAX]
 
 
@@ -304,7 +304,7 @@ def test_a_layer_that_moves_values_is_rounded_where_a_type_is_given(
 def test_an_exact_result_gets_the_defaults_steps_where_it_is_too_wide(tmp_path: Path) -> None:
     """Of a deep float model, as hls4ml writes it; without a default that is an error with a cure."""
     deep = [input_layer(6), *(dense(f"d{i}", 6, 6, kernel_quantizer=None, bias_quantizer=None) for i in range(8))]
-    deep = [(name.removeprefix("Q"), *rest) for name, *rest in deep]
+    deep = [(name.removeprefix("Q"), *rest) for name, *rest in deep]  # type: ignore[misc]
     names = [f"d{i}" for i in range(8)]
     auto = layers(**{name: {"Precision": {"result": "auto"}} for name in names})
     graph = graph_of(tmp_path, deep, merged({"HLSConfig": {"Model": {"Precision": {"default": "fixed<16,6>"}}}}, auto))
@@ -320,7 +320,7 @@ def test_an_exact_result_gets_the_defaults_steps_where_it_is_too_wide(tmp_path: 
 def test_a_state_that_is_auto_has_the_models_default(tmp_path: Path) -> None:
     graph, _ = read("recurrent", tmp_path, layers(gru={"Precision": {"result": "auto"}}))
     node = next(node for node in graph.nodes if node.name == "gru")
-    assert str(node.op.state.type) == "fixed<8,2>"
+    assert str(node.op.state.type) == "fixed<8,2>"  # type: ignore[attr-defined]
 
 
 SHIPPED = {

@@ -36,7 +36,7 @@ class Reader:
 
     def get_weights_data(self, layer: str, variable: str) -> NDArray[Any] | None:
         assert self.case is not None
-        stored = Stored(self.case).of(("tested",))
+        stored = Stored(self.case).of(("tested",))  # type: ignore[arg-type]
         return next((value for name, value in stored.items() if variable in name), None)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from contract import OperatorContract
 from definitions import Real, quantized
 from hardware import Case
-from scipy.special import ndtr
+from scipy.special import ndtr  # type: ignore[import-untyped]
 
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding
 from bitsmith.sim.op import Shape, Spec

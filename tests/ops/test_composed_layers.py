@@ -58,7 +58,7 @@ def model(path: Path) -> Path:
         tensors = ("x", "x") if class_name == "Concatenate" else ("x",)
         layers.append(item(class_name, name, config, call(*tensors)))
         weights[name] = {key: rng.normal(0, 0.5, shape) for key, shape in shapes.items()}
-    return write_functional(path, functional(layers, [["x", 0, 0]], [[name, 0, 0] for name in LAYERS]), weights)
+    return write_functional(path, functional(layers, [["x", 0, 0]], [[name, 0, 0] for name in LAYERS]), weights)  # type: ignore[arg-type]
 
 
 def test_they_have_hardware(tmp_path: Path, need: Callable[..., None]) -> None:

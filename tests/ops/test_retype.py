@@ -98,7 +98,8 @@ class TestRetype(OperatorContract):
             sign, integer, fraction = (int(a[place]) for a in (signs, integers, fractions))
             if sign + integer + fraction > 0:
                 own = Fixed(bool(sign), integer, fraction)
-                y[(slice(None), *place)] = quantized(x[(slice(None), *place)], own, op.rounding, op.overflow)
+                every = (slice(None), *place)
+                y[every] = quantized(x[every], own, op.rounding, op.overflow)
         return y
 
 

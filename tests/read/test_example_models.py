@@ -127,7 +127,7 @@ def signed(class_name: str, kernel: FloatArray) -> FloatArray:
     """The definitions, in the precision of the file."""
     if class_name == "BinaryDense":
         half = kernel.dtype.type(0.5)
-        return 2 * np.rint(np.clip(half * kernel + half, 0, 1)) - 1
+        return 2 * np.rint(np.clip(half * kernel + half, 0, 1)) - 1  # type: ignore[no-any-return]
     return np.where(kernel > 0.5, 1.0, np.where(kernel <= -0.5, -1.0, 0.0))
 
 
@@ -151,7 +151,7 @@ def by_hand(path: Path, weights: Path, step: str, x: FloatArray) -> FloatArray:
                 g, b, m, v = (np.float64(values[n]) for n in ("gamma", "beta", "moving_mean", "moving_variance"))
                 x = g * (x - m) / np.sqrt(v + item["config"]["epsilon"]) + b
             else:
-                x = STEPS[step](x)
+                x = STEPS[step](x)  # type: ignore[no-untyped-call]
     return x
 
 

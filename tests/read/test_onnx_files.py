@@ -131,7 +131,7 @@ def test_text_as_weights(tmp_path: Path) -> None:
     proto = small()
     kept = [t for t in proto.graph.initializer if t.name != "b"]
     del proto.graph.initializer[:]
-    proto.graph.initializer.extend([*kept, helper.make_tensor("b", TensorProto.STRING, (2,), [b"a", b"b"])])
+    proto.graph.initializer.extend([*kept, helper.make_tensor("b", TensorProto.STRING, (2,), [b"a", b"b"])])  # type: ignore[list-item]
     assert "tensor 'b': dtype" in refusal(saved(proto, tmp_path))
 
 

@@ -44,9 +44,9 @@ def _layer(kind: str, config: dict[str, Any], w: Weights, x: Real) -> Real:
         return x @ w["kernel"] + w["bias"]
     if kind == "Conv2D":
         view = windows(x, (3, 3), (1, 1), ((0, 0), (0, 0)))
-        return np.einsum("nrcijk,ijko->nrco", view, w["kernel"]) + w["bias"]
+        return np.einsum("nrcijk,ijko->nrco", view, w["kernel"]) + w["bias"]  # type: ignore[no-any-return]
     if kind == "MaxPooling2D":
-        return windows(x, (2, 2), (2, 2), ((0, 0), (0, 0))).max(axis=(3, 4))
+        return windows(x, (2, 2), (2, 2), ((0, 0), (0, 0))).max(axis=(3, 4))  # type: ignore[no-any-return]
     if kind in ("Flatten", "Reshape"):
         return x.reshape(len(x), *config.get("target_shape", (-1,)))
     if kind == "Activation":
@@ -99,7 +99,7 @@ def dense(name: str, inputs: int, units: int) -> Any:
 def network(path: Path, **changes: Any) -> Path:
     first = quantizer("first", [6, 8, 0, 5], [3, 4, 2, 5], [1, 0, 1, 0], **changes)
     between = quantizer("between", [7, 0, 9], [5, 0, 8], [0, 0, 0], RND="RND", SAT="SAT")
-    relu = ("Activation", {"name": "relu", "activation": "relu"}, {})
+    relu: Any = ("Activation", {"name": "relu", "activation": "relu"}, {})
     return write_h5(path, [input_layer(4), first, dense("one", 4, 3), relu, between, dense("two", 3, 2)])
 
 

@@ -18,7 +18,10 @@ from bitsmith.gen.rtl.choices import plan_for
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]
 FILES = [("tf_keras", ".h5"), ("tf_keras", ".keras"), ("keras", ".h5"), ("keras", ".keras")]
-FINE = {"HLSConfig": {"Model": {"Precision": "fixed<18,6,RND_CONV,SAT>"}}, "Bitsmith": {"input": "fixed<7,4>"}}
+FINE: dict[str, Any] = {
+    "HLSConfig": {"Model": {"Precision": "fixed<18,6,RND_CONV,SAT>"}},
+    "Bitsmith": {"input": "fixed<7,4>"},
+}
 STEP = 2.0**-12
 
 BOTH = ["exponential", "gelu", "mish", "relu6", "selu", "silu", "softplus", "softsign", "swish"]
@@ -224,7 +227,7 @@ def test_both_directions_unmerged_and_multiplied(tmp_path: Path, kind: str, suff
 def test_layers_at_every_step(tmp_path: Path, kind: str, suffix: str) -> None:
     """On (steps, length, channels): what has a window moves along the length alone."""
     k = library(kind)
-    layers, names = k.layers, []
+    layers, names = k.layers, list[str]()
     x = layers.Input((4, 6, 2), name="x")
 
     def each(inner: Any, of: Any = x) -> Any:

@@ -121,7 +121,7 @@ def test_a_signed_layer(class_name: str, h: float, tmp_path: Path) -> None:
     types = {"HLSConfig": {"LayerName": {"signed": {"Precision": {"bias": "fixed<4,1>"}}}}}
     graph = bitsmith.load(path, config | types)
     h32 = np.float32(h)
-    kernel = np.float64(h32) * DEFINED[class_name](np.float32(layer[2]["kernel"]) / h32)
+    kernel = np.float64(h32) * DEFINED[class_name](np.float32(layer[2]["kernel"]) / h32)  # type: ignore[no-untyped-call]
     x = to_float(np.random.default_rng(3).integers(-128, 128, (40, 6)), Fixed.parse("fixed<8,3>")[0])
     wanted = x @ kernel + layer[2]["bias"]
     np.testing.assert_allclose(evaluate(graph, x)[0], wanted, rtol=0 if h != 0.7 else 1e-12)

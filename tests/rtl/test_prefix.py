@@ -64,7 +64,7 @@ def test_a_prefix_of_ones_own(tmp_path: Path) -> None:
 def test_two_builds_in_one_project(tmp_path: Path, need: Callable[..., None]) -> None:
     """The same layers' names; a compiler takes both, with a module around them."""
     need("iverilog")
-    sources = {}
+    sources: Any = {}
     for name in ("left", "right"):
         rtl = emitted(tmp_path / name, "net", prefix=name)
         sources |= {path.name: path for path in rtl.glob("*.v") if not path.stem.endswith("_trace")}

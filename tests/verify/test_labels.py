@@ -61,7 +61,7 @@ def test_keras_rejects_nothing() -> None:
             return [np.array([[0.1, 0.9, 0.0]] * 4)]  # class 1, four times
 
     graph = decision(31)
-    found = labels.accuracy(replace(job(graph, [1, 1, 2, 1]), keras=Keras(), real={"logits": LOGITS / 4.0}))
+    found = labels.accuracy(replace(job(graph, [1, 1, 2, 1]), keras=Keras(), real={"logits": LOGITS / 4.0}))  # type: ignore[arg-type]
     assert found is not None
     assert found["keras"] == {"correct": 3, "rejected": 0, "accuracy": 0.75, "accuracy_of_accepted": 0.75}
 

@@ -216,9 +216,9 @@ def test_what_the_reader_refuses_never_gets_to_keras(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A forged build may name the hash of any file: a Lambda's code in it is not run."""
-    lambda_layer = ("Lambda", {"name": "evil", "function": ["4wEAAAA=", None, None]}, {})
+    lambda_layer: Any = ("Lambda", {"name": "evil", "function": ["4wEAAAA=", None, None]}, {})
     evil = write_h5(tmp_path / "evil.h5", [input_layer(3), lambda_layer, quantize(), dense()])
-    built = unbuilt(tmp_path / "built", model, sha256=keras_model.of_file(evil))
+    built = unbuilt(tmp_path / "built", model, sha256=keras_model.of_file(evil))  # type: ignore[attr-defined]
     monkeypatch.setattr(keras_model, "find_spec", lambda name: find_spec("json"))
     monkeypatch.setattr(keras_model, "_loaded", lambda *_: pytest.fail("Keras got it"))
     with pytest.raises(BitsmithError, match="Lambda"):
@@ -232,7 +232,7 @@ def test_the_cell_sorter_is_equal(tmp_path: Path) -> None:
     report = verify(built, ["keras"], vectors=8, model=Origin(CELLS), exact=True)
     assert report["passed"] is True
     other = CELLS.with_name("student2_digits.h5")
-    wrong = unbuilt(tmp_path / "wrong", CELLS, file=other.name, sha256=keras_model.of_file(other))
+    wrong = unbuilt(tmp_path / "wrong", CELLS, file=other.name, sha256=keras_model.of_file(other))  # type: ignore[attr-defined]
     report = verify(wrong, ["keras"], vectors=8, model=Origin(other), exact=True)
     assert (report["passed"], report["levels"]["keras"]["mismatches"]) == (False, 8)
 
