@@ -66,7 +66,8 @@ def _chosen(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--fast"):
+    starts_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if config.getoption("--fast") and not starts_workers:
         fast.allow_nothing_slow()
 
 

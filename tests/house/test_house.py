@@ -223,3 +223,11 @@ def test_a_missing_tool_is_a_skip_on_a_laptop_and_a_failure_in_ci(monkeypatch: p
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="no tool"):
         conftest.skip_or_fail("no tool")
+
+
+def test_the_fast_tests_start_their_workers() -> None:
+    """What --fast forbids, it forbids in the workers: the process that starts them has to start programs."""
+    command = [sys.executable, "-m", "pytest", "-n", "1", "--fast", "-q", "tests/house/test_lists.py"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    assert re.search(r"^[1-9]\d* passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
