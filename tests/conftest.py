@@ -98,7 +98,7 @@ def need() -> Callable[..., None]:
 def example_models() -> Path:
     """The folder of hls4ml's example-models, which BITSMITH_EXAMPLE_MODELS names; skipped without it."""
     folder = os.environ.get("BITSMITH_EXAMPLE_MODELS")
-    if not folder:
+    if not folder or not Path(folder).is_dir():
         pytest.skip("BITSMITH_EXAMPLE_MODELS names no folder of github.com/fastmachinelearning/example-models")
     return Path(folder)
 

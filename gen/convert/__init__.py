@@ -14,7 +14,7 @@ from ..read.network import Network, read_network
 from ..read.weights import LiveWeights
 from .layers import convert
 
-__all__ = ["read_any", "read_live", "read_model"]
+__all__ = ["read_any", "read_model"]
 
 
 def read_model(model: Any, config: Config | None = None, weights: Path | None = None) -> Graph:
@@ -27,11 +27,6 @@ def read_model(model: Any, config: Config | None = None, weights: Path | None = 
         return convert(network, config or Config())
     except BitsmithError as error:  # names in a file may hold anything
         raise BitsmithError(one_line(error)) from None
-
-
-def read_live(model: Any, config: Config | None = None) -> Graph:
-    """The graph of a Keras model in memory, by way of its own JSON, quantizers and weights."""
-    return convert(read_any(model), config or Config())
 
 
 def read_any(model: Any, weights: Path | None = None) -> Network:

@@ -8,11 +8,10 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import FloatArray
+from ..classes import KERAS_EPSILON
 from ..read.attributes import Attributes
 from ..read.network import Layer
 
-EPSILON = 1e-7
-"""Keras's own: no standard deviation is smaller."""
 _MOST_NUMBERS = 1 << 16
 
 
@@ -37,7 +36,7 @@ def normalization_of_inputs(layer: Layer, a: Attributes, channels: int, axes: in
         mean, variance = (by_channel(a, name, channels, None) for name in names)
     if (variance < 0).any():
         raise BitsmithError(f"'{layer.name}': a variance is negative; adapt the layer again")
-    deviation = np.maximum(np.sqrt(variance), EPSILON)
+    deviation = np.maximum(np.sqrt(variance), KERAS_EPSILON)
     return (deviation, mean) if inverse else (1 / deviation, -mean / deviation)
 
 

@@ -16,7 +16,7 @@ from ..classes import BIDIRECTIONAL, LAYER, STATES, is_layer
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.network import Layer, inner_layer
-from ..read.weights import DIRECTIONS
+from ..read.weights import DIRECTED_LAYERS
 from .concatenate import side_by_side
 from .floats import Array
 from .recurrent import KINDS, convert_cell, reverse
@@ -106,7 +106,7 @@ def directions(layer: Layer) -> tuple[Layer, Layer]:
             config=config,
             weights={n.removeprefix(f"{part}/"): w for n, w in layer.weights.items() if n.startswith(f"{part}/")},
         )
-        for part, config in zip(DIRECTIONS, configs)
+        for part, config in zip(DIRECTED_LAYERS, configs)
     )
     return first, second
 

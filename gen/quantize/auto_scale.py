@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import FloatArray
+from ..classes import KERAS_EPSILON
 from .quantizers import Quantizer
 from .signatures import RECENT, post_training_scale
 
 LOG2 = np.float32(np.log(2.0))
-EPSILON = np.float32(1e-7)  # tf.keras.backend.epsilon()
+EPSILON = np.float32(KERAS_EPSILON)
 Float32Array = NDArray[np.float32]
 
 

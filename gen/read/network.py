@@ -11,7 +11,7 @@ from ..classes import BIDIRECTIONAL, MODELS, STATES, class_name, config_of, is_l
 from .hdf5 import FloatArray
 from .policy import leaves_weights
 from .references import Made, node_ranks, read_calls, references, resolve, tensor
-from .weights import DIRECTIONS, Place, Weights, WeightSource
+from .weights import DIRECTED_LAYERS, Place, Weights, WeightSource
 
 MAX_DEPTH = 16
 
@@ -236,7 +236,7 @@ class _Walk:
         """The weights of a layer of class ``name``; those of Bidirectional with the direction before their names."""
         if name not in BIDIRECTIONAL:
             return self.weights.of(place)
-        parts = {part: self.weights.of(place, part) for part in DIRECTIONS}
+        parts = {part: self.weights.of(place, part) for part in DIRECTED_LAYERS}
         return {f"{part}/{name}": value for part, weights in parts.items() for name, value in weights.items()}
 
 

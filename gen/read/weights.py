@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ...sim.errors import BitsmithError
+from ..classes import DIRECTIONS
 from .hdf5 import FloatArray, child, finite, read_array
 
 MAX_DEPTH = 16
 
-DIRECTIONS = ("forward_layer", "backward_layer")
+DIRECTED_LAYERS = tuple(f"{direction}_layer" for direction in DIRECTIONS)
 """The two layers inside Bidirectional."""
 
 _RANDOM = ("seed_generator",)
@@ -44,7 +45,7 @@ class WeightSource:
     """The weights' own file, where the model is in another one."""
 
     def of(self, place: Place, part: str = "") -> Weights:
-        """The layer's weights, or those of one of ``DIRECTIONS`` inside it; empty where it has none."""
+        """The layer's weights, or those of one of ``DIRECTED_LAYERS`` inside it; empty where it has none."""
         raise NotImplementedError
 
     @property

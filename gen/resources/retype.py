@@ -35,5 +35,5 @@ def _luts(op: Retype, type_: Fixed) -> float:
     sticky = rounds and op.rounding is not Rounding.RND
     saturates = op.overflow is not Overflow.WRAP and not type_.contains(op.input_type)
     above = max(op.input_type.integer - type_.integer, 0)
-    luts = rounds + sticky * max(cut - 1, 0) / 5 + type_.width * (op.relu and op.input_type.signed)
+    luts = rounds + sticky * max(cut - 1, 0) / 5
     return luts + (above / 3 + type_.width if saturates else 0)

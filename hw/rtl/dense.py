@@ -195,11 +195,8 @@ def reuse_factors(op: Dense, strategy: str, layout: Layout) -> list[int]:
     ``latency`` takes one, and so does the graph of adders that knows each input's own type.
     """
     products = layout.elements * op.kernel.shape[1]
-    cycles = (
-        [1]
-        if strategy == "latency" or _is_graph(strategy, layout)
-        else [r for r in range(1, products + 1) if products % r == 0]
-    )
+    once = strategy == "latency" or _is_graph(strategy, layout)
+    cycles = [1] if once else [r for r in range(1, products + 1) if products % r == 0]
     return [layout.beats * r for r in cycles]
 
 

@@ -30,9 +30,9 @@ class RetypePointwise(Pointwise):
         self.kinds = lane_kinds(op, layout)
 
     def about(self) -> str:
-        op, first = self.op, "relu, then " if self.op.relu else ""
+        op = self.op
         return (
-            f"Every element: {first}rounding {op.rounding.value} and overflow {op.overflow.value} to a type of its "
+            f"Every element: rounding {op.rounding.value} and overflow {op.overflow.value} to a type of its "
             f"own; {len(op.types)} different ones."
         )
 
@@ -54,8 +54,6 @@ class RetypePointwise(Pointwise):
 
     def _element(self, m: Module, x: Value, k: int, beat: Signal | None) -> Value:
         """The register of one lane's value, in the output's type."""
-        if self.op.relu and self.layout.type.signed:
-            x = Mux(x[-1], 0, x[:-1])
         used = [int(kind) for kind in np.unique(self.kinds[:, k])]
         choices = [self._rounded(m, x, self.op.types[kind], f"{k}_{n}") for n, kind in enumerate(used)]
         found = choices[0]

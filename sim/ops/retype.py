@@ -20,7 +20,7 @@ _BITS = Fixed(True, 9, 0)
 
 @dataclass(frozen=True, eq=False)
 class Retype(Operator):
-    """``y = x`` (or ``max(x, 0)``), each value brought to its own type by one rounding and one overflow.
+    """Each value of ``x`` brought to its own type by one rounding and one overflow.
 
     ``signs``, ``integers`` and ``fractions`` have one axis, a type for each channel, or the axes of the whole tensor.
     A type of no bits, all three together 0, holds nothing but zero. All values travel in one type, ``output_type``, the
@@ -35,7 +35,6 @@ class Retype(Operator):
     fractions: IntArray
     rounding: Rounding = Rounding.RND
     overflow: Overflow = Overflow.WRAP
-    relu: bool = False
 
     def __post_init__(self) -> None:
         freeze_enum(self, "rounding", Rounding)
@@ -101,7 +100,7 @@ class Retype(Operator):
         return Spec(shape, self.output_type)
 
     def compute(self, *inputs: IntArray) -> IntArray:
-        x = np.maximum(inputs[0], 0) if self.relu else inputs[0]
+        (x,) = inputs
         y = np.zeros_like(x)
         kinds = self.kinds_of(x.shape[1:])
         for kind, type_ in enumerate(self.types):

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sim_graphs import random_inputs
 
 from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.convert import read_model
 from bitsmith.sim.fast.predict import Reference
-from bitsmith.sim.fixed import IntArray, to_float
+from bitsmith.sim.fixed import to_float
 from bitsmith.sim.graph import Graph
 
 Layers = Iterable[Any]
+SEED = 5
 sys.path.append(str(Path(sys.prefix) / "hgq2"))  # where `make test` puts HGQ2 (requirements-hgq.txt)
 
 
@@ -62,20 +64,9 @@ def graph_of(path: Path, input_type: str | None = None) -> Graph:
     return read_model(path, parse_config({"Bitsmith": {"input": input_type}} if input_type else {}))
 
 
-def frames_for(graph: Graph, frames: int, seed: int = 5) -> list[IntArray]:
-    """Random raw inputs over the whole range of their types, both ends among them."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for _, spec in graph.inputs:
-        raw = rng.integers(spec.type.raw_min, spec.type.raw_max, (frames, *spec.shape), endpoint=True)
-        raw[0], raw[-1] = spec.type.raw_min, spec.type.raw_max
-        found.append(raw)
-    return found
-
-
 def mismatches(model: Any, graph: Graph, frames: int = 400, predict: bool = False) -> tuple[int, int]:
     """How many outputs differ from HGQ2's, bit for bit, and how many different values there are."""
-    raw = frames_for(graph, frames)
+    raw = random_inputs(graph, frames, SEED)
     specs = graph.specs()
     ours = [to_float(y, specs[name].type) for y, name in zip(Reference(graph).predict_raw(*raw), graph.outputs)]
     theirs = forward(model, [to_float(x, specs[name].type) for x, (name, _) in zip(raw, graph.inputs)], predict)

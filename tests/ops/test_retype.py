@@ -65,16 +65,15 @@ class TestRetype(OperatorContract):
         "of 30 bits": case(S30),
         "a vector": case(S8, (7,)),
         "a sequence": case(S8, (1, 5, 7)),
-        "relu": case(S8, relu=True),
-        "relu, saturating": case(S8, relu=True, overflow=Overflow.SAT, rounding=Rounding.RND_CONV),
-        "relu of unsigned": case(U8, relu=True),
+        "saturating": case(S8, overflow=Overflow.SAT, rounding=Rounding.RND_CONV),
+        "unsigned": case(U8),
         "one type for all": case(S8, types=[(1, 1, 2)] * 7),
         "nothing but zeros": case(S8, types=[(0, 2, -2)] * 7),
         "from pixel to pixel": case(S8, (3, 4, 2), types=scattered(3, 4, 2)),
         "from step to step": case(S8, (1, 6, 2), types=scattered(1, 6, 2, among=SYMMETRIC), overflow=Overflow.SAT_SYM),
         "4 pixels, width no multiple": case(S8, (3, 10, 7), 4),
         "4 pixels, from pixel to pixel": case(S8, (2, 6, 2), 4, types=scattered(2, 6, 2), rounding=Rounding.RND_CONV),
-        "4 pixels, a vector": case(S8, (7,), 4, relu=True),
+        "4 pixels, a vector": case(S8, (7,), 4),
     }
     bad: ClassVar = {
         "too many bits": (lambda: op(S8, [(1, 60, 4)]), "has not 0 to 63 bits"),
@@ -91,7 +90,7 @@ class TestRetype(OperatorContract):
 
     def float_result(self, op: Retype, *x_float: Real) -> Real:
         """Element by element, by the description of the modes."""
-        x = np.maximum(x_float[0], 0) if op.relu else x_float[0]
+        x = x_float[0]
         signs, integers, fractions = (np.broadcast_to(a, x.shape[1:]) for a in (op.signs, op.integers, op.fractions))
         y = np.zeros_like(x)
         for place in np.ndindex(*x.shape[1:]):
@@ -131,4 +130,4 @@ def test_what_computes_forgets_the_own_types(join: Operator) -> None:
 def test_its_formula_is_an_estimate_of_what_yosys_finds(tmp_path: Path, need: Callable[..., None]) -> None:
     need("yosys")
     every = {"rounded": case(S30), "saturated": case(S30, overflow=Overflow.SAT, rounding=Rounding.RND_CONV)}
-    assert_estimated(every | {"by_pixel": case(S30, (2, 6, 2), types=scattered(2, 6, 2), relu=True)}, 1, tmp_path)
+    assert_estimated(every | {"by_pixel": case(S30, (2, 6, 2), types=scattered(2, 6, 2))}, 1, tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -148,20 +147,10 @@ def test_cnv(tmp_path: Path) -> None:
     assert len(np.unique(expected)) > 5
 
 
-EXAMPLES = "BITSMITH_EXAMPLE_MODELS"
 TYPES = {
     "HLSConfig": {"Model": {"Precision": "fixed<28,10,RND_CONV,SAT>"}},
     "Bitsmith": {"input": "fixed<16,4>", "table_bits": 18},
 }
-
-
-@pytest.fixture
-def example_models() -> Path:
-    """The folder of hls4ml's example models, whose files are not ours to copy."""
-    folder = os.environ.get(EXAMPLES)
-    if not folder or not Path(folder).is_dir():
-        pytest.skip(f"{EXAMPLES} names no folder with hls4ml's example models (its subfolder onnx/ is read)")
-    return Path(folder)
 
 
 FLOAT = ("conv1d_small_keras", "conv2d_small_keras", "dense_big_keras", "three_layer_bn_pytorch", "three_layer_keras",

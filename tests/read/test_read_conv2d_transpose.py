@@ -14,7 +14,7 @@ from reading import assert_equal_to_keras, batch, evaluate, legacy_keras, librar
 
 from bitsmith.gen.calibrate.float_model import run
 from bitsmith.gen.config.schema import parse_config
-from bitsmith.gen.convert import read_live, read_model
+from bitsmith.gen.convert import read_model
 from bitsmith.gen.read import read_network_file
 from bitsmith.sim.errors import BitsmithError
 
@@ -116,7 +116,7 @@ def test_options(kind: str, tmp_path: Path) -> None:
     model.set_weights([np.clip(np.round(np.asarray(w) / 0.25), -7, 7) * 0.25 for w in model.get_weights()])
     config = {"HLSConfig": {"LayerName": {n: {"Precision": coarse} for n in ("t0", "t1")}}, "Bitsmith": {"input": TYPE}}
     graph = assert_equal_to_keras(model, tmp_path / "m.keras", config)
-    assert read_live(model, parse_config(config)).to_json() == graph.to_json()
+    assert read_model(model, parse_config(config)).to_json() == graph.to_json()
 
 
 # --- QKeras -----------------------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ REFUSED: dict[str, tuple[Options, str]] = {
 def test_refused(name: str) -> None:
     changed, message = REFUSED[name]
     with pytest.raises(BitsmithError, match=message):
-        read_live(config_of(**changed), parse_config(settings(1)))
+        read_model(config_of(**changed), parse_config(settings(1)))
 
 
 @pytest.mark.parametrize("kind", ["tf_keras", "keras"])
@@ -244,4 +244,4 @@ def test_keras_refuses_them_too(kind: str) -> None:
 
 def test_no_weights_types_is_one_line() -> None:
     with pytest.raises(BitsmithError, match=r"'t0': kernel has no quantizer; give HLSConfig.LayerName.t0.Precision"):
-        read_live(config_of(), parse_config({"Bitsmith": {"input": TYPE}}))
+        read_model(config_of(), parse_config({"Bitsmith": {"input": TYPE}}))

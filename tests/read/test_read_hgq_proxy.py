@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 import pytest
 from definitions import Real, quantized, windows
-from hgq_models import frames_for, graph_of
+from hgq_models import SEED, graph_of
 from model_files import input_layer, write_h5
+from sim_graphs import random_inputs
 
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
@@ -69,7 +70,7 @@ def _quantizer(config: dict[str, Any], w: Weights, x: Real) -> Real:
 
 def assert_equal(path: Path, frames: int, input_type: str | None) -> None:
     graph = graph_of(path, input_type)
-    (x,) = frames_for(graph, frames)
+    (x,) = random_inputs(graph, frames, SEED)
     specs = graph.specs()
     expected = forward(path, to_float(x, graph.inputs[0][1].type).reshape(frames, *_input_shape(path)))
     (y,) = Reference(graph).predict_raw(x)

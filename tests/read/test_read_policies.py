@@ -17,7 +17,7 @@ from reading import library, save
 
 from bitsmith.gen.calibrate.ranges import calibrate
 from bitsmith.gen.config.schema import parse_config
-from bitsmith.gen.convert import read_live, read_model
+from bitsmith.gen.convert import read_model
 from bitsmith.gen.inspect import inspect
 from bitsmith.sim.errors import BitsmithError
 
@@ -183,7 +183,7 @@ def test_keras_s_own_quantized_models(tmp_path: Path) -> None:
             model.quantize(mode)
         where = "on 'second' (its 'in')" if mode == "int8" else "on 'first'"
         with pytest.raises(BitsmithError, match=f": dtype={mode}.*_from_float32 ") as error:
-            read_live(model, TYPES)
+            read_model(model, TYPES)
         assert where in str(error.value)
         for suffix in (".h5", ".keras"):
             save(model, tmp_path / f"m{suffix}")

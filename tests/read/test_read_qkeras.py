@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from reading import assert_equal_to_keras, batch, evaluate, legacy_keras, randomize, recurrent_qkeras, save
 
-from bitsmith.gen.convert import read_live, read_model
+from bitsmith.gen.convert import read_model
 from bitsmith.sim.errors import BitsmithError
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]  # Keras's own advice
@@ -306,7 +306,7 @@ def test_a_live_model_is_the_same_graph(tmp_path: Path) -> None:
     layers = [q.QActivation(bits(q, 5)), q.QConv2D(4, 3, kernel_quantizer=q.quantized_bits(4), bias_quantizer=bits(q))]
     model = sequential(k, (6, 6, 2), layers)
     graph = assert_equal_to_keras(model, tmp_path / "model.h5")
-    assert read_live(model).to_json() == graph.to_json()
+    assert read_model(model).to_json() == graph.to_json()
 
 
 def test_odd_layer_names(tmp_path: Path) -> None:
@@ -382,7 +382,7 @@ def test_a_model_in_memory_keeps_what_its_files_lose(tmp_path: Path) -> None:
     }
     for name, behind in layers.items():
         model = sequential(k, (3, 6), [q.QActivation(bits(q, 6, 2)), *behind], spread=1.0)
-        graph = read_live(model)
+        graph = read_model(model)
         (x,) = batch(graph, 20)
         wanted = np.asarray(model(x.reshape(-1, 3, 6).astype(np.float32)), dtype=np.float64)
         np.testing.assert_array_equal(evaluate(graph, x)[0].reshape(wanted.shape), wanted)
@@ -394,4 +394,4 @@ def test_a_model_in_memory_keeps_what_its_files_lose(tmp_path: Path) -> None:
     other = dense(kernel_quantizer=bits(q, 4, alpha="auto", scale_axis=0))
     off = sequential(k, (6,), [q.QActivation(bits(q, 6, 2)), other])
     with pytest.raises(BitsmithError, match="scales along other axes than the last"):
-        read_live(off)
+        read_model(off)

@@ -16,7 +16,7 @@ from recurrent_bound import bounded
 
 from bitsmith.gen.calibrate.float_model import run
 from bitsmith.gen.config.schema import parse_config
-from bitsmith.gen.convert import read_live, read_model
+from bitsmith.gen.convert import read_model
 from bitsmith.gen.read import read_network_file
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -57,7 +57,7 @@ def assert_within_bound(model: Any, folder: Path, most: float = 2.0**-6, config:
     for name in ("m.h5", "m.keras"):
         save(model, folder / name)
     graph, other = (read_model(folder / name, parse_config(config)) for name in ("m.h5", "m.keras"))
-    assert graph.nodes == other.nodes == read_live(model, parse_config(config)).nodes
+    assert graph.nodes == other.nodes == read_model(model, parse_config(config)).nodes
     inputs = batch(graph, 6, spread=0.7)
     expected = model([keras_shape(x, tuple(t.shape)) for x, t in zip(inputs, model.inputs)])
     network = read_network_file(folder / "m.h5")

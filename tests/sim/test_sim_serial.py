@@ -67,7 +67,7 @@ OPERATORS: list[Operator] = [
     BatchNorm(A, BIAS, A, BIAS, A),
     PReLU(A, BIAS, A),
     Embedding(Fixed(False, 4, 0), BIAS.reshape(4, 5), A),
-    Retype(A, [1, 0, 0], [3, -1, 0], [2, 5, 0], Rounding.RND_CONV, Overflow.SAT, relu=True),  # type: ignore[arg-type]
+    Retype(A, [1, 0, 0], [3, -1, 0], [2, 5, 0], Rounding.RND_CONV, Overflow.SAT),  # type: ignore[arg-type]
     Activation(A, Kind.LEAKY_RELU, B, Rounding.TRN, Overflow.WRAP, slope=Constant(3, 5)),
     Activation(A, Kind.THRESHOLDED_RELU, B, offset=Constant(3, 2)),
     Activation(A, Kind.ABSOLUTE, B),

@@ -21,8 +21,6 @@ def mapped(place: Place) -> Core:
 
 def _compute(op: Retype) -> list[str]:
     lines = ["static y_t compute(x_t x, unsigned k) {"]
-    if op.relu and op.input_type.signed:
-        lines += ["    if (x < 0)", "        x = 0;"]
     lines.append("    switch (k) {")
     for kind, type_ in enumerate(op.types):
         if type_ is not None:
