@@ -106,7 +106,7 @@ def activation(kind: Kind, y: Fixed = U8, **options: object) -> Callable[[Spec],
 def retype(x: Spec) -> Operator:
     """A type for each channel, one of no bits among them, rounded and saturated."""
     c = np.arange(x.shape[-1])
-    return Retype(x.type, c % 2, 2 - c % 2, np.where(c % 3 == 2, -2, c % 3), Rounding.RND_CONV, Overflow.SAT, relu=True)
+    return Retype(x.type, c % 2, 2 - c % 2, np.where(c % 3 == 2, -2, c % 3), Rounding.RND_CONV, Overflow.SAT)
 
 
 def hard_sigmoid(x: Spec) -> Operator:
