@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import platform
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..tools import gxx
+from ..files import cache
+from ..tools import gxx, version
 
 OPTIMIZED_BYTES, UNOPTIMIZED_BYTES = 800_000, 10_000_000
 """As much C++ in one run of the compiler."""
+SOURCES = Path(__file__).resolve().parent
+HARNESS = ("harness.cpp", "streams.hpp", "device.hpp")
+"""What drives a top, the same for all, and what it says of a top to its device.cpp."""
+HARNESS_FLAGS = ["-std=gnu++17", "-w", "-O1"]
 
 
 def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list[Path], optimize: str) -> None:
@@ -27,7 +33,9 @@ def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list
 
     def one(part: tuple[Path, str]) -> str:
         source, level = part
-        compiler.run([*flags, level, "-c", source.name, "-o", f"{source.stem}.o"], work, f"g++ {source.name}")
+        compiler.run(
+            [*flags, f"-I{SOURCES}", level, "-c", source.name, "-o", f"{source.stem}.o"], work, f"g++ {source.name}"
+        )
         return f"{source.stem}.o"
 
     with ThreadPoolExecutor(2) as pool:
@@ -48,3 +56,21 @@ def _groups(files: list[Path], limit: int) -> list[list[Path]]:
         groups[-1].append(path)
         size += path.stat().st_size
     return groups
+
+
+def harness_texts() -> list[str]:
+    """The harness's sources, for the key of what is linked with it."""
+    return [(SOURCES / name).read_text() for name in HARNESS]
+
+
+def harness(work: Path) -> Path:
+    """What drives a top, as ``work/harness.o``: compiled once per user and compiler."""
+    compiler = gxx()
+
+    def compile_in(folder: Path) -> None:
+        source = str(SOURCES / HARNESS[0])
+        compiler.run([*HARNESS_FLAGS, "-c", source, "-o", "harness.o"], folder, "g++ harness.cpp")
+
+    versions = f"{version(compiler)} {platform.machine()} {platform.libc_ver()}"
+    cache.filled("harness", cache.key(versions, *HARNESS_FLAGS, *harness_texts()), work, ["harness.o"], compile_in)
+    return work / "harness.o"

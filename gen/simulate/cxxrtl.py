@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ...hw.rtl.fifo import CHECK
 from ..tools import yosys
-from .compiling import compile_all
+from .compiling import compile_all, harness, harness_texts
 from .ports import Top
-from .simulation import Simulation, cached, harness, render
+from .simulation import Simulation, cached, device
 
 FLAGS = ["-std=gnu++17", "-w"]
 READ = f"read_verilog -D {CHECK} {{files}}; hierarchy -check -top {{top}}; proc; opt_clean; write_cxxrtl -g0 dut.cpp"
@@ -24,18 +24,18 @@ def build(top: Top, folder: Path) -> Simulation:
 def build_with(script: str, kind: str, top: Top, sources: list[Path], folder: Path) -> Simulation:
     """CXXRTL at the end of a Yosys script, in which {files} and {top} stand; ``dut.cpp`` is what it writes."""
     tool = yosys()
-    bench = harness(top, "device.hpp", mangle)
-    texts = [script, " ".join(tool.command), bench, *(path.read_text() for path in sources)]
+    ports = device(top, "cxxrtl.hpp.j2", mangle, design=mangle(top.name))
+    texts = [script, " ".join(tool.command), ports, *harness_texts(), *(path.read_text() for path in sources)]
 
     def compile_in(work: Path) -> None:
         for path in sources:
             shutil.copy(path, work / path.name)
-        (work / "harness.cpp").write_text(bench)
-        (work / "device.hpp").write_text(render("cxxrtl.hpp.j2", design=mangle(top.name)))
+        (work / "device.cpp").write_text(ports)
         steps = script.format(files=" ".join(path.name for path in sources), top=top.name)
         tool.run(["-q", "-p", steps], work, "Yosys")
         flags = [*FLAGS, f"-I{tool.include}/backends/cxxrtl/runtime"]
-        compile_all(work, [work / "harness.cpp"], flags, [], optimize="-O0")  # few frames: compiling is what takes time
+        # Few frames: compiling is what takes time.
+        compile_all(work, [work / "device.cpp"], flags, [harness(work)], optimize="-O0")
 
     return Simulation(cached(folder.resolve(), f"{top.name}-{kind}", texts, compile_in) / "harness", top)
 

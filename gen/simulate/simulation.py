@@ -171,30 +171,35 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(**values)
 
 
-def harness(top: Top, adapter: str, mangle: Callable[[str], str]) -> str:
-    """The bench's C++ for one top; ``mangle`` turns a port's name, or ``top.signal``, into the simulator's member."""
+def device(top: Top, adapter: str, mangle: Callable[[str], str], **values: object) -> str:
+    """The harness's device.cpp for one top.
+
+    ``mangle`` turns a port's name, or ``top.signal``, into the simulator's member. ``adapter`` is the template of the
+    simulator's ``Device``, which ``values`` are for.
+    """
 
     def streams(ports: tuple[Port, ...], inside: bool = False) -> list[dict[str, object]]:
         suffixes = ("tdata", "tvalid", "tready", "tlast")
         shown = [f"{top.name}.{port.inside}" if inside else port.prefix for port in ports]
-        names = [{s: f"device.top.{mangle(f'{name}_{s}')}" for s in suffixes} for name in shown]
+        names = [{s: f"dut().top.{mangle(f'{name}_{s}')}" for s in suffixes} for name in shown]
         return [{**n, "prefix": p.prefix, "bytes": p.beat_bytes, "beats": p.beats} for n, p in zip(names, ports)]
 
     bits = top.threshold
     threshold = bits and {
-        "signal": f"bench.device.top.{mangle('threshold')}",
+        "signal": f"dut().top.{mangle('threshold')}",
         "bytes": -(-bits // 8),
         "mask": f"0x{(1 << bits) - 1:x}ull",
     }
     return render(
-        "harness.cpp.j2",
+        "device.cpp.j2",
         top=top.name,
         adapter=adapter,
         inputs=streams(top.inputs),
         outputs=streams(top.outputs),
         traces=streams(top.traces, top.inside),
         threshold=threshold,
-        tlast_error=f"device.top.{mangle('tlast_error')}",
+        tlast_error=f"dut().top.{mangle('tlast_error')}",
+        **values,
     )
 
 

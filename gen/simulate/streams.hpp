@@ -1,4 +1,20 @@
-// Sources, sinks and probes of AXI4-Streams, their paces, and what is found wrong. Part of the generated bench.
+// Sources, sinks and probes of AXI4-Streams, their paces, and what is found wrong.
+#pragma once
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
 using Bytes = std::vector<uint8_t>;
 
 struct Random {
@@ -52,6 +68,11 @@ void save(const std::string& path, const Bytes& data) {
         std::fprintf(stderr, "cannot write %s: %s; make room there and start again\n", name, std::strerror(errno));
         std::exit(3);
     }
+}
+
+void save_both(const std::string& path, const Bytes& whole, const Bytes& aborted) {
+    save(path + ".out", whole);
+    save(path + ".aborted", aborted);
 }
 
 // The frames of a file, over and over. `wrong`: beats whose tlast is the opposite of what it should be.
@@ -119,10 +140,11 @@ struct Sink {
 };
 
 struct Probe {
+    std::string name;
     size_t bytes;
     Bytes data, now, aborted;
     std::vector<size_t> aborted_beats;
-    explicit Probe(size_t bytes_) : bytes(bytes_), now(bytes_) {}
+    Probe(const char* name_, size_t bytes_) : name(name_), bytes(bytes_), now(bytes_) {}
     void observe() { data.insert(data.end(), now.begin(), now.end()); }
     void keep_aborted() {
         aborted.insert(aborted.end(), data.begin(), data.end());
@@ -138,3 +160,5 @@ std::string list(const T& items, Show show) {
     for (const auto& item : items) text += (text.empty() ? "" : ", ") + show(item);
     return "[" + text + "]";
 }
+
+}  // namespace

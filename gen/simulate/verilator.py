@@ -9,9 +9,9 @@ from pathlib import Path
 from ...hw.rtl.fifo import CHECK
 from ..files import cache
 from ..tools import Tool, gxx, verilator, version
-from .compiling import compile_all
+from .compiling import compile_all, harness, harness_texts
 from .ports import STREAM, Top
-from .simulation import Simulation, cached, harness, render
+from .simulation import Simulation, cached, device
 
 VERILATE = ["--cc", "--Mdir", ".", "--prefix", "Vdut", "--no-timing", "--output-split", "20000"]
 VERILATE += ["-Wno-fatal", f"-D{CHECK}"]
@@ -31,23 +31,21 @@ def build(top: Top, folder: Path, optimize: str = "-Og") -> Simulation:
     ``optimize`` is the compiler's option: -O0 compiles in a third of the time, for a few frames.
     """
     tool = verilator()
-    bench = harness(top, "device.hpp", mangle)
-    device = render("verilator.hpp.j2", inside=top.inside)
+    ports = device(top, "verilator.hpp.j2", mangle, inside=top.inside)
     kept = _kept(top)
     sources = top.sources()
-    texts = [" ".join([*VERILATE, *FLAGS]), top.name, optimize, bench, device, kept]
+    texts = [" ".join([*VERILATE, *FLAGS]), top.name, optimize, ports, *harness_texts(), kept]
     texts += [text for path in sources for text in (path.name, path.read_text())]
 
     def compile_in(work: Path) -> None:
-        (work / "harness.cpp").write_text(bench)
-        (work / "device.hpp").write_text(device)
+        (work / "device.cpp").write_text(ports)
         (work / KEPT).write_text(kept)
         for path in sources:  # Verilator expands $NAME in a path: it sees none but the files' names
             shutil.copyfile(path, work / path.name)
         tool.run([*VERILATE, "--top-module", top.name, KEPT, *(path.name for path in sources)], work, "Verilator")
         flags = [*FLAGS, f"-I{tool.include}", f"-I{tool.include}/vltstd"]
         units = sorted(work.glob("*.cpp"))
-        compile_all(work, units, flags, [_runtime(tool, flags, work)], optimize)
+        compile_all(work, units, flags, [_runtime(tool, flags, work), harness(work)], optimize)
 
     home = cached(folder.resolve(), top.name, [*tool.command, *texts], compile_in, lambda: _versions(tool))
     return Simulation(home / "harness", top)

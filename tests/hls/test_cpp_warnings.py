@@ -36,8 +36,9 @@ from bitsmith.gen.config.schema import load_config, parse_config
 from bitsmith.gen.hls import emit
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
+from bitsmith.gen.simulate.compiling import SOURCES
 from bitsmith.gen.simulate.ports import Top
-from bitsmith.gen.simulate.simulation import harness, render
+from bitsmith.gen.simulate.simulation import device
 from bitsmith.gen.simulate.verilator import VERILATE, mangle
 from bitsmith.gen.tools import verilator
 from bitsmith.gen.verify import vectors
@@ -159,11 +160,19 @@ def test_the_harness_compiles_without_a_warning(tmp_path: Path, need: Callable[.
     graph, tool = next(graph for graph in others() if graph.name == "dense_argmax"), verilator()
     emit_plan(plan_for(graph, parse_config({})), tmp_path)
     top = Top.load(tmp_path).traced()
-    (tmp_path / "device.hpp").write_text(render("verilator.hpp.j2", inside=top.inside))
-    (tmp_path / "harness.cpp").write_text(harness(top, "device.hpp", mangle))
+    (tmp_path / "device.cpp").write_text(device(top, "verilator.hpp.j2", mangle, inside=top.inside))
     tool.run([*VERILATE, "--top-module", top.name, *(path.name for path in top.sources())], tmp_path, "Verilator")
-    headers = ["-isystem", str(tool.include), "-isystem", f"{tool.include}/vltstd"]
-    command = ["g++", "-std=gnu++17", "-Wall", "-Wextra", "-fsyntax-only", *headers, "harness.cpp"]
+    headers = ["-isystem", str(tool.include), "-isystem", f"{tool.include}/vltstd", f"-I{SOURCES}"]
+    command = [
+        "g++",
+        "-std=gnu++17",
+        "-Wall",
+        "-Wextra",
+        "-fsyntax-only",
+        *headers,
+        "device.cpp",
+        f"{SOURCES}/harness.cpp",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
 
