@@ -75,7 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What compiles comes first, in whole files: when only short tests are left, no worker waits for another."""
     chosen = _chosen(config, items)
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    kept = set(chosen)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = chosen
     weight = Counter(item.path for item in items if fast.says_so(item))
     items.sort(key=lambda item: -weight[item.path])  # stable: a file's own order stays

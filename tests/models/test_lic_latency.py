@@ -165,7 +165,15 @@ def test_ten_shapes() -> None:
     assert len({shape.name + str(shape.size) for shape in SHAPES}) == len(SHAPES) == 10
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape.name}, {shape.size}")
+# A convolution and a transposed one; all ten are `python -m bitsmith.models.lic.latency` too.
+QUICK = (next(shape for shape in SHAPES if not shape.transposed), next(shape for shape in SHAPES if shape.transposed))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [pytest.param(shape, marks=[pytest.mark.slow] * (shape not in QUICK)) for shape in SHAPES],
+    ids=lambda shape: f"{shape.name}, {shape.size}",
+)
 def test_predicted_cycles_are_the_simulated_ones(shape: Shape, need: Need) -> None:
     need("g++", "verilator")
     (row,) = latency.compare([shape])

@@ -254,7 +254,11 @@ def test_8_bit_outputs_are_the_float_s(channels: int, form: Form, inverse: bool,
 
 @pytest.mark.parametrize(
     ("io_type", "backend", "names"),
-    [("io_parallel", "Vitis", list(TestGDN.cases)), ("io_stream", "Vivado", KIND_NAMES)],
+    [
+        ("io_parallel", "Vitis", KIND_NAMES),
+        pytest.param("io_parallel", "Vitis", list(TestGDN.cases), marks=pytest.mark.slow),
+        pytest.param("io_stream", "Vivado", KIND_NAMES, marks=pytest.mark.slow),
+    ],
 )
 def test_other_projects(io_type: str, backend: str, names: list[str], tmp_path: Path, need: Need) -> None:
     need("g++")
@@ -279,6 +283,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Hardware:
     return hardware
 
 
+@pytest.mark.slow
 def test_100_000_pixels_in_the_cpp(many: Hardware, tmp_path: Path, need: Need) -> None:
     need("g++")
     project(many.whole, tmp_path)
@@ -286,6 +291,7 @@ def test_100_000_pixels_in_the_cpp(many: Hardware, tmp_path: Path, need: Need) -
         assert_array_equal(got, many.expected[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_100_000_pixels_in_the_verilog(many: Hardware, need: Need) -> None:
     need("g++", "verilator")
     run = many.full_speed(next(iter(many.cases.values())))
@@ -294,7 +300,7 @@ def test_100_000_pixels_in_the_verilog(many: Hardware, need: Need) -> None:
         assert_array_equal(run.outputs[many.output(name)], many.expected[name], err_msg=name)
 
 
-@pytest.mark.parametrize(("form", "inverse"), [(PAPER, False), (ONE_TABLE, True)])
+@pytest.mark.parametrize(("form", "inverse"), [pytest.param(PAPER, False, marks=pytest.mark.slow), (ONE_TABLE, True)])
 def test_192_channels_in_the_cpp(form: Form, inverse: bool, tmp_path: Path, need: Need) -> None:
     need("g++")
     op = gdn(192, gain=16, form=form, inverse=inverse)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hardware import SEED, draw, side_by_side
 
 from bitsmith.gen.build import build
@@ -142,6 +143,7 @@ def test_networks_that_failed_elsewhere(tmp_path: Path, need: Need) -> None:
     proven(side_by_side(graphs), config, ("hls", "rtl", "second"), tmp_path / "build", frames=6)
 
 
+@pytest.mark.slow
 def test_down_to_the_netlist(tmp_path: Path, need: Need) -> None:
     """Shared multipliers, through synthesis too."""
     need("g++", "verilator", "yosys")
