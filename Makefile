@@ -124,8 +124,8 @@ lock: ## resolve the pinned requirements again (needs uv)
 wheel: .venv/.demo ## build/dist/*.whl
 	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/dist .
 
-install-check: ## install the wheel on the newest and the oldest Python here, without the lock files, and use it
-	PYTHON=$(PYTHON) .ci/install-check
+install-check: ## install the wheel on the newest and the oldest Python here, without the lock files, and use it; EVERY=1: on all
+	PYTHON=$(PYTHON) EVERY=$(EVERY) .ci/install-check
 
 clean: ## remove what was made, the environment too
 	rm -rf build .venv
