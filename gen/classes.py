@@ -16,6 +16,8 @@ DIRECTIONS = ("forward", "backward")
 """The two layers inside of a Bidirectional."""
 GROUPED = ("Conv1D", "Conv2D", "Convolution1D", "Convolution2D", "QConv1D", "QConv2D")
 """Classes that know what to do with ``groups``."""
+OF_INTEGERS = ("Dense", "EinsumDense", "Embedding")
+"""Classes whose weights are read where Keras's ``quantize`` made them integers."""
 KERAS_EPSILON = 1e-7
 """Keras's ``backend.epsilon()``: what it divides by at least."""
 SCRIPT = "__main__"

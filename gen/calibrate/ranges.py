@@ -83,7 +83,7 @@ def checked(data: Any, path: str, shape: tuple[int, ...]) -> FloatArray:
 def propose(network: Network, x: FloatArray, bits: int, say: Say = silent) -> dict[str, Any]:
     """The configuration as plain data, ready for YAML."""
     model, network = network, fold_batch_norm(network, Config())
-    ranges = measure(network, x, say)
+    ranges = _over_calls(network, measure(network, x, say))
     for layer in model.layers:
         layer.check_taken()
     names: dict[str, Any] = {}
@@ -105,6 +105,21 @@ def propose(network: Network, x: FloatArray, bits: int, say: Say = silent) -> di
         "IOType": "io_stream",
         "HLSConfig": {"Model": {"ReuseFactor": 1, "Strategy": "Latency"}, "LayerName": names},
     }
+
+
+def _over_calls(network: Network, ranges: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """The ranges with those of all calls of a layer in one: they have one type."""
+    calls: dict[str, list[str]] = {}
+    for layer in network.layers:
+        calls.setdefault(layer.name, []).append(layer.key)
+    whole = dict(ranges)
+    for keys in (keys for keys in calls.values() if len(keys) > 1):
+        for part in ("", ":state", ":cell"):
+            found = [ranges[key + part] for key in keys if key + part in ranges]
+            if found:
+                both = min(low for low, _ in found), max(high for _, high in found)
+                whole |= {key + part: both for key in keys}
+    return whole
 
 
 def measure(network: Network, x: FloatArray, say: Say = silent) -> dict[str, tuple[float, float]]:
@@ -182,8 +197,8 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
         return {"scale": _of(numbers[0], 2 * bits), "bias": _bias(numbers[1], bits, 2.0**-bits)}
     if layer.class_name == "PReLU":
         return {"weight": _of(next(iter(layer.weights.values())), bits)} if layer.weights else {}
-    kernels = [(key, v) for key, v in layer.weights.items() if v.ndim > 1]
-    biases = [v for v in layer.weights.values() if v.ndim == 1]
+    biases = [v for key, v in layer.weights.items() if v.ndim == 1 or _is_bias(layer, key)]
+    kernels = [(key, v) for key, v in layer.weights.items() if v.ndim > 1 and not _is_bias(layer, key)]
     entry = {}
     config = layer.config
     if kernels and not is_signed(layer) and not any(config.get(f"{n}_quantizer") for n in ("kernel", "depthwise")):
@@ -192,6 +207,11 @@ def _weights(layer: Layer, bits: int) -> dict[str, str]:
         step = max((float(np.abs(v).max()) for _, v in kernels), default=1.0) * 2.0**-bits
         entry["bias"] = _bias(biases[0], bits, step)
     return entry
+
+
+def _is_bias(layer: Layer, key: str) -> bool:
+    """Whether a variable is an EinsumDense's bias, which may have several axes."""
+    return layer.class_name == "EinsumDense" and key in ("bias", "1")
 
 
 def _bias(values: FloatArray, bits: int, kernel_step: float) -> str:

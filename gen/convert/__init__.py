@@ -8,9 +8,9 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph
 from ..config.schema import Config
-from ..read import one_line, read_network_file
+from ..read import network_of, one_line, read_network_file
 from ..read.live import live_json
-from ..read.network import Network, read_network
+from ..read.network import Network
 from ..read.weights import LiveWeights
 from .layers import convert
 
@@ -38,7 +38,7 @@ def read_any(model: Any, weights: Path | None = None) -> Network:
     if not hasattr(model, "to_json"):
         raise BitsmithError(f"a {type(model).__name__} is no model; give a path or a Keras model")
     _check_order(model)
-    return read_network(live_json(model), LiveWeights(model), f"model '{model.name}'")
+    return network_of(live_json(model), LiveWeights(model), f"model '{model.name}'")
 
 
 def _check_order(model: Any) -> None:

@@ -14,6 +14,7 @@ from ...sim.errors import BitsmithError
 from ..config.schema import Config
 from ..ops import NORMS, Norm
 from ..ops.batch_norm import ATTRIBUTES, normalization
+from ..quantize.integers import is_integers, rescaled
 from ..read.attributes import Attributes
 from ..read.hdf5 import FloatArray
 from ..read.network import Layer, Network
@@ -83,7 +84,10 @@ def _fold(layer: Layer, norm: Layer) -> Layer:
     scale = gamma / np.sqrt(variance + epsilon)
     folded = kernel * (scale.reshape(kernel.shape[-2:]) if depthwise else scale)
     weights = {key: folded, "bias": (bias - mean) * scale + beta}
-    return replace(layer, weights=weights, config=layer.config | {"use_bias": True}, folded=norm.name)
+    config = layer.config | {"use_bias": True}
+    if is_integers(grid := layer.config.get("kernel_quantizer")):
+        config["kernel_quantizer"] = rescaled(grid, scale, folded.any(axis=0), f"'{layer.name}': kernel")
+    return replace(layer, weights=weights, config=config, folded=norm.name)
 
 
 def _fold_itself(layer: Layer) -> Layer:

@@ -18,6 +18,7 @@ from ..passes.fuse_crops import fuse_crops
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor, at_layer
 from ..read.inputs import check_image, convert_input
+from ..read.integers import with_values
 from ..read.network import Layer, Network
 from ..read.policy import check_policies
 from .fold_batch_norm import fold_batch_norm
@@ -158,12 +159,14 @@ def check_layer(layer: Layer) -> None:
 
 
 def check_attributes(layer: Layer) -> None:
-    """BitsmithError for a dtype policy whose weights are none of float32, and for what no layer supports."""
+    """BitsmithError for a dtype policy that is not supported, for what no layer supports, and for integer weights that
+    make no sense."""
     if (
         layer.class_name != "InputLayer" or layer.config.get("dtype") not in _INTEGERS
     ):  # an input's type is not its dtype
-        check_policies(layer.name, layer.config)
+        check_policies(layer.name, layer.class_name, layer.config)
     Attributes(layer.name, layer.config).check_general(layer.class_name)
+    with_values(layer)
 
 
 def check_class(layer: Layer) -> None:

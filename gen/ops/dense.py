@@ -108,12 +108,12 @@ def einsum(layer: Layer, x: Array) -> Array:
 def convert_einsum_dense(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """A dense layer over the last axes, taken as one, to one or more new ones."""
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
-    activation = a.function("activation", "linear")
+    activation, quantizer = a.function("activation", "linear"), a.quantizer("kernel_quantizer")
     a.finish("equation", "bias_axes", "output_shape")
     form = einsum_form(layer, a, x.shape)
     kept, values = form.kept(x.shape), form.kernel.reshape(-1, form.units)
     x = build.reshape(layer, x, (*kept, len(values)), "input")
-    kernel = weight_grid(build, layer, values, None, "kernel", "weight")
+    kernel = weight_grid(build, layer, values, quantizer, "kernel", "weight")
     bias = None if form.bias is None else weight_grid(build, layer, form.bias, None, "bias", "bias", trainable=False)
     y = build.reshape(layer, _product(build, layer, x, kernel, bias), (*kept, *form.outputs), "output")
     return apply_activation(build, layer, y, activation)

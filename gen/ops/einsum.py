@@ -10,6 +10,7 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import FloatArray
 from ...sim.op import Shape
+from ..quantize.integers import is_integers
 from ..read.attributes import Attributes
 from ..read.network import Layer
 
@@ -41,6 +42,8 @@ def einsum_form(layer: Layer, a: Attributes, shape: Shape) -> Form:
     """Of a layer on an input of ``shape`` (without the batch); BitsmithError for an equation that is something else."""
     summed, new = _letters(a, len(shape) + 1)
     kernel, taken = layer.variable("kernel", "0"), shape[len(shape) - len(summed) :]
+    if kernel.ndim == 2 and is_integers(layer.config.get("kernel_quantizer")):
+        kernel = _unflattened(a, kernel, tuple(taken), len(new))
     if kernel.ndim != len(summed) + len(new) or kernel.shape[: len(summed)] != tuple(taken):
         raise BitsmithError(
             f"'{layer.name}': equation={a.get('equation')} takes {shape} and the kernel has shape {kernel.shape}; "
@@ -63,6 +66,14 @@ def einsum_form(layer: Layer, a: Attributes, shape: Shape) -> Form:
             "save the model again"
         )
     return Form(kernel, len(summed), np.broadcast_to(bias, outputs).ravel())
+
+
+def _unflattened(a: Attributes, kernel: FloatArray, taken: Shape, new: int) -> FloatArray:
+    """A kernel that Keras keeps as (inputs, outputs), in int4, in its own shape; as it is where that does not fit."""
+    given = a.get("output_shape")
+    outputs = tuple(given[-new:]) if isinstance(given, (list, tuple)) else (given,)
+    fits = all(type(n) is int for n in outputs) and kernel.shape == (prod(taken), prod(outputs))
+    return kernel.reshape(*taken, *outputs) if fits else kernel
 
 
 def _check_shape(a: Attributes, outputs: Shape) -> None:

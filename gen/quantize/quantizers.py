@@ -47,12 +47,12 @@ class Quantizer:
         return replace(self, parameters=tuple((dict(self.parameters) | values).items()))
 
     def __str__(self) -> str:
-        """Short form for people: what differs from the defaults, bits and integer always."""
+        """Short form for people: what differs from the defaults, bits and integer always; no list of scales."""
         default = SIGNATURES[self.name]
         shown = [
             f"{key}={value!r}" if key not in ("bits", "integer") else str(value)
             for key, value in self.parameters
-            if key in ("bits", "integer") or value != default[key]
+            if key in ("bits", "integer") or (value != default[key] and key != "scales")
         ]
         return f"{self.name}({', '.join(shown)})"
 

@@ -57,9 +57,11 @@ SIGNATURES: dict[str, dict[str, Any]] = {
     "ternary": {"alpha": None, "threshold": None, "use_stochastic_rounding": False, "number_of_unrolls": 5},
     "Quant": {"bits": 8, "signed": True, "narrow": False, "rounding_mode": "ROUND", "scale": 1.0},
     "exact": {},
+    "integers": {"bits": 8, "scales": None},
 }
-"""Parameters in positional order with their defaults. The last two are no quantizers of QKeras, see ``quant.py``."""
-NOT_QKERAS = ("Quant", "exact")
+"""Parameters in positional order with their defaults. The last three are no quantizers of QKeras, see ``quant.py`` and
+``integers.py``."""
+NOT_QKERAS = ("Quant", "exact", "integers")
 
 NOT_SAVED = {
     "quantized_bits": ("scale_axis", *_LIMITS),
@@ -74,7 +76,7 @@ was False, so that it cannot be known. Also missing, but of training only: var_n
 """
 RECENT = "post_training_scale"
 """A parameter that quantized_bits writes since 0.9.0 and never before: a file that has it is of a later QKeras."""
-SCALING = ("scale_axis", *_LIMITS, RECENT)
+SCALING = ("scale_axis", *_LIMITS, RECENT, "scales")
 """What ``check_scaling`` judges."""
 
 
@@ -86,6 +88,9 @@ def check_scaling(name: str, values: dict[str, Any], where: str) -> None:
     for key in ("min_po2_exponent", "max_po2_exponent"):
         value = values.get(key)
         _check(value is None or _is_whole(value, -126, 127), key, value, name, where, "whole numbers from -126 to 127")
+    if name == "integers":
+        shown = values["scales"]
+        _check(post_training_scale(shown) is not None, "scales", shown, name, where, "numbers above 0")
     kept = values.get(RECENT)
     _check(kept is None or post_training_scale(kept) is not None, RECENT, kept, name, where, "numbers above 0, None")
     for keys, alphas in (((*_LIMITS,), ("auto_po2",)), ((RECENT,), ("auto", "auto_po2"))):

@@ -9,6 +9,7 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, FloatArray, IntArray, Overflow, Rounding, quantize
 from .auto_scale import EPSILON, LOG2, Float32Array, check_axes, least_squares, nearest_power, quantized_bits_levels
+from .integers import integer_levels
 from .linear_quantizer import is_sign, linear_levels
 from .quantizers import Quantizer
 
@@ -112,6 +113,9 @@ def _levels_of(q: Quantizer, values: FloatArray, where: str) -> WeightGrid:
     if q.name in ("quantized_po2", "quantized_relu_po2"):
         sign, powers = power_of_two(q, values)
         return WeightGrid(sign, Fixed(True, 1, 0), powers)
+    if q.name == "integers":
+        raw, scales = integer_levels(q, values, where)
+        return WeightGrid(raw, Fixed.holding(min(int(raw.min(initial=0)), -1), int(raw.max(initial=0)), 0), scales)
     if q.name == "exact":
         return WeightGrid(*dyadic(values, where))
     raise BitsmithError(

@@ -9,7 +9,7 @@ from typing import Any
 from ...sim.errors import BitsmithError
 from ..classes import BIDIRECTIONAL, MODELS, STATES, class_name, config_of, is_layer, short, whose
 from .hdf5 import FloatArray
-from .policy import leaves_weights
+from .policy import readable
 from .references import Made, node_ranks, read_calls, references, resolve, tensor
 from .weights import DIRECTED_LAYERS, Place, Weights, WeightSource
 
@@ -227,7 +227,7 @@ class _Walk:
         if key in self.keys:
             raise BitsmithError(f"{self.path}: two layers are called '{key}'; give each its own name")
         self.keys.add(key)
-        weights = self._weights(name, place) if tensors and leaves_weights(item["config"]) else {}
+        weights = self._weights(name, place) if tensors and readable(name, item["config"]) else {}
         layer = Layer(key, place.names[-1], name, item["config"], tensors, weights, cure=self.weights.cure)
         self.layers.append(layer)
         return layer.outputs

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..classes import OWN
 from ..config.layer import DIRECTED
 from ..config.schema import Config, Precision
+from ..quantize.integers import is_integers
 from .hgq import is_hgq
 from .network import Layer, Network, inner_layer
 
@@ -56,10 +57,14 @@ class Precisions:
 
 
 def _has_quantizer(layer: Layer) -> bool:
-    """Whether the layer, or one inside it, brings its own types."""
+    """Whether the layer, or one inside it, brings its own types; integer weights alone say nothing of results."""
     configs = [layer.config, inner_layer(layer.config)[1]]
     return (
         is_hgq(layer)
         or layer.class_name in ("QActivation", *OWN)
-        or any(key.endswith("_quantizer") and value is not None for config in configs for key, value in config.items())
+        or any(
+            key.endswith("_quantizer") and value is not None and not is_integers(value)
+            for config in configs
+            for key, value in config.items()
+        )
     )
