@@ -86,7 +86,7 @@ def _fold(layer: Layer, norm: Layer) -> Layer:
     weights = {key: folded, "bias": (bias - mean) * scale + beta}
     config = layer.config | {"use_bias": True}
     if is_integers(grid := layer.config.get("kernel_quantizer")):
-        config["kernel_quantizer"] = rescaled(grid, scale, folded.any(axis=0), f"'{layer.name}': kernel")
+        config["kernel_quantizer"] = rescaled(grid, scale, folded, f"'{layer.name}': kernel")
     return replace(layer, weights=weights, config=config, folded=norm.name)
 
 

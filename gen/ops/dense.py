@@ -23,6 +23,7 @@ from ..read.linear import Bias, bias_grid, check_configured, declared_bias, line
 from ..read.network import Layer
 from .activation import apply_activation
 from .activation_floats import activated
+from .blocks import in_blocks
 from .conv2d import convolution, per_output
 from .einsum import einsum_form
 from .floats import Array, float_bias, float_weight
@@ -87,6 +88,8 @@ def _dense(build: Builder, layer: Layer, x: Tensor, kernel: WeightGrid, bias: Bi
 def _product(build: Builder, layer: Layer, x: Tensor, kernel: WeightGrid, bias: WeightGrid | None) -> Tensor:
     """The last axis times a kernel (n, units)."""
     n, units = kernel.raw.shape
+    if kernel.scale is not None and kernel.scale.ndim > 1 and len(kernel.scale) == n > 1:
+        return in_blocks(build, layer, x, kernel, kernel.scale, bias)
     if len(x.shape) > 1:
         square = WeightGrid(kernel.raw.reshape(1, 1, n, units), kernel.type, kernel.scale)
         return convolution(build, layer, x, square, bias)

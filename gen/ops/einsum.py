@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def einsum_form(layer: Layer, a: Attributes, shape: Shape) -> Form:
     return Form(kernel, len(summed), np.broadcast_to(bias, outputs).ravel())
 
 
-def _unflattened(a: Attributes, kernel: FloatArray, taken: Shape, new: int) -> FloatArray:
+def _unflattened(a: Attributes, kernel: Any, taken: Shape, new: int) -> Any:
     """A kernel that Keras keeps as (inputs, outputs), in int4, in its own shape; as it is where that does not fit."""
     given = a.get("output_shape")
     outputs = tuple(given[-new:]) if isinstance(given, (list, tuple)) else (given,)

@@ -1,11 +1,13 @@
 """Weights that are integers with a scale for each output, as Keras's ``model.quantize`` makes them.
 
 ``values`` are real numbers, integer times scale, and the quantizer finds the integers again: so the same values serve
-ranges, float forms and the folding of a normalization, which only changes the scales.
+ranges, float forms and the folding of a normalization, which only changes the scales. With a ``block`` there is a scale
+for each output and as many inputs, the first axis of a kernel (inputs, outputs).
 """
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,10 @@ from .quantizers import Quantizer, parse_quantizer
 NAME = "integers"
 
 
-def integers(bits: int, scales: FloatArray) -> dict[str, Any]:
-    """The quantizer, as a layer's attribute, of integers of ``bits`` bits and a positive scale for each output."""
-    return {"class_name": NAME, "config": {"bits": bits, "scales": [float(scale) for scale in scales]}}
+def integers(bits: int, scales: FloatArray, block: int | None = None) -> dict[str, Any]:
+    """The quantizer, as a layer's attribute, of integers of ``bits`` bits and positive scales: (outputs,), or with a
+    ``block`` (blocks, outputs)."""
+    return {"class_name": NAME, "config": {"bits": bits, "scales": scales.tolist(), "block": block}}
 
 
 def is_integers(attribute: Any) -> bool:
@@ -27,29 +30,43 @@ def is_integers(attribute: Any) -> bool:
     return isinstance(attribute, dict) and attribute.get("class_name") == NAME
 
 
-def rescaled(attribute: Any, factors: FloatArray, used: Any, where: str) -> dict[str, Any]:
-    """The quantizer of the values times ``factors``, one for each output; ``used`` says which outputs have a value."""
+def rescaled(attribute: Any, factors: FloatArray, values: FloatArray, where: str) -> dict[str, Any]:
+    """The quantizer of a kernel (inputs, outputs) that was multiplied by ``factors``, one for each output; ``values``
+    is what it is now."""
     q = parse_quantizer(attribute, where)
-    scales = np.asarray([] if q is None else q["scales"], dtype=np.float64).reshape(-1)
-    if q is None or scales.shape != factors.shape:
-        raise BitsmithError(f"{where} has {len(scales)} scales for {len(factors)} outputs; save the model again")
-    return integers(int(q["bits"]), useful(scales * np.abs(factors), used))
+    assert q is not None
+    scales = _scales(q, values, where)
+    return integers(int(q["bits"]), useful(scales * np.abs(factors), values, q["block"]), q["block"])
 
 
-def useful(scales: FloatArray, used: Any) -> FloatArray:
-    """Scales in which those of outputs without a value are the largest of the others.
+def useful(scales: FloatArray, values: FloatArray, block: int | None) -> FloatArray:
+    """Scales of a kernel (inputs, outputs), in which those that scale nothing but zeros are the largest of the others.
 
-    Keras gives an output whose weights are zero a scale of 1/127 of its epsilon, which would take many bits.
+    Keras makes the scale of weights that are all zero 1/127 of its epsilon, which would take many bits.
     """
-    return np.where(used, scales, scales[used].max() if np.any(used) else 1.0)
+    size = block or len(values)
+    used = np.stack([values[i : i + size].any(axis=0) for i in range(0, len(values), size)]).reshape(scales.shape)
+    return np.where(used, scales, scales[used].max() if used.any() else 1.0)
 
 
 def integer_levels(q: Quantizer, values: FloatArray, where: str) -> tuple[IntArray, FloatArray]:
-    """The integers of values, outputs last, and the scales; BitsmithError where they do not fit each other."""
-    scales, limit = np.asarray(q["scales"], dtype=np.float64).reshape(-1), 1 << (int(q["bits"]) - 1)
-    if values.ndim == 0 or values.shape[-1] != len(scales):
-        raise BitsmithError(f"{where} has shape {values.shape} and {len(scales)} scales; save the model again")
+    """The integers of values, outputs last, and scales that broadcast to them; BitsmithError where they do not fit."""
+    scales, block = _scales(q, values, where), q["block"]
+    if block is not None:
+        scales = np.repeat(scales, min(block, len(values)), axis=0)[: len(values)]
     raw = np.rint(values / scales)
-    if np.abs(raw).max(initial=0) > limit:
+    if np.abs(raw).max(initial=0) > 1 << (int(q["bits"]) - 1):
         raise BitsmithError(f"{where} holds values beyond {q['bits']} bits of its scales; save the model again")
     return raw.astype(np.int64), scales
+
+
+def _scales(q: Quantizer, values: FloatArray, where: str) -> FloatArray:
+    scales, block = np.asarray(q["scales"], dtype=np.float64), q["block"]
+    wanted = (
+        values.shape[-1:]
+        if block is None
+        else (ceil(len(values) / block) if values.ndim == 2 else 0, *values.shape[-1:])
+    )
+    if scales.shape != wanted or not values.size:
+        raise BitsmithError(f"{where} has shape {values.shape} and {scales.shape} scales; save the model again")
+    return scales

@@ -57,7 +57,7 @@ SIGNATURES: dict[str, dict[str, Any]] = {
     "ternary": {"alpha": None, "threshold": None, "use_stochastic_rounding": False, "number_of_unrolls": 5},
     "Quant": {"bits": 8, "signed": True, "narrow": False, "rounding_mode": "ROUND", "scale": 1.0},
     "exact": {},
-    "integers": {"bits": 8, "scales": None},
+    "integers": {"bits": 8, "scales": None, "block": None},
 }
 """Parameters in positional order with their defaults. The last three are no quantizers of QKeras, see ``quant.py`` and
 ``integers.py``."""
@@ -76,7 +76,7 @@ was False, so that it cannot be known. Also missing, but of training only: var_n
 """
 RECENT = "post_training_scale"
 """A parameter that quantized_bits writes since 0.9.0 and never before: a file that has it is of a later QKeras."""
-SCALING = ("scale_axis", *_LIMITS, RECENT, "scales")
+SCALING = ("scale_axis", *_LIMITS, RECENT, "scales", "block")
 """What ``check_scaling`` judges."""
 
 
@@ -91,6 +91,8 @@ def check_scaling(name: str, values: dict[str, Any], where: str) -> None:
     if name == "integers":
         shown = values["scales"]
         _check(post_training_scale(shown) is not None, "scales", shown, name, where, "numbers above 0")
+        size = values["block"]
+        _check(size is None or (type(size) is int and size > 0), "block", size, name, where, "a whole number, None")
     kept = values.get(RECENT)
     _check(kept is None or post_training_scale(kept) is not None, RECENT, kept, name, where, "numbers above 0, None")
     for keys, alphas in (((*_LIMITS,), ("auto_po2",)), ((RECENT,), ("auto", "auto_po2"))):

@@ -59,7 +59,8 @@ def quantize_weights(q: Quantizer, values: FloatArray, where: str) -> WeightGrid
 
 def _per_output(grid: WeightGrid, q: Quantizer, where: str) -> WeightGrid:
     """The grid; BitsmithError where scales that are no powers of two are not one for each output."""
-    if grid.scale is not None and grid.raw.ndim > 1 and any(n > 1 for n in grid.scale.shape[:-1]):
+    blocks = q.name == "integers" and q["block"] is not None
+    if not blocks and grid.scale is not None and grid.raw.ndim > 1 and any(n > 1 for n in grid.scale.shape[:-1]):
         raise BitsmithError(
             f"{where}: {q.name} with scales along other axes than the last is supported with alpha='auto_po2', not "
             f"{q['alpha']!r}; train with that, or with scale_axis=None"

@@ -26,6 +26,7 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "lora_alpha": (None,),
 }
 """Attributes of many layers that have one meaning only here."""
+_NO_LORA = "None; save the model before enable_lora, or with layers that have LoRA's share in their kernels"
 
 
 class Attributes:
@@ -116,7 +117,7 @@ class Attributes:
                 continue
             value = self._config.get(name, supported[0])
             if not any(_same(value, s) for s in supported):
-                self.refuse(name, value, ", ".join(str(s) for s in supported if s is not None) or "None")
+                self.refuse(name, value, ", ".join(str(s) for s in supported if s is not None) or _NO_LORA)
 
     def finish(self, *later: str) -> None:
         """BitsmithError for the first attribute that nobody understands; ``later`` are still to be asked for.

@@ -11,10 +11,10 @@ import numpy as np
 from ...sim.errors import BitsmithError
 from ...sim.fixed import FloatArray
 from .attributes import is_count
-from .network import Layer, Weights
+from .network import Layer
 from .policy import Integers
+from .weights import Weights
 
-_AGAIN = "quantize the float model again and save it"
 _SCALES = (1e-29, 1e29)
 """What a scale may be: as far as its reciprocal is a plain float32."""
 
@@ -68,11 +68,13 @@ class Stored:
     def levels(self) -> FloatArray:
         """The integers: an int8 kernel in its own shape, any other as (rows, outputs)."""
         values, columns = self._whole(self.main, -128, 127), prod(self.outputs)
-        if self.how.bits == 8 and (values.ndim < 2 or prod(values.shape[-len(self.outputs) :]) != columns):
+        if self.how.bits == 8 and (
+            values.ndim < 2 or not values.size or prod(values.shape[-len(self.outputs) :]) != columns
+        ):
             raise self.refused(f"{self.main} has shape {values.shape} for {columns} outputs")
         if self.how.bits == 8:
             return values
-        if values.ndim != 2 or values.shape[1] != ceil(columns / 2):
+        if values.ndim != 2 or not len(values) or values.shape[1] != ceil(columns / 2):
             raise self.refused(f"{self.main} has shape {values.shape} for {columns} outputs, two in a byte")
         return unpacked(values, columns)
 
@@ -98,8 +100,10 @@ class Stored:
             raise self.refused(f"g_idx is not in blocks of {self.how.block}")
         return values.astype(np.int64)
 
-    def refused(self, what: str, cure: str = _AGAIN) -> BitsmithError:
-        return BitsmithError(f"'{self.layer.name}' (int{self.how.bits}): {what}; {cure}")
+    def refused(self, what: str) -> BitsmithError:
+        return BitsmithError(
+            f"'{self.layer.name}' (int{self.how.bits}): {what}; quantize the float model again and save it"
+        )
 
     def _names(self) -> tuple[str, ...]:
         """The variables in the order in which Keras numbers them."""

@@ -94,7 +94,8 @@ def _refused(kind: str, config: dict[str, Any], inside: str = "", outer: str = "
 
 def _by_policy(kind: str, config: dict[str, Any]) -> Integers | None:
     """How the weights are integers, by the layer's dtype policy."""
-    policy, own = config.get("dtype"), config.get("quantization_config")
+    policy: Any = config.get("dtype")
+    own: Any = config.get("quantization_config")
     if kind not in OF_INTEGERS or (is_object(policy) and policy.get("class_name") not in _INTEGER_POLICIES):
         return None
     mode, _, source = next((found.name for found in _policies(policy, "")), "").partition("_from_")

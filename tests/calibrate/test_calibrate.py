@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model_files import BITS4, input_layer, quantize, write_h5
+from model_files import BITS4, call, entry, functional, input_layer, item, quantize, write_functional, write_h5
 from reading import evaluate, legacy_keras, randomize, save
 
 from bitsmith.gen.calibrate.float_model import run
@@ -95,6 +95,31 @@ def test_more_bits_come_closer(tmp_path: Path) -> None:
         errors.append(float(np.abs(got - expected).max()))
     assert errors[1] < 0.05
     assert errors[0] > errors[1] > errors[2]
+
+
+@pytest.mark.parametrize("order", [("large", "small"), ("small", "large")])
+def test_a_layer_that_is_called_twice_holds_the_results_of_both_calls(tmp_path: Path, order: tuple[str, str]) -> None:
+    """Four times the identity on 1 and on 16, in both orders: the largest result is 64."""
+    scaled = [item("Dense", name, {"units": 2, "use_bias": False}, call("x")) for name in order]
+    shared = item("Dense", "shared", {"units": 2, "use_bias": False}, *(call(name) for name in order))
+    add = item("Add", "add", {}, [["shared", 0, 0, {}], ["shared", 1, 0, {}]])
+    network = functional([entry("x", 2), *scaled, shared, add], [["x", 0, 0]], [["add", 0, 0]])
+    kernels = {"small": np.eye(2), "large": 16 * np.eye(2), "shared": 4 * np.eye(2)}
+    path = write_functional(tmp_path / "m.h5", network, {name: {"kernel": k} for name, k in kernels.items()})
+    types = calibrate(path, np.ones((3, 2)))["HLSConfig"]["LayerName"]
+    assert types["shared"]["Precision"]["result"] == precision(0, 64, 8)
+    assert types["small"]["Precision"]["result"] == precision(0, 1, 8)
+
+
+def test_a_bias_of_several_axes(tmp_path: Path) -> None:
+    config = {"name": "layer", "equation": "ab,bcd->acd", "output_shape": [2, 3], "bias_axes": "cd"}
+    values = {"kernel": np.full((4, 2, 3), 0.5), "bias": np.full((2, 3), -3.0)}
+    path = write_h5(tmp_path / "m.h5", [input_layer(4), ("EinsumDense", config, values)])
+    found = calibrate(path, np.ones((3, 4)))
+    types = found["HLSConfig"]["LayerName"]["layer"]["Precision"]
+    assert types["weight"] == precision(0.5, 0.5, 8)
+    assert Fixed.parse(types["bias"])[0].integer == 2
+    read_model(path, parse_config(found))
 
 
 def test_quantized_layers_keep_their_types(tmp_path: Path) -> None:

@@ -84,8 +84,8 @@ def product(graph: Graph) -> Any:
 
 
 def scales_of(graph: Graph) -> Array:
-    (node,) = (node for node in graph.nodes if isinstance(node.op, BatchNorm))
-    return to_float(node.op.scale, node.op.scale_type)
+    (op,) = (node.op for node in graph.nodes if isinstance(node.op, BatchNorm))
+    return to_float(op.scale, op.scale_type)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -180,6 +180,44 @@ def test_integer_weights_alone(name: str, mode: str, tmp_path: Path) -> None:
         assert_rounds_alike(real(graph, got).reshape(keras.shape), keras)
 
 
+@pytest.mark.parametrize("name", ["dense", "on a sequence", "no bias", "two axes", "two new axes"])
+def test_blocks_of_inputs_with_scales_of_their_own(name: str, tmp_path: Path) -> None:
+    """The last block is a shorter one, and one has no weights; behind the vector's layer a normalization is folded."""
+    k = library("keras")
+    model, raw = one_layer(k, name, k.quantizers.Int4QuantizationConfig(block_size=5))
+    (layer,) = model.layers
+    integers = k.quantizers.unpack_int4(layer._kernel, np.shape(layer.kernel_scale)[-1], axis=-1)
+    place = np.asarray(layer.g_idx).astype(np.int64)
+    assert place.max() > 0
+    scale, zero = (np.asarray(v, dtype=np.float64)[place] for v in (layer.kernel_scale, layer.kernel_zero))
+    kernel = (np.asarray(integers, dtype=np.float64) - zero) * scale
+    x, columns = raw / 128, kernel.shape[1]
+    x = x.reshape(len(x), -1, len(kernel)) @ kernel + (0 if layer.bias is None else np.asarray(layer.bias).ravel())
+    save(model, tmp_path / "m.keras")
+    graph = read_model(tmp_path / "m.keras", BITS8)
+    assert sum(isinstance(node.op, Conv2D) for node in graph.nodes) == place.max() + 1
+    (got,) = Reference(graph).predict_raw(raw.reshape(-1, *graph.inputs[0][1].shape))
+    ours = real(graph, got)
+    np.testing.assert_array_equal(ours.reshape(-1, columns), x.reshape(-1, columns))  # all of it fits in 53 bits
+    keras = np.asarray(model((raw / 128).astype(np.float32)), dtype=np.float64)
+    assert_rounds_alike(ours.reshape(keras.shape), keras)
+
+
+def test_a_normalization_behind_blocks(tmp_path: Path) -> None:
+    k = library("keras")
+    model, raw = one_layer(k, "dense", k.quantizers.Int4QuantizationConfig(block_size=5))
+    norm = k.layers.BatchNormalization(name="norm")
+    whole = k.Sequential([*model.layers, norm])
+    whole.build((None, 12))
+    rng = np.random.default_rng(9)
+    norm.set_weights([*rng.normal(0, 0.4, (3, 5)), rng.uniform(0.5, 2, 5)])
+    save(whole, tmp_path / "m.keras")
+    graph = read_model(tmp_path / "m.keras", BITS8)
+    (got,) = Reference(graph).predict_raw(raw)
+    keras = np.asarray(whole((raw / 128).astype(np.float32)), dtype=np.float64)
+    assert np.abs(real(graph, got) - keras).max() < 2.0**-10  # the bias has 10 bits behind the point
+
+
 @pytest.mark.parametrize("mode", ["int8", "int4/-1", "int4/3"])
 def test_rows_of_an_embedding(mode: str, tmp_path: Path) -> None:
     """What Keras divides them to, in float32, and then the type that is given for them."""
@@ -249,11 +287,13 @@ def test_a_network_from_every_source(tmp_path: Path) -> None:
 
 
 def test_hls_and_verilog_are_the_reference(tmp_path: Path, need: Callable[..., None]) -> None:
+    """int8 over a sequence, int4 in two blocks."""
     need("g++", "verilator")
     k = library("keras")
     layers = [k.layers.EinsumDense("abc,cd->abd", (2, 3), activation="relu", bias_axes="d"), k.layers.Flatten()]
     model = k.Sequential([k.layers.Input((2, 4), name="x"), *layers, k.layers.Dense(3, name="out")])
-    model.quantize("int8")
+    model.layers[0].quantize("int8")
+    model.layers[2].quantize(config=k.quantizers.Int4QuantizationConfig(block_size=4))
     path, x = tmp_path / "m.keras", np.random.default_rng(4).integers(-128, 128, (24, 2, 4)) / 128
     save(model, path)
     built = bitsmith.build(path, calibrate(path, x), tmp_path / "out", vectors=4)
@@ -261,7 +301,8 @@ def test_hls_and_verilog_are_the_reference(tmp_path: Path, need: Callable[..., N
     (wanted,) = built.reference.predict_raw(raw)
     assert np.unique(wanted).size > 20
     for level in (built.hls, built.rtl):
-        np.testing.assert_array_equal(*level.predict_raw(raw), wanted)
+        (got,) = level.predict_raw(raw)
+        np.testing.assert_array_equal(got, wanted)
     report = bitsmith.verify(tmp_path / "out", ["keras"], inputs=x, model=path)
     (figures,) = report["levels"]["keras"]["figures"].values()
     assert 0 < figures["largest_difference"] < 0.25
