@@ -68,15 +68,12 @@ class Stored:
     def levels(self) -> FloatArray:
         """The integers: an int8 kernel in its own shape, any other as (rows, outputs)."""
         values, columns = self._whole(self.main, -128, 127), prod(self.outputs)
-        if self.how.bits == 8 and (
-            values.ndim < 2 or not values.size or prod(values.shape[-len(self.outputs) :]) != columns
-        ):
-            raise self.refused(f"{self.main} has shape {values.shape} for {columns} outputs")
-        if self.how.bits == 8:
-            return values
-        if values.ndim != 2 or not len(values) or values.shape[1] != ceil(columns / 2):
-            raise self.refused(f"{self.main} has shape {values.shape} for {columns} outputs, two in a byte")
-        return unpacked(values, columns)
+        flat = self.how.bits == 4 or self.layer.class_name != "EinsumDense"
+        last, stored = (1, ceil(columns / 2)) if self.how.bits == 4 else (len(self.outputs), columns)
+        if values.ndim < 2 or (flat and values.ndim > 2) or not values.size or prod(values.shape[-last:]) != stored:
+            packed = ", two in a byte" if self.how.bits == 4 else ""
+            raise self.refused(f"{self.main} has shape {values.shape} for {columns} outputs{packed}")
+        return unpacked(values, columns) if self.how.bits == 4 else values
 
     def scales(self, *shape: int) -> FloatArray:
         """The scales in this shape; the file's may have more axes of size 1."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...sim.errors import BitsmithError
+from ...sim.errors import BitsmithError, TooWide
 from ...sim.fixed import Fixed, FloatArray, IntArray, Overflow, Rounding
 from ...sim.op import Operator
 from ...sim.ops.batch_norm import BatchNorm
@@ -109,6 +109,10 @@ def linear(
         if bias is None:
             offset = (none[0], Fixed(False, 1, 0))
         return build.add(layer, BatchNorm(y.type, raw, type, *offset), y, suffix="scale", shape=y.shape)
+    except TooWide as error:
+        shorter = scale is not None and build.config.bitsmith.scale_bits is None
+        more = TooWide(f"{error}, or fewer bits of its scales (Bitsmith: scale_bits)") if shorter else error
+        raise at_layer(layer, more) from None
     except BitsmithError as error:
         raise at_layer(layer, error) from None
 

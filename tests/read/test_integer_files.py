@@ -115,6 +115,15 @@ def test_outputs_without_weights_take_no_bits(tmp_path: Path) -> None:
     read(written(tmp_path, dense("int8", zero)))
 
 
+def test_factors_that_take_too_many_bits(tmp_path: Path) -> None:
+    path, types = written(tmp_path, dense("int8", INT8)), {"HLSConfig": {"Model": {"Precision": "fixed<36,18>"}}}
+    with pytest.raises(
+        BitsmithError, match=r"'layer': .* bits and 63 is the most; .* scales \(Bitsmith: scale_bits\)$"
+    ):
+        read_model(path, parse_config(types))
+    read_model(path, parse_config({**types, "Bitsmith": {"scale_bits": 8}}))
+
+
 def changed(variables: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """With other variables; None stands for none."""
     return {key: value for key, value in (variables | changes).items() if value is not None}
@@ -142,6 +151,9 @@ MALFORMED: dict[str, tuple[Any, str]] = {
     "g_idx": (dense("int4/128", changed(INT4, g_idx=[0, 1, 0])), "g_idx[1] = 1 is no whole number from 0 to 0"),
     "short g_idx": (dense("int4/128", changed(INT4, g_idx=[0, 0])), "g_idx has shape (2,), expected (3,)"),
     "rows": (embedding("int8", INT8), "embeddings_scale has shape (2,), expected (3,)"),
+    "rows of matrices": (embedding("int8", changed(INT8, kernel=np.ones((3, 1, 2)))), "embeddings has shape (3, 1, 2)"),
+    "kernels": (dense("int4/-1", changed(INT8, kernel=np.ones((3, 1, 1)))), "kernel has shape (3, 1, 1) for 2 outputs"),
+    "nothing": (dense("int8", changed(INT8, kernel=np.ones((0, 2)))), "kernel has shape (0, 2) for 2 outputs"),
     "row of 0": (embedding("int8", changed(INT8, kernel_scale=[1, 0, 1])), "embeddings_scale[1] = 0 is no scale"),
     "blocks": (
         embedding("int4/1", changed(INT4, kernel_scale=np.ones((3, 2)), kernel_zero=np.zeros((3, 2)), g_idx=[1, 0])),
