@@ -85,6 +85,12 @@ def test_integers_and_the_float32_of_a_scale(tmp_path: Path, dtype: Any) -> None
     np.testing.assert_array_equal(values, np.array([0.01, 1 / 33], dtype=np.float32))
 
 
+def test_the_model_s_default_counts_for_results(tmp_path: Path) -> None:
+    """As in a float model: integer weights are no quantizers of what a layer gives."""
+    graph = read(written(tmp_path, dense("int8", INT8)))
+    assert str(graph.specs()[graph.outputs[0]].type) == "fixed<16,8>"
+
+
 def test_four_bits_two_in_a_byte(tmp_path: Path) -> None:
     graph = read(written(tmp_path, dense("int4/128", INT4)))
     np.testing.assert_array_equal(graph.nodes[0].op.kernel, [[9, -5], [7, -15], [15, 0]])  # type: ignore[attr-defined]
