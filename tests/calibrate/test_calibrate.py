@@ -112,8 +112,8 @@ def test_a_layer_that_is_called_twice_holds_the_results_of_both_calls(tmp_path: 
 
 
 def test_a_bias_of_several_axes(tmp_path: Path) -> None:
-    config = {"name": "layer", "equation": "ab,bcd->acd", "output_shape": [2, 3], "bias_axes": "cd"}
-    values = {"kernel": np.full((4, 2, 3), 0.5), "bias": np.full((2, 3), -3.0)}
+    config: dict[str, Any] = {"name": "layer", "equation": "ab,bcd->acd", "output_shape": [2, 3], "bias_axes": "cd"}
+    values: dict[str, Any] = {"kernel": np.full((4, 2, 3), 0.5), "bias": np.full((2, 3), -3.0)}
     path = write_h5(tmp_path / "m.h5", [input_layer(4), ("EinsumDense", config, values)])
     found = calibrate(path, np.ones((3, 4)))
     types = found["HLSConfig"]["LayerName"]["layer"]["Precision"]
