@@ -14,6 +14,7 @@ from ...sim.ops.batch_norm import BatchNorm
 from . import quant as qonnx
 from .linear_quantizer import is_sign
 from .quantizers import Quantizer, bound
+from .trunc import trunc_operators
 
 ONE, ZERO, HALF = Constant(1), Constant(0), Constant(1, 1)
 
@@ -66,6 +67,8 @@ def activation_operators(q: Quantizer, spec: Spec, where: str, table_bits: int |
         return _ternary(q, spec, where)
     if q.name == "Quant":
         return _quant(q, spec, where)
+    if q.name == "Trunc":
+        return trunc_operators(q, spec)
     raise BitsmithError(f"{where}: {q.name} is not supported here; use quantized_bits or quantized_relu")
 
 

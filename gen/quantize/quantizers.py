@@ -184,6 +184,8 @@ def _check_types(q: Quantizer, where: str) -> None:
             good, expected = value in _WORDS[key], ", ".join(_WORDS[key])
         elif key == "scale":
             good, expected = _is_number(value) and value > 0 and frexp(value)[0] == 0.5, "a power of two"
+        elif key == "shift":
+            good, expected = type(value) is int and -32 <= value <= 32, "-32 to 32"
         elif key == "number_of_unrolls":
             good, expected = type(value) is int and 0 <= value <= 1000, "0 to 1000"
         elif key in _NUMBERS:

@@ -56,12 +56,21 @@ SIGNATURES: dict[str, dict[str, Any]] = {
     "binary": {"use_01": False, "alpha": None, "use_stochastic_rounding": False, "scale_axis": None, **_LIMITS},
     "ternary": {"alpha": None, "threshold": None, "use_stochastic_rounding": False, "number_of_unrolls": 5},
     "Quant": {"bits": 8, "signed": True, "narrow": False, "rounding_mode": "ROUND", "scale": 1.0},
+    "Trunc": {
+        "bits": 8,
+        "signed": True,
+        "narrow": False,
+        "rounding_mode": "FLOOR",
+        "scale": 1.0,
+        "shift": 0,
+        "clipped": True,
+    },
     "exact": {},
     "integers": {"bits": 8, "scales": None, "block": None},
 }
-"""Parameters in positional order with their defaults. The last three are no quantizers of QKeras, see ``quant.py`` and
+"""Parameters in positional order with their defaults. The last four are no quantizers of QKeras, see ``quant.py`` and
 ``integers.py``."""
-NOT_QKERAS = ("Quant", "exact", "integers")
+NOT_QKERAS = ("Quant", "Trunc", "exact", "integers")
 
 NOT_SAVED = {
     "quantized_bits": ("scale_axis", *_LIMITS),

@@ -305,7 +305,7 @@ QUANTIZERS = tuple(
     {"class_name": name, "config": SIGNATURES[name] | {"bits": 4} if "bits" in SIGNATURES[name] else SIGNATURES[name]}
     for name in (
         *("quantized_bits", "quantized_relu", "quantized_tanh", "quantized_sigmoid", "binary", "ternary"),
-        "Quant",
+        *("Quant", "Trunc"),
     )
 )
 """Those of activations, with all parameters."""

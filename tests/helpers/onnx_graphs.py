@@ -52,9 +52,10 @@ def quant(x: str, scale: str, bits: str, output: str, zero: str = "zero", **more
 
 
 def model(
-    ops: list[Op], constants: dict[str, Any], shape: tuple[Any, ...], outputs: tuple[str, ...] = ("y",), opset: int = 13
-) -> Any:
-    """A ModelProto with the input ``x``; constants are float32 unless they are integers."""
+    ops: list[Op], constants: dict[str, Any], shape: tuple[Any, ...], outputs: tuple[str, ...] = ("y",),
+    opset: int = 13, qonnx: int = 1,
+) -> Any:  # fmt: skip
+    """A ModelProto with the input ``x``; constants are float32 unless they are integers. ``qonnx``: its opset."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes = []
@@ -76,7 +77,7 @@ def model(
     known = [(op.output, np.shape(constants[op.inputs[0]])) for op in quantized]  # qonnx does not infer these
     infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in known]
     graph = helper.make_graph(nodes, "small", [given], results, tensors, value_info=infos)
-    imports = [("", opset), (QUANT, 2 if any(op.op == "Trunc" for op in ops) else 1), (LAST, opset)]
+    imports = [("", opset), (QUANT, qonnx), (LAST, opset)]
     return helper.make_model(graph, opset_imports=[helper.make_opsetid(*i) for i in imports], ir_version=8)
 
 

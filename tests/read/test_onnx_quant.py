@@ -336,7 +336,6 @@ def test_other_scales_give_the_same_integers(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("op", "text"),
     [
-        (Op("Trunc", ("x", "s0", "zero", "b8", "s2", "b4"), "y", {"rounding_mode": "FLOOR"}), "Trunc is not supported"),
         (quant("x", "zero", "b4", "y"), "a scale that is not positive"),
         (quant("x", "s1", "third", "y"), "a bit width of"),
         (quant("x", "s1", "b4", "y", "third"), "a zero point of"),

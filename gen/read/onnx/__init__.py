@@ -18,7 +18,7 @@ from ...classes import short
 from ...suggest import suggest
 from ..attributes import LARGEST, Attributes
 from ..network import Layer, Network
-from . import constants, elementwise, linear, quant, shapes, windows  # noqa: F401  each registers its operators
+from . import constants, elementwise, linear, quant, shapes, sums, trunc, windows  # noqa: F401  each registers its operators
 from .inputs import add_inputs
 from .outputs import outputs_of
 from .proto import DOMAINS, Model, Node, load_model

@@ -14,7 +14,7 @@ from .walk import Walk
 
 _CHANNEL_OPS = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization")
 """Operators whose second axis is the channels."""
-_SAME_AXES = ("Quant", "IntQuant", "BipolarQuant", "Relu", "LeakyRelu", "Identity", "Dropout", "Cast", "Clip",
+_SAME_AXES = ("Quant", "IntQuant", "BipolarQuant", "Trunc", "Relu", "LeakyRelu", "Identity", "Dropout", "Cast", "Clip",
               "Sigmoid", "Tanh", "HardSigmoid", "Mul", "Add", "Sub", "Div", "Pad")  # fmt: skip
 
 

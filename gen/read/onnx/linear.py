@@ -14,7 +14,7 @@ from .constants import Given, constant, required, tensor
 from .proto import Node
 from .values import BATCH, Const, Value, powers_of_two
 from .walk import Walk, handles
-from .windows import check_group, geometry
+from .windows import check_group, geometry, places_after
 
 EXACT = {"class_name": "exact", "config": {}}
 
@@ -154,7 +154,7 @@ def read_conv(walk: Walk, node: Node, a: Attributes, given: Given) -> Value:
         config["filters"] = outputs
         ready = weights_of(_ungrouped(w, group), lambda v: np.moveaxis(v, (0, 1), (-1, -2)))
         y = layer_of(walk, node, x, f"Conv{d}D", config, ready, bias)
-    return replace(y, shape=(*_places(config, x.shape[:-1], size), outputs))
+    return replace(y, shape=(*places_after(config, x.shape[:-1], size), outputs))
 
 
 def _depthwise_weights(w: Const, arranged: Any) -> Weights:
@@ -179,14 +179,6 @@ def _ungrouped(w: Const, group: int) -> Const:
 
     scale = None if w.scale is None else np.repeat(w.scale, group, axis=1)
     return Const(spread(w.array), None if w.raw is None else spread(w.raw), scale)
-
-
-def _places(config: dict[str, Any], shape: tuple[int, ...], size: list[int]) -> tuple[int, ...]:
-    """Height and width of a convolution's output."""
-    pads = config["pads"] if len(shape) == 2 else [config["pads"]]
-    steps, gaps = config["strides"], config["dilation_rate"]
-    reach = [(k - 1) * g + 1 for k, g in zip(size, gaps)]
-    return tuple((n + sum(p) - r) // s + 1 for n, p, r, s in zip(shape, pads, reach, steps))
 
 
 @handles("BatchNormalization")

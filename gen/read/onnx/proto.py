@@ -53,6 +53,8 @@ class Model:
     inputs: tuple[tuple[str, tuple[int | None, ...]], ...]
     outputs: tuple[str, ...]
     opset: int
+    versions: dict[str, int] = field(default_factory=dict)
+    """Of each domain's operators."""
     readers: dict[str, int] = field(default_factory=dict)
     """How many times each tensor is read; being an output is one."""
 
@@ -86,8 +88,9 @@ def load_model(path: Path) -> Model:
     nodes = tuple(_nodes(onnx, graph.node))
     inputs = tuple((i.name, _sizes(i, str(path))) for i in graph.input if i.name not in constants)
     outputs = tuple(o.name for o in graph.output)
-    opset = max((o.version for o in message.opset_import if o.domain in STANDARD), default=1)
-    model = Model(graph.name or "model", str(path), nodes, constants, inputs, outputs, opset)
+    versions = {o.domain: o.version for o in message.opset_import}
+    opset = max((version for domain, version in versions.items() if domain in STANDARD), default=1)
+    model = Model(graph.name or "model", str(path), nodes, constants, inputs, outputs, opset, versions)
     for name in (*(name for node in nodes for name in node.inputs), *outputs):
         model.readers[name] = model.readers.get(name, 0) + 1
     return model

@@ -46,6 +46,14 @@ def zeros(a: Attributes, x: Value, size: tuple[int, ...], strides: list[int], di
     return found
 
 
+def places_after(config: dict[str, Any], shape: tuple[int, ...], size: list[int]) -> tuple[int, ...]:
+    """Height and width of a convolution's output."""
+    pads = config["pads"] if len(shape) == 2 else [config["pads"]]
+    steps, gaps = config["strides"], config["dilation_rate"]
+    reach = [(k - 1) * g + 1 for k, g in zip(size, gaps)]
+    return tuple((n + sum(p) - r) // s + 1 for n, p, r, s in zip(shape, pads, reach, steps))
+
+
 def check_group(a: Attributes, channels: int, outputs: int, inputs: int) -> int:
     """The number of groups; BitsmithError where channels and weights do not agree."""
     group = a.get("group", 1)
@@ -54,7 +62,7 @@ def check_group(a: Attributes, channels: int, outputs: int, inputs: int) -> int:
     return int(group)
 
 
-@handles("MaxPool", "AveragePool")
+@handles("MaxPool")
 def read_pool(walk: Walk, node: Node, a: Attributes, given: Given) -> Value:
     x = tensor(given)
     factor, origin = x.factor if node.op == "MaxPool" else None, x.origin  # a positive one passes through a maximum
@@ -89,7 +97,7 @@ def _ceiled(n: int, k: int, s: int, pads: list[int]) -> list[int]:
     return [pads[0], pads[1] + more]
 
 
-@handles("GlobalAveragePool", "GlobalMaxPool")
+@handles("GlobalMaxPool")
 def read_global_pool(walk: Walk, node: Node, a: Attributes, given: Given) -> Value:
     x = walk.image(tensor(given), node.channels_last, node.name)
     kind = node.op.removesuffix("Pool")
