@@ -1,9 +1,8 @@
-"""Networks of the kind that people have: a small one through HLS and Verilog, FINN's TFC and CNV, example files."""
+"""Networks of the kind that people have: a small one through HLS and Verilog, FINN's TFC, example files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -117,34 +116,6 @@ def test_tfc(bits: int, tmp_path: Path) -> None:
     expected = executed(proto, x)["y"]
     (ours,) = results(graph, raw)
     assert np.abs(ours - expected).max() <= 2.0**-20  # three float32 roundings of values below 4
-
-
-def test_cnv(tmp_path: Path) -> None:
-    """FINN's CNV with fewer channels: convolutions with norms and two bits, pools, a flatten of channels and places."""
-    need_onnx()
-    constants: dict[str, Any] = {"one": 1.0, "eighth": 2.0**-7, "two": 2.0, "eight": 8.0}
-    ops = [quant("x", "eighth", "eight", "a0")]
-    channels, at = (3, 8, 8, 16, 16), "a0"
-    for i, (n, m) in enumerate(pairwise(channels)):
-        constants |= {f"w{i}": R.normal(size=(m, n, 3, 3)), f"g{i}": R.uniform(0.5, 3, m), f"e{i}": R.normal(size=m),
-                      f"n{i}": R.normal(size=m), f"v{i}": R.uniform(1, 30, m)}  # fmt: skip
-        ops += [quant(f"w{i}", "one", "two", f"qw{i}", narrow=1), Op("Conv", (at, f"qw{i}"), f"c{i}"),
-                Op("BatchNormalization", (f"c{i}", *(f"{k}{i}" for k in "genv")), f"b{i}"),
-                quant(f"b{i}", "one", "two", f"a{i + 1}", narrow=1)]  # fmt: skip
-        at = f"a{i + 1}"
-        if i == 1:
-            ops += [Op("MaxPool", (at,), "p", {"kernel_shape": [2, 2], "strides": [2, 2]})]
-            at = "p"
-    constants["d"] = R.normal(size=(64, 10))
-    ops += [Op("Flatten", (at,), "f"), quant("d", "one", "two", "qd", narrow=1), Op("MatMul", ("f", "qd"), "y")]
-    proto = model(ops, constants, (1, 3, 16, 16))
-    graph = read(proto, tmp_path, {"Bitsmith": {"input": "fixed<8,1>"}})
-    assert all(node.op.stem != "permute" for node in graph.nodes), "the dense layer's weights follow the order"
-    raw = inputs_of(graph, 10)
-    expected = executed(proto, in_onnx(raw, graph.inputs[0][1].type, (3, 16, 16), True))["y"]
-    (ours,) = results(graph, raw)
-    assert np.array_equal(ours, expected)
-    assert len(np.unique(expected)) > 5
 
 
 TYPES = {

@@ -92,6 +92,7 @@ NUMBERS = {
     "gw": R.normal(size=(4, 2, 3, 3)) / 4,
     "odd_dw": R.uniform(0.1, 0.3, (6, 1, 1, 1)),
     "odd_c": R.uniform(0.1, 0.3, (1, 4, 1, 1)),
+    "mixed": np.array([1.3, -0.7, 0.9, -1.1]).reshape(1, 4, 1, 1),
     "odd_o": R.uniform(0.1, 0.4, 5),
     "gamma": R.uniform(0.5, 2, 4),
     "beta": R.normal(size=4),
@@ -101,6 +102,9 @@ NUMBERS = {
     "dw": R.normal(size=(6, 1, 3, 3)),
     "per_dw": 2.0 ** -R.integers(1, 5, (6, 1, 1, 1)),
     "last": R.normal(size=(4, 3, 3, 3)),
+    "dw2": R.normal(size=(8, 1, 3, 3)),
+    "odd_dw2": R.uniform(0.1, 0.3, (8, 1, 1, 1)),
+    "b8s": R.normal(size=8),
 }
 INPUT = {"Bitsmith": {"input": "fixed<8,2>"}}
 W4 = quant("w", "s3", "b4", "qw", narrow=1)
@@ -286,6 +290,39 @@ INNER: dict[str, tuple[list[Op], tuple[int, ...], tuple[str, ...]]] = {
         ],
         (1, 3, 5, 5),
         ("y", "q"),
+    ),
+    "a scale for each channel of a tensor, depthwise": (
+        [
+            W4,
+            Op("Conv", ("x", "qw"), "c"),
+            quant("c", "odd_c", "b5", "q"),
+            quant("dw2", "odd_dw2", "b4", "qd"),
+            Op("Conv", ("q", "qd", "b8s"), "e", {"group": 4}),
+            quant("e", "third", "b8", "y"),
+        ],
+        (1, 3, 6, 6),
+        ("y", "q"),
+    ),
+    "a scale for each channel of a tensor, max pool": (
+        [
+            W4,
+            Op("Conv", ("x", "qw"), "c"),
+            quant("c", "odd_c", "b5", "q"),
+            Op("MaxPool", ("q",), "y", {"kernel_shape": [2, 2]}),
+        ],
+        (1, 3, 5, 5),
+        ("y",),
+    ),
+    "a factor below zero for each channel, max pool": (
+        [
+            W4,
+            Op("Conv", ("x", "qw"), "c"),
+            quant("c", "odd_c", "b5", "q"),
+            Op("Mul", ("q", "mixed"), "m"),
+            Op("MaxPool", ("m",), "y", {"kernel_shape": [2, 2]}),
+        ],
+        (1, 3, 5, 5),
+        ("y",),
     ),
     "groups": (
         [

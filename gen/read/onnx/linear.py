@@ -47,14 +47,16 @@ def layer_of(
     kernel: str = "kernel",
 ) -> Value:  # fmt: skip
     """The layer, with the factors of its input and its weights pending behind it; ``kernel`` is its variable's name."""
-    if x.offset is not None or (x.scale is not None and x.scale.size > 1):
+    outputs = _outputs(w.kernel, class_name)
+    each = class_name.startswith("Depthwise")  # a channel's factor is that of its own outputs
+    if x.offset is not None or (x.scale is not None and x.scale.size > 1 and not each):
         x = walk.plain(x)
-    factor = w.scale if x.scale is None else x.scale * (1.0 if w.scale is None else w.scale)
+    before = x.scale if x.scale is None or x.scale.size == 1 else np.repeat(x.scale, outputs // x.scale.size)
+    factor = w.scale if before is None else before * (1.0 if w.scale is None else w.scale)
     weights = {kernel: w.kernel}
     config = {**config, "use_bias": False}
     if w.quantized:
         config[f"{kernel.removesuffix('_kernel')}_quantizer"] = EXACT
-    outputs = _outputs(w.kernel, class_name)
     values = None if bias is None else np.broadcast_to(bias.array.astype(np.float64).reshape(-1), (outputs,))
     if values is not None and factor is None:
         config["use_bias"], weights["bias"] = True, values
@@ -128,8 +130,8 @@ def _times(c: Const, factor: float | None) -> Const:
 
 @handles("Conv")
 def read_conv(walk: Walk, node: Node, a: Attributes, given: Given) -> Value:
-    x = walk.image(tensor(given), node.channels_last, node.name, factor=True)
     w, bias = required(given, 1, "weights"), constant(given, 2, "bias")
+    x = walk.image(tensor(given), node.channels_last, node.name, factor=True, each=a.get("group", 1) != 1)
     d = len(x.shape) - 1
     if w.array.ndim != d + 2:
         raise BitsmithError(f"weights of shape {w.array.shape} do not fit an input of shape {x.dims}; export it again")

@@ -25,7 +25,7 @@ def read_average_pool(walk: Walk, node: Node, a: Attributes, given: Given) -> Va
     if not whole or not _is_cut(walk, node.outputs[0]):
         return read_pool(walk, node, a, given)
     a.harmless("ceil_mode", "count_include_pad")
-    x = walk.image(tensor(given), node.channels_last, node.name)
+    x = walk.image(tensor(given), node.channels_last, node.name, factor=True, each=True)
     return _sum(walk, node, a, x, a.sizes("kernel_shape", len(x.shape) - 1))
 
 
@@ -33,7 +33,7 @@ def read_average_pool(walk: Walk, node: Node, a: Attributes, given: Given) -> Va
 def read_global_average(walk: Walk, node: Node, a: Attributes, given: Given) -> Value:
     if not _is_cut(walk, node.outputs[0]):
         return read_global_pool(walk, node, a, given)
-    x = walk.image(tensor(given), node.channels_last, node.name)
+    x = walk.image(tensor(given), node.channels_last, node.name, factor=True, each=True)
     return _sum(walk, node, a, x, x.shape[:-1])
 
 

@@ -54,12 +54,6 @@ class Value:
     def pending(self) -> bool:
         return self.scale is not None or self.offset is not None
 
-    @property
-    def factor(self) -> FloatArray | None:
-        """The one positive number that is pending, where that is all."""
-        one = self.offset is None and self.scale is not None and self.scale.size == 1
-        return self.scale if one and self.scale is not None and bool((self.scale > 0).all()) else None
-
     def ours(self, values: FloatArray) -> FloatArray:
         """One number for each element of a flattened vector, from ONNX's order to ours."""
         if self.order is None:

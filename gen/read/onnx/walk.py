@@ -143,14 +143,15 @@ class Walk:
             return x
         return self.arranged(x, (*(a for a in sorted(x.axes) if a != axis), axis), name)
 
-    def image(self, x: Value, last: bool, name: str, factor: bool = False) -> Value:
-        """An image or a sequence, channels last; ``last``: in ONNX too. ``factor``: one that is pending may stay."""
+    def image(self, x: Value, last: bool, name: str, factor: bool = False, each: bool = False) -> Value:
+        """An image or a sequence, channels last; ``last``: in ONNX too. ``factor``: one that is pending may stay, and
+        with ``each`` also one for each channel."""
         rank = len(x.labels)
         if rank not in (3, 4) or x.labels[0] != BATCH:
             raise BitsmithError(f"'{name}': an input of shape {x.dims} is no image and no sequence; give 3 or 4 axes")
         axes = tuple(range(1, rank)) if last else (*range(2, rank), 1)
-        one = factor and x.offset is None and x.scale is not None and x.scale.size == 1
-        return replace(self.arranged(x if one else self.plain(x), axes, name), image=True)
+        kept = factor and x.offset is None and x.scale is not None and (each or x.scale.size == 1)
+        return replace(self.arranged(x if kept else self.plain(x), axes, name), image=True)
 
 
 def _labels(x: Value, axes: tuple[int, ...]) -> tuple[int, ...]:

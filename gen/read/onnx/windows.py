@@ -65,9 +65,10 @@ def check_group(a: Attributes, channels: int, outputs: int, inputs: int) -> int:
 @handles("MaxPool")
 def read_pool(walk: Walk, node: Node, a: Attributes, given: Given) -> Value:
     x = tensor(given)
-    factor, origin = x.factor if node.op == "MaxPool" else None, x.origin  # a positive one passes through a maximum
-    x = x if factor is None else replace(x, scale=None)
-    x = walk.image(x, node.channels_last, node.name)
+    positive = node.op == "MaxPool" and (x.scale is None or bool((x.scale > 0).all()))
+    x = walk.image(x, node.channels_last, node.name, factor=positive, each=positive)
+    factor, origin = x.scale, x.origin  # a positive one passes through a maximum
+    x = replace(x, scale=None)
     d = len(x.shape) - 1
     size = a.sizes("kernel_shape", d)
     a.only("storage_order", 0)
