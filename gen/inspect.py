@@ -22,7 +22,7 @@ from .quantize.quantizers import parse_quantizer
 from .read import one_line
 from .read.build import Builder, Tensor, value_of
 from .read.inputs import check_image
-from .read.network import Layer, Network, inner_layer
+from .read.network import Layer, Lost, Network, inner_layer
 
 _PROBES = tuple(Precision(Fixed(True, i, f), Rounding.RND_CONV, Overflow.SAT) for i, f in ((7, 8), (19, 12), (4, 5)))
 """Types to go on with where some are missing, so that every other reason and all shapes are found; never shown. The
@@ -90,16 +90,19 @@ def inspect(
     way with its reason, ``missing`` everything that has no type yet, with the way to give it one. ``build`` accepts
     model and configuration where both are empty. BitsmithError only where the file cannot be read at all.
     """
-    network = read_any(model, None if weights is None else Path(weights))
+    network = read_any(model, None if weights is None else Path(weights), whole=False)
     settings = read_config(config)
     build, problems = _try(network, settings)
     missing = [(name, reason) for name, found in build.reasons.items() for reason in found.values()]
+    problems = {part.name: one_line(BitsmithError(part.reason)) for part in network.lost if part.reason} | problems
     if not problems:
         problems = _whole(network, settings, bool(missing))
     rows = [_row(layer, build, problems) for layer in network.layers]
     for row, layer in zip(rows, network.layers):
         if describe := DESCRIPTIONS.get(layer.class_name):
             row["activation"] = describe(layer, settings) or row["activation"]
+    for part in reversed(network.lost):
+        rows.insert(part.at, _lost(part))
     return {
         "model": network.name,
         "file": str(model) if isinstance(model, (str, Path)) else network.name,
@@ -183,6 +186,14 @@ def _row(layer: Layer, build: _Probe, problems: dict[str, str]) -> dict[str, Any
         "supported": layer.name not in problems,
         "reason": problems.get(layer.name),
     }
+
+
+def _lost(part: Lost) -> dict[str, Any]:
+    """The row of what is no layer."""
+    nothing: dict[str, Any] = {"shape": None, "type": None, "quantizers": {}, "activation": None, "parameters": 0}
+    reason = one_line(BitsmithError(part.reason)) or None
+    name, class_name = (one_line(BitsmithError(text)) for text in (part.name, part.class_name))
+    return {"name": name, "class": class_name, **nothing, "supported": reason is None, "reason": reason}
 
 
 def quantizers(layer: Layer) -> dict[str, str]:

@@ -29,10 +29,11 @@ def read_model(model: Any, config: Config | None = None, weights: Path | None = 
         raise BitsmithError(one_line(error)) from None
 
 
-def read_any(model: Any, weights: Path | None = None) -> Network:
-    """The layers and weights of a model file's path, or of a Keras model in memory; nothing converted yet."""
+def read_any(model: Any, weights: Path | None = None, whole: bool = True) -> Network:
+    """The layers and weights of a model file's path, or of a Keras model in memory; nothing converted yet. ``whole`` as
+    of ``read_network_file``."""
     if isinstance(model, (str, Path)):
-        return read_network_file(Path(model), weights)
+        return read_network_file(Path(model), weights, whole)
     if weights is not None:
         raise BitsmithError(f"a model in memory has its weights; leave out weights={weights}")
     if not hasattr(model, "to_json"):

@@ -27,14 +27,17 @@ def network_of(model: dict[str, Any], weights: WeightSource, path: object) -> Ne
     return as_values(read_network(model, weights, path))
 
 
-def read_network_file(path: Path, weights: Path | None = None) -> Network:
-    """The layers and float weights of a model file, nothing converted yet; ``weights`` belong to a model in JSON."""
+def read_network_file(path: Path, weights: Path | None = None, whole: bool = True) -> Network:
+    """The layers and float weights of a model file, nothing converted yet; ``weights`` belong to a model in JSON.
+
+    Without ``whole``, what an ONNX file has that is not supported is no error, but ``Network.lost``.
+    """
     try:
         if path.suffix.lower() == ".onnx":
             from .onnx import read_onnx  # the package onnx is an extra
 
             check_whole(path, weights)
-            return read_onnx(path)
+            return read_onnx(path, whole)
         container = open_container(path, weights)
         return network_of(container.model, container.weights, path)
     except BitsmithError as error:

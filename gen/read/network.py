@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...sim.errors import BitsmithError
 from ..classes import BIDIRECTIONAL, MODELS, STATES, class_name, config_of, is_layer, short, whose
@@ -65,6 +65,17 @@ class Layer:
             )
 
 
+class Lost(NamedTuple):
+    """A part of a model that is no layer here, for ``inspect``."""
+
+    name: str
+    class_name: str
+    reason: str
+    """Empty where it only stands behind another that was lost."""
+    at: int
+    """How many layers stand before it."""
+
+
 @dataclass(frozen=True)
 class Network:
     """Layers in execution order, the input layers among them; inputs and outputs in the model's own order.
@@ -77,6 +88,8 @@ class Network:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     source: str = ""
+    lost: tuple[Lost, ...] = ()
+    """Only where it was read to be inspected."""
 
     def consumers(self, key: str) -> list[Layer]:
         return [layer for layer in self.layers if key in layer.inputs]

@@ -15,28 +15,34 @@ import numpy as np
 
 from ....sim.errors import BitsmithError
 from ...classes import short
-from ...suggest import suggest
 from ..attributes import LARGEST, Attributes
 from ..network import Layer, Network
 from . import constants, elementwise, linear, quant, shapes, sums, trunc, windows  # noqa: F401  each registers its operators
 from .inputs import add_inputs
 from .outputs import outputs_of
 from .proto import DOMAINS, Model, Node, load_model
+from .survey import Survey, nearest
 from .values import Const, Value
 from .walk import HANDLERS, Walk
 
 __all__ = ["read_onnx"]
 
 
-def read_onnx(path: Path) -> Network:
-    """The network of an ONNX file; BitsmithError, which names the node, for what is not supported."""
+def read_onnx(path: Path, whole: bool = True) -> Network:
+    """The network of an ONNX file; BitsmithError, which names the node, for what is not supported. Without ``whole``
+    that is ``Network.lost``, with everything behind it."""
     model = load_model(path)
-    _check_operators(model)
+    if whole:
+        _check_operators(model)
     walk = Walk(model, any(node.op in quant.QUANTIZERS for node in model.nodes))
     walk.values.update({name: Const(array) for name, array in model.constants.items()})
     inputs = add_inputs(walk)
+    survey = Survey(walk, _read)
     for node in model.nodes:
-        _read(walk, node)
+        _read(walk, node) if whole else survey.take(node)
+    if survey.lost:
+        lost = tuple(survey.lost)
+        return Network(model.name, tuple(walk.layers.values()), inputs, model.outputs, model.source, lost)
     outputs = outputs_of(walk)
     network = Network(model.name, _in_order(walk, outputs), inputs, outputs, model.source)
     network.check_inputs()
@@ -49,8 +55,9 @@ def _check_operators(model: Model) -> None:
     if not wrong:
         return
     names = [f"{op[:40]} ('{node.name[:40]}')" for op, node in sorted(wrong.items())[:6]]
-    one = next(iter(wrong)) if len(wrong) == 1 else ""
-    hint = suggest(one, sorted(HANDLERS)) if one and one not in HANDLERS else ""
+    hint = "; 'bitsmith inspect' lists them with what stands nearest"
+    if len(wrong) == 1:
+        hint = "".join(nearest(op, node.domain) for op, node in wrong.items())
     raise BitsmithError(f"{model.source}: operators that are not supported: {', '.join(names)}{hint}")
 
 
