@@ -27,11 +27,13 @@ def pixel(module: GDNKernel) -> Resources:
     op, channels = module.op, module.op.channels
     x, s, g, y = (t.width for t in (op.input_type, op.accumulator.type, op.gain.type, op.product_type))
     turns, square = module.turns, op.square_type.width
-    unit = multiplier(x, x) + multiplier(x, g) + registers(x + square + g + 2 * y) + root(module.root)
-    unit += multiplexer(turns, x + s + x) if turns > 1 else Resources()
+    unit = multiplier(x, x) + multiplier(x, g) + registers(x + square + g + 2 * y)
+    unit += multiplexer(turns, x + x) if turns > 1 else Resources()
+    roots = root(module.root) + (multiplexer(turns, s) if turns > 1 and op.gains > 1 else Resources())
     late = memory(module.latency // module.cycles + 2, channels * x, registered=True)
-    kept = registers(channels * (2 * square + s + y)) + counter(turns) * 4 if turns > 1 else Resources()
-    return unit * module.units + kernel(module.matrix) + late + kept + shift_register(1, module.latency, True)
+    kept = registers(channels * (2 * square + y) + op.gains * s) + counter(turns) * 4 if turns > 1 else Resources()
+    found = unit * module.units + roots * module.roots + kernel(module.matrix)
+    return found + late + kept + shift_register(1, module.latency, True)
 
 
 def root(module: RootUnit) -> Resources:

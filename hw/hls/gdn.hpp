@@ -95,23 +95,24 @@ struct Gain {
     }
 };
 
-// sums[i] += gamma[j][i] * squares[j]
+// sums[i] += gamma[j][i] * squares[j], one sum for each gain
 template <class CONFIG, class GAMMA>
 void energies(const typename CONFIG::square_t *squares, const GAMMA *gamma, typename CONFIG::sum_t *sums) {
-    const unsigned channels = CONFIG::channels;
-    const unsigned multipliers = (channels * channels + CONFIG::reuse_factor - 1) / CONFIG::reuse_factor;
+    const unsigned channels = CONFIG::channels, gains = CONFIG::gains;
+    const unsigned multipliers = (channels * gains + CONFIG::reuse_factor - 1) / CONFIG::reuse_factor;
 #pragma HLS ALLOCATION operation instances = mul limit = multipliers
     (void)multipliers; // only the pragma reads it
     for (unsigned j = 0; j < channels; j++) {
 #pragma HLS UNROLL
-        for (unsigned i = 0; i < channels; i++) {
+        for (unsigned i = 0; i < gains; i++) {
 #pragma HLS UNROLL
-            sums[i] += typename CONFIG::sum_t(squares[j] * gamma[j * channels + i]);
+            sums[i] += typename CONFIG::sum_t(squares[j] * gamma[j * gains + i]);
         }
     }
 }
 
-// CONFIG: x_t, y_t, square_t, exact_square_t, pixels, channels, reuse_factor, and what Gain needs.
+// CONFIG: x_t, y_t, square_t, exact_square_t, pixels, channels, gains (1: the same for all channels), reuse_factor, and
+// what Gain needs.
 template <class CONFIG, class IN, class OUT, class GAMMA, class BETA>
 void gdn(IN &data, OUT &res, const GAMMA *gamma, const BETA *beta) {
 Pixels:
@@ -120,21 +121,30 @@ Pixels:
         typename CONFIG::x_t x[CONFIG::channels];
         typename CONFIG::y_t y[CONFIG::channels];
         typename CONFIG::square_t squares[CONFIG::channels];
-        typename CONFIG::sum_t sums[CONFIG::channels];
+        typename CONFIG::sum_t sums[CONFIG::gains];
+        typename CONFIG::gain_t gains[CONFIG::gains];
 #pragma HLS ARRAY_PARTITION variable = x complete
 #pragma HLS ARRAY_PARTITION variable = y complete
 #pragma HLS ARRAY_PARTITION variable = squares complete
 #pragma HLS ARRAY_PARTITION variable = sums complete
+#pragma HLS ARRAY_PARTITION variable = gains complete
         load<CONFIG::channels>(data, p, x);
         for (unsigned c = 0; c < CONFIG::channels; c++) {
 #pragma HLS UNROLL
             squares[c] = typename CONFIG::exact_square_t(x[c] * x[c]);
+        }
+        for (unsigned c = 0; c < CONFIG::gains; c++) {
+#pragma HLS UNROLL
             sums[c] = beta[c];
         }
         energies<CONFIG>(squares, gamma, sums);
+        for (unsigned c = 0; c < CONFIG::gains; c++) {
+#pragma HLS UNROLL
+            gains[c] = Gain<CONFIG>::of(sums[c]);
+        }
         for (unsigned c = 0; c < CONFIG::channels; c++) {
 #pragma HLS UNROLL
-            y[c] = x[c] * Gain<CONFIG>::of(sums[c]);
+            y[c] = x[c] * gains[CONFIG::gains == 1 ? 0 : c];
         }
         store<CONFIG::channels>(res, p, y);
     }

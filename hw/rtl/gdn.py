@@ -1,6 +1,7 @@
 """Streaming generalized divisive normalization: squares, gamma's product, roots, and the product with what came in.
 
 With a reuse factor the squares, the roots and the last products are shared too: each unit takes channels in turns.
+Where one gain serves all channels there is one sum and one root, whose gain stands for all turns.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, ResetSignal, Signal, Value
 from amaranth.lib.memory import Memory
 
+from ...sim.fixed import IntArray
 from ...sim.ops.gdn import GDN
 from .conv2d import kernel_instance
 from .core import NOTE, Core, Hardware, Timing, delay, elements, noted, shape_of
@@ -28,17 +30,20 @@ PRODUCT = 3  # cycles of the last product: registers in front of it, of it, and 
 class GDNKernel(Hardware):
     """One pixel: ``start`` comes with its channels, which stay for ``cycles``; ``o`` is there at ``o_tvalid``.
 
-    ``units`` squares, roots and products, each for ``turns`` channels; unit u takes channel ``turn * units + u``.
+    ``units`` squares, roots and products, each for ``turns`` channels; unit u takes channel ``turn * units + u``. One
+    root where there is one gain.
     """
 
     def __init__(self, name: str, op: GDN, strategy: str, reuse: int) -> None:
         sums = op.accumulator
-        bias = (op.beta << sums.bias_shift).reshape(1, -1)
-        spec = MatrixSpec(op.gamma[np.newaxis], bias, sums.product_shift, op.square_type, sums.type, strategy, reuse)
+        bias = (op.beta << sums.bias_shift)[: op.gains].reshape(1, -1)
+        gamma = used(op)[np.newaxis]
+        spec = MatrixSpec(gamma, bias, sums.product_shift, op.square_type, sums.type, strategy, reuse)
         self.name, self.op, self.matrix, self.root = name, op, matrix_kernel(spec), RootUnit(op.root)
         self.cycles = self.matrix.cycles
         self.units = -(-op.channels // self.cycles)
         self.turns = -(-op.channels // self.units)
+        self.roots = min(self.units, op.gains)
         self.start = Signal()
         self.x = Signal(op.channels * op.input_type.width)
         self.o_tvalid = Signal()
@@ -75,10 +80,11 @@ class GDNKernel(Hardware):
     # hardware -------------------------------------------------------------------------------------
 
     def about(self) -> str:
+        one = ", one root for all" if self.roots < self.units else ""
         return (
             f"One pixel's divisive normalization: squares, gamma's product, roots, and x times its gain. {self.units} "
-            f"units, {self.turns} channels each. x stays for {self.cycles} cycles from start on; o comes with o_tvalid "
-            f"{self.latency} cycles after start."
+            f"units, {self.turns} channels each{one}. x stays for {self.cycles} cycles from start on; o comes with "
+            f"o_tvalid {self.latency} cycles after start."
         )
 
     def elaborate(self, platform: Any) -> Module:
@@ -117,21 +123,22 @@ class GDNKernel(Hardware):
         return register
 
     def _gains(self, m: Module, summed: Signal, sums: Signal) -> list[Value]:
-        """Each unit's gain, turn by turn."""
+        """Each unit's gain, turn by turn; one that serves all stays for all turns, as its sum does."""
         standing: Value = sums
         begun: Value = summed
         if self.turns > 1:
             standing = self._kept(m, sums, summed, "kept_sums")
             begun = delay(m, summed, 1, "sums_kept")
-        turn, values, gains = self._turn(m, begun, "root"), elements(standing, self.op.accumulator.type), list[Value]()
-        for u in range(self.units):
+        turn = self._turn(m, begun, "root") if self.op.gains > 1 else Const(0, 1)
+        values, gains = elements(standing, self.op.accumulator.type), list[Value]()
+        for u in range(self.roots):
             s = self._chosen(m, values, u, turn, f"s_{u}") if self.turns > 1 else values[u]
             gain = noted(Signal(shape_of(self.op.gain.type), name=f"gain_{u}"), f"Unit {u}: its channel's gain.")
             m.submodules[f"root_{u}"] = Instance(
                 f"{self.name}_root", i_clk=ClockSignal(), i_rst=ResetSignal(), i_s=s, o_gain=gain
             )
             gains.append(gain)
-        return gains
+        return gains if self.op.gains > 1 else gains * self.units
 
     def _late(self, m: Module) -> Value:
         """The pixel that the gains belong to, from the cycle in which the first turn's are there."""
@@ -246,7 +253,13 @@ def core(name: str, op: GDN, layouts: tuple[Layout, ...], strategy: str, reuse: 
 
 
 def reuse_factors(op: GDN, strategy: str, layout: Layout) -> list[int]:
-    return legal_reuse(strategy, (1, op.channels, op.channels), op.square_type)
+    return legal_reuse(strategy, (1, op.channels, op.gains), op.square_type)
+
+
+def used(op: GDN) -> IntArray:
+    """The gammas that sums are made of, one column for each gain."""
+    gamma: IntArray = op.gamma[:, : op.gains]
+    return gamma
 
 
 ROLE = StreamRole(
@@ -254,5 +267,5 @@ ROLE = StreamRole(
     whole_vector=True,
     lanes=any_part,
     frame_steps=beats,
-    sharing=Sharing(reuse_factors, weights=lambda op: op.gamma),
+    sharing=Sharing(reuse_factors, weights=used),
 )

@@ -70,7 +70,7 @@ class GDNStep(Step):
         m, h = normalize(self._sum(squares), root) if self.split is None else root.normalize(self._split_sum(squares))
         y: Array = root.root(m) * self._scales[h]
         self._gain.apply(y)
-        y *= x
+        y = np.multiply(y, x, out=y if y.shape == x.shape else None)
         if self.epilogue:
             if self.epilogue.exponent:
                 y *= 2.0**self.epilogue.exponent
@@ -87,15 +87,16 @@ class GDNStep(Step):
         assert self.split is not None
         high = np.floor(squares * 2.0**-self.split)
         low = squares - high * 2.0**self.split
-        gamma, sums = self.op.gamma.astype(np.float64), self.op.accumulator
+        sums, n = self.op.accumulator, self.op.gains
+        gamma = self.op.gamma[:, :n].astype(np.float64)
         s = ((high @ gamma).astype(np.int64) << self.split) + (low @ gamma).astype(np.int64)
-        return (s << sums.product_shift) + (self.op.beta << sums.bias_shift)
+        return (s << sums.product_shift) + (self.op.beta[:n] << sums.bias_shift)
 
     @cached_property
     def _weights(self) -> tuple[Array, Array]:
-        """gamma and beta, aligned."""
-        sums = self.op.accumulator
-        return self.op.gamma * 2.0**sums.product_shift, self.op.beta * 2.0**sums.bias_shift
+        """gamma and beta of each gain, aligned."""
+        sums, n = self.op.accumulator, self.op.gains
+        return self.op.gamma[:, :n] * 2.0**sums.product_shift, self.op.beta[:n] * 2.0**sums.bias_shift
 
     @cached_property
     def _square(self) -> Epilogue | None:

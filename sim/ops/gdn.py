@@ -64,6 +64,12 @@ class GDN(Operator):
         return len(self.beta)
 
     @cached_property
+    def gains(self) -> int:
+        """Gains of a pixel: one for all channels where their sums are the same, as in a layer normalization."""
+        alike = (self.gamma == self.gamma[:, :1]).all() and (self.beta == self.beta[0]).all()
+        return 1 if alike else self.channels
+
+    @cached_property
     def exact_square(self) -> Fixed:
         """The type of ``x * x``."""
         largest = max(-self.input_type.raw_min, self.input_type.raw_max)

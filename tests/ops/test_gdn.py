@@ -29,6 +29,7 @@ from test_sim_root import KIND_NAMES, KINDS, nearest_even, slow_gain
 from bitsmith.gen.hls import HlsModel
 from bitsmith.gen.verify import vectors
 from bitsmith.gen.verify.levels import hls
+from bitsmith.hw.rtl.gdn import GDNKernel
 from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
 from bitsmith.sim.graph import Graph, Node
@@ -64,6 +65,14 @@ def weighted(weights: IntArray, offsets: IntArray) -> Case:
     op = gdn(len(offsets))
     op = replace(op, gamma=weights, beta=offsets)
     return Case(replace(op, gain=op.fitting_gain(14)), (Spec((2, 3, len(offsets)), S8),))
+
+
+def one_gain(reuse: int = 1, pixels: int = 1, strategy: str = "resource", channels: int = 4, **more: Any) -> Case:
+    """Channels with the same beta and the same gammas."""
+    op = gdn(channels, **more)
+    op = replace(op, gamma=np.tile(op.gamma[:, :1], channels), beta=np.full(channels, 77))
+    layer = {"Strategy": strategy, "ReuseFactor": reuse}
+    return Case(replace(op, gain=op.fitting_gain(14)), (Spec((2, 5, channels), S8),), pixels, layer)
 
 
 def gained(gain: Cast) -> Case:
@@ -120,6 +129,12 @@ class TestGDN(OperatorContract):
             before=(Activation(S8, Kind.LINEAR, S5),),
             after=(Activation(gdn(4, S5).product_type, Kind.LINEAR, S8),),
         ),
+        "one gain": one_gain(),
+        "one gain, resource, 2": one_gain(2, inverse=True),
+        "one gain, resource, 4": one_gain(4, newton=True),
+        "one gain, adder graphs": one_gain(1, 2, "distributed_arithmetic"),
+        "one gain, 4 pixels": one_gain(1, 4),
+        "one gain, 6 channels in threes": one_gain(3, channels=6),
         "resource, 2": shared(2),
         "resource, 4": shared(4, form=PAPER),
         "resource, 16, inverse": shared(16, inverse=True),
@@ -149,6 +164,7 @@ class TestGDN(OperatorContract):
             lambda: gdn(4).infer(Spec((2, 2, 3), S8)),
             "the input has 3 channels, beta has 4; they must be equal",
         ),
+        "reuse 8 of one sum": (lambda: plan_alone(one_gain(8)), "legal: 1, 2, 4$"),
         "reuse 3 with resource": (lambda: plan_alone(shared(3)), "legal: 1, 2, 4, 8, 16$"),
     }
 
@@ -247,6 +263,16 @@ def test_8_bit_outputs_are_the_float_s(channels: int, form: Form, inverse: bool,
     assert off.max() <= 1
     assert (off == 0).mean() >= 0.995
     assert len(np.unique(y)) > 100, "most of the 256 outputs occur"
+
+
+def test_one_gain_has_one_sum_and_one_root() -> None:
+    op, other = one_gain().op, shared(1).op
+    assert isinstance(op, GDN)
+    assert isinstance(other, GDN)
+    for found, roots in ((op, 1), (other, 4), (replace(op, beta=np.array([77, 77, 77, 78])), 4)):
+        kernel = GDNKernel("g", found, "resource", 1)
+        assert (kernel.units, kernel.roots) == (4, roots)
+        assert len(kernel.matrix.o) == roots * found.accumulator.type.width
 
 
 # --- the C++ ----------------------------------------------------------------------------------------------------------

@@ -148,7 +148,11 @@ def test_random_gdn(seed: int, block: int) -> None:
     shape = [(5,), (3, 4, 6), (2, 3)][maker.integer(0, 2)]
     bits, fraction = maker.integer(6, 10), maker.integer(0, 8)
     spec = Spec(shape, Fixed(bool(maker.integer(0, 1)), bits - fraction, fraction))
-    graph = maker.with_activation(spec, maker.gdn(spec.type, shape[-1]))
+    op = maker.gdn(spec.type, shape[-1])
+    if seed % 3 == 0:  # one gain for all channels
+        op = replace(op, gamma=np.tile(op.gamma[:, :1], op.channels), beta=np.full(op.channels, op.beta[0]))
+        op = replace(op, gain=op.fitting_gain(op.gain.type.width))
+    graph = maker.with_activation(spec, op)
     assert isinstance(make_plan(graph)[0], GDNStep)
     equals_plain(graph, seed, block=block)
 
@@ -169,23 +173,28 @@ def test_transposed_sums_at_their_limits(bits: int) -> None:
     assert kind == {8: "float32", 16: "float64", 24: "float64", 27: "ComputeStep"}[bits]
 
 
-def gdn_at_limits(channels: int, x: Fixed, gamma: Fixed, inverse: bool) -> GDN:
+def gdn_at_limits(channels: int, x: Fixed, gamma: Fixed, inverse: bool, alike: bool = False) -> GDN:
     """Every gamma as large as it can be, and a beta in the sum's last place, so that a lost unit can be seen."""
     weights = np.full((channels, channels), gamma.raw_max)
     beta = Fixed(False, 0, 2 * x.fraction + gamma.fraction)
-    op = GDN(x, weights, gamma, np.arange(1, channels + 1), beta, Cast(U16), inverse)
+    offsets = np.full(channels, channels) if alike else np.arange(1, channels + 1)
+    op = GDN(x, weights, gamma, offsets, beta, Cast(U16), inverse)
     return replace(op, gain=op.fitting_gain(32))
 
 
+@pytest.mark.parametrize("alike", [False, True])
 @pytest.mark.parametrize("inverse", [False, True])
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize(("bits", "channels", "split"), [(12, 192, None), (16, 16, None), (16, 192, 16), (17, 192, 17)])
-def test_gdn_sums_at_their_limits(bits: int, channels: int, split: int | None, signed: bool, inverse: bool) -> None:
+def test_gdn_sums_at_their_limits(
+    bits: int, channels: int, split: int | None, signed: bool, inverse: bool, alike: bool
+) -> None:
     """Gammas of 16 bits and inputs of 16 in 192 channels, all at their extremes: sums of up to 56 bits, where float64
     has 53. The sums themselves are compared, since a gain has fewer bits than they.
     """
     t = Fixed(signed, 8 - signed, bits - 8)
-    op = gdn_at_limits(channels, t, U16, inverse)
+    op = gdn_at_limits(channels, t, U16, inverse, alike)
+    assert op.gains == (1 if alike else channels)
     graph = chain(Spec((1, 3, channels), t), op, Activation(op.product_type, Kind.LINEAR, S8))
     (step,) = make_plan(graph)
     assert isinstance(step, GDNStep)
@@ -198,6 +207,7 @@ def test_gdn_sums_at_their_limits(bits: int, channels: int, split: int | None, s
     assert (plain.max() > 2**53) == (split is not None)
     squares = op.squares(x).reshape(-1, channels).astype(np.float64)
     sums = step._sum(squares) if step.split is None else step._split_sum(squares)
+    plain = plain[..., : op.gains]
     assert_array_equal(sums.astype(np.int64).reshape(plain.shape), plain)
     reference = Reference(graph, 1)
     assert_array_equal(reference.predict_raw(x)[0], reference.trace_raw(x)["n1"])

@@ -17,10 +17,11 @@ def mapped(place: Place) -> Core:
         *rounded("square", op.exact_square, op.square),
         typedef("sum_t", cpp(op.accumulator.type)),
         *pixels(x),
+        *sizes(gains=op.gains),
         "static const unsigned reuse_factor = $reuse_factor;",
         *_root(op.root),
     ]
-    weights = {"gamma": (op.gamma, op.gamma_type), "beta": (op.beta, op.beta_type)}
+    weights = {"gamma": (op.gamma[:, : op.gains], op.gamma_type), "beta": (op.beta[: op.gains], op.beta_type)}
     return Core("gdn", lines, ["gdn.hpp", "pixels.hpp"], weights, _arrays(op.root))
 
 
