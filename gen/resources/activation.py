@@ -28,5 +28,7 @@ def _activation_luts(module: ActivationPointwise) -> int:
     rounds = op.exact_fraction > op.output_type.fraction and op.rounding is not Rounding.TRN
     saturates = op.overflow is not Overflow.WRAP and not op.output_type.contains(op.exact_type)
     clips = op.lower is not None or op.upper is not None
-    chooses = op.kind in (Kind.LEAKY_RELU, Kind.THRESHOLDED_RELU, Kind.ABSOLUTE) or clips
-    return out * (saturates or rounds) + source // 4 * (saturates + rounds) // 2 + source * chooses
+    chooses = op.kind in (Kind.LEAKY_RELU, Kind.ABSOLUTE) or clips
+    compares = op.kind is Kind.THRESHOLDED_RELU  # below it a register is cleared
+    found = out * (saturates or rounds) + source // 4 * (saturates + rounds) // 2
+    return found + source * chooses + source // 5 * compares

@@ -97,13 +97,21 @@ def half_blocks(words: int, bits: int) -> int:
 
 
 def table(entries: IntArray, bits: int) -> Resources:
-    """A registered read-only table: block RAM where it is large, else LUTs; columns that never change are free."""
+    """A registered read-only table: block RAM where it is large, else a LUT for each stretch of 64 entries in a column
+    that changes inside, and is not the same as another; where none does, one LUT chooses between them."""
     places = 1 << (len(entries) - 1).bit_length()
     blocks = half_blocks(places, bits)
     if places * bits * TABLE_PRICE > blocks * BRAM_PRICE:
         return Resources(bram=blocks / 2)
-    changing = np.bitwise_or.reduce(entries[:-1] ^ entries[1:]) if len(entries) > 1 else 0
-    return Resources(lut=bin(int(changing) & ((1 << bits) - 1)).count("1") * ceil(len(entries) / 64))
+    whole = np.pad(entries, (0, places - len(entries)), mode="edge")
+    return Resources(lut=sum(_column((whole >> bit) & 1) for bit in range(bits)))
+
+
+def _column(values: IntArray) -> int:
+    """LUTs of one bit of a table."""
+    stretches = {stretch.tobytes(): stretch for stretch in values.reshape(-1, min(64, len(values)))}
+    changing = sum(int(stretch.min() != stretch.max()) for stretch in stretches.values())
+    return changing or int(len(stretches) > 1)
 
 
 def adder(bits: int) -> Resources:

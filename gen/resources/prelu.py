@@ -10,6 +10,9 @@ from .formulas import counts
 @counts(PReLUPointwise)
 def _(module: PReLUPointwise) -> Resources:
     op, bits = module.op, module.op.output_type.width
+    if not op.input_type.signed:
+        return registers(bits * module.layout.elements + module.latency)
     pixel = total(constant_multiplier(op.input_type.width, int(slope)) for slope in op.slope)
-    each = logic(bits * op.input_type.signed) + registers(bits)
+    # what is above the value's own bits, or behind them, is 0 from 0 on: the register is cleared there
+    each = logic(op.input_type.width - 1) + registers(bits)
     return (pixel + each * len(op.slope)) * module.layout.lanes + registers(module.latency)

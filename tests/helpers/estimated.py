@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from hardware import Case, side_by_side
@@ -16,17 +16,21 @@ from bitsmith.gen.synth.yosys import module_cells, resources
 
 
 def assert_estimated(
-    cases: Mapping[str, Case], pixels: int, work: Path, model: Mapping[str, object] | None = None
-) -> None:
-    """For each case's own module, at so many pixels per cycle; ``model`` is hls4ml's section for all layers."""
+    cases: Mapping[str, Case], pixels: int, work: Path, model: Mapping[str, object] | None = None,
+    stages: Collection[str] = (),
+) -> None:  # fmt: skip
+    """For each case's own module, at so many pixels per cycle; ``model`` is hls4ml's section for all layers,
+    ``stages`` are others that the planner puts around them."""
     graphs = {name: case.graph(name) for name, case in cases.items()}
-    config = {"Bitsmith": {"pixels_per_cycle": pixels}, "HLSConfig": {"Model": dict(model or {})}}
+    layers = {name: dict(case.layer) for name, case in cases.items() if case.layer and model is None}
+    hls = {"Model": dict(model or {}), "LayerName": layers}
+    config = {"Bitsmith": {"pixels_per_cycle": pixels}, "HLSConfig": hls}
     planned = plan_for(side_by_side(graphs), parse_config(config))
     emit_plan(planned, work / "rtl")
-    names = {name: planned.module(name) for name in cases}
+    names = {name: planned.module(name) for name in (*cases, *stages)}
     cells = module_cells(Top.load(work / "rtl"), work / "synth", lambda line: None, only=names.values())
     modules = {module.name: module for stage in planned.stages for module in (stage.core, *stage.pointwise)}
-    for name in cases:
+    for name in names:
         formula, yosys = count(modules[name]).to_json(), resources(cells[names[name]])
         for key, found in yosys.items():
             assert found / 2 <= formula[key] <= 2 * found, (name, key, formula, yosys)
