@@ -21,8 +21,9 @@ from ...sim.op import Shape
 from ..config.schema import parse_config
 from ..convert import read_model
 from ..files.hashes import of_file
-from ..read import one_line
+from ..read import one_line, read_network_file
 from ..read.container import keras_version
+from ..read.hgq import is_hgq, is_proxy
 
 BATCH = 64
 
@@ -110,7 +111,25 @@ def load(origin: Origin, home: Path, mark: dict[str, Any], graph: Graph) -> Kera
         )
     library = _library(path)
     _read(path, mark)
-    return KerasModel(_loaded(path, library, origin.register), graph, path.name)
+    hgq = _needs_hgq(path)
+    return KerasModel(_loaded(path, library, origin.register, hgq), graph, path.name)
+
+
+def _needs_hgq(path: Path) -> bool:
+    """Whether the model has layers of HGQ2; BitsmithError where that is missing, and for a proxy model of HGQ 1."""
+    layers = read_network_file(path).layers
+    if any(is_proxy(layer) for layer in layers):
+        raise BitsmithError(
+            "the level keras cannot compute a proxy model of HGQ 1, whose package is not loaded; leave the level out"
+        )
+    if not any(is_hgq(layer) for layer in layers):
+        return False
+    if find_spec("hgq") is None:
+        raise BitsmithError(
+            "the level keras needs hgq for a model of HGQ2, which is missing; pip install hgq2~=0.2.0 (Python 3.11 "
+            "and later), or set PYTHONPATH to the folder that has it"
+        )
+    return True
 
 
 def _file(given: Any, home: Path, mark: dict[str, Any]) -> Path:
@@ -142,9 +161,11 @@ def _library(path: Path) -> str:
     return library
 
 
-def _loaded(path: Path, library: str, register: Callable[[], object]) -> Any:
+def _loaded(path: Path, library: str, register: Callable[[], object], hgq: bool = False) -> Any:
     with _kept_to_one_line(f"Keras cannot load '{path}'"):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        if hgq:  # its layers register themselves
+            import_module("hgq.layers")
         if library == "keras":
             return import_module("keras").models.load_model(path, compile=False)
         os.environ["TF_USE_LEGACY_KERAS"] = "1"  # QKeras is written for Keras 2

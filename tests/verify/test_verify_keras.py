@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hgq_models import stacked
 from keras_builds import decision, unbuilt
 from model_files import dense, input_layer, quantize, write_h5
 from reading import legacy_keras, library, randomize, save
 
+from bitsmith.gen.read.network import Layer, Network
 from bitsmith.gen.verdict import equal, information, verdict
 from bitsmith.gen.verify import keras_level, keras_model, verify
 from bitsmith.gen.verify.job import Job
@@ -278,3 +283,50 @@ def test_several_inputs_and_outputs_in_a_dictionary(tmp_path: Path) -> None:
     report = verify(built, ["keras"], vectors=12, exact=True)
     assert report["passed"] is True
     assert len(report["levels"]["keras"]["figures"]) == 2
+
+
+# HGQ ------------------------------------------------------------------------------------------------
+
+
+def forged(monkeypatch: pytest.MonkeyPatch, class_name: str, *there: str) -> list[Any]:
+    """What ``_needs_hgq`` sees: a layer of a class, and the packages that are there. Gives what it said of Keras."""
+    layer = Layer("layer", "layer", class_name, {}, ())
+    monkeypatch.setattr(keras_model, "read_network_file", lambda path: Network("net", (layer,), (), ()))
+    monkeypatch.setattr(keras_model, "find_spec", lambda name: find_spec("json") if name in there else None)
+    return [keras_model._needs_hgq(Path("m.keras"))]
+
+
+def test_a_model_of_hgq_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert forged(monkeypatch, "Dense") == [False]
+    assert forged(monkeypatch, "hgq>QDense", "hgq") == [True]
+    with pytest.raises(BitsmithError, match=r"needs hgq for a model of HGQ2, which is missing; pip install hgq2~=0\.2"):
+        forged(monkeypatch, "hgq>QDense")
+    with pytest.raises(BitsmithError, match="cannot compute a proxy model of HGQ 1.*leave the level out"):
+        forged(monkeypatch, "HGQ>FixedPointQuantizer", "hgq")
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("suffix", [".keras", pytest.param(".h5", marks=pytest.mark.slow)])
+def test_a_model_of_hgq_is_equal(tmp_path: Path, suffix: str) -> None:
+    """In a process that has not imported it, as the command line has not."""
+    pytest.importorskip("hgq", reason="HGQ2 is not there; make test gets it (Python 3.11 and later)")
+    from hgq.layers import QDense
+
+    model = stacked((5,), [QDense(7, activation="relu"), QDense(4)], 3)
+    path = tmp_path / f"m{suffix}"
+    model.save(path)
+    built = unbuilt(tmp_path / "built", path)
+    script = (
+        "import sys\n"
+        "from bitsmith.gen.verify import verify\n"
+        "from bitsmith.gen.verify.keras_model import Origin\n"
+        "from pathlib import Path\n"
+        "report = verify(Path(sys.argv[1]), ['keras'], vectors=50, model=Origin(Path(sys.argv[2])), exact=True)\n"
+        "assert 'hgq' in sys.modules\n"
+        "print(report['levels']['keras']['mismatches'], report['passed'])\n"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parents[2] / "src"), *sys.path])
+    variables = {**os.environ, "PYTHONPATH": paths, "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-c", script, str(built), str(path)]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
+    assert done.stdout.split()[-2:] == ["0", "True"], done.stdout + done.stderr
