@@ -40,6 +40,7 @@ _FOR_LAYERS = (
 _PASSES = "every layer and type is given, so hls4ml's optimizers are not run"
 _PLACE = "the build folder holds everything that is needed"
 _MODEL = "the model's file says it"
+_NAMED = "`bitsmith build` takes it only where no MODEL is given"
 _LIVE = ("KerasModel", "OnnxModel", "PytorchModel")
 """Keys under which hls4ml leaves a model, or a pickle of it."""
 
@@ -95,10 +96,10 @@ class Config(Section):
     namespace: None = Field(default=None, alias="Namespace")
     stamp: Dropped = unused(None, "Stamp", "the same build has the same bytes")
     version: str | None = Field(default=None, alias="Version")
-    keras_model: Dropped = unused(None, "KerasModel", _MODEL)
-    keras_json: Dropped = unused(None, "KerasJson", _MODEL)
-    keras_h5: Dropped = unused(None, "KerasH5", _MODEL)
-    onnx_model: Dropped = unused(None, "OnnxModel", _MODEL)
+    keras_model: Dropped = unused(None, "KerasModel", _NAMED)
+    keras_json: Dropped = unused(None, "KerasJson", _NAMED)
+    keras_h5: Dropped = unused(None, "KerasH5", _NAMED)
+    onnx_model: Dropped = unused(None, "OnnxModel", _NAMED)
     pytorch_model: Dropped = unused(None, "PytorchModel", _MODEL)
     input_shape: Dropped = unused(None, "InputShape", _MODEL)
     project_dir: Dropped = unused(None, "ProjectDir", "`bitsmith build -o` says where")

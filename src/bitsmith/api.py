@@ -98,12 +98,16 @@ def build(
 ) -> Build:
     """Make the HLS project, the Verilog and ``vectors`` test vectors in ``folder``, which is new, empty or ours.
 
-    ``model`` is a graph of ``load``, a model file's path, or a Keras model in memory. A build of a file remembers its
-    name and SHA-256. Everything is written beside and renamed when it is whole; on an error what was there is left.
+    ``model`` is a graph of ``load``, a model file's path, or a Keras model in memory; None for the files that
+    ``config``, a YAML file's path, names itself (``KerasModel: model.h5``, from its folder). A build of a file
+    remembers its name and SHA-256. Everything is written beside and renamed when it is whole; on an error what was
+    there is left.
     """
     from .gen import build as module
     from .sim.graph import Graph
 
+    if model is None:
+        model, weights = _named(config, weights)
     settings, say = _settings(config), _say(progress)
     seed, vectors = _number(seed, "seed", 0), _number(vectors, "vectors", 1)
     if isinstance(model, (str, PathLike)):
@@ -113,6 +117,17 @@ def build(
         raise BitsmithError(f"a graph has its weights; leave out weights={weights}")
     graph = model if isinstance(model, Graph) else load(model, settings, weights)
     return module.build(graph, settings, Path(folder), seed, vectors, say)
+
+
+def _named(config: Settings, weights: Any) -> tuple[Path, Path | None]:
+    """The model's files that a YAML file names."""
+    from .gen.config.named_model import in_file
+
+    if not isinstance(config, (str, PathLike)):
+        raise BitsmithError("no model is given; give a model, or the path of a configuration that names one")
+    if weights is not None:
+        raise BitsmithError(f"the weights are those of the model that {config} names; leave out weights={weights}")
+    return in_file(Path(config))
 
 
 @_in_one_line

@@ -18,6 +18,7 @@ from configured import NETWORKS, merged
 from model_files import dense, input_layer, quantize, write_h5
 from numpy.typing import NDArray
 from reading import legacy_keras, randomize
+from test_json_pairs import pair
 
 import bitsmith
 from bitsmith.plugin import register
@@ -179,6 +180,32 @@ def test_yaml_and_the_other_backends(hls4ml: Any, tmp_path: Path) -> None:
     vitis = hls4ml.converters.convert_from_keras_model(model, backend="Vitis", output_dir=str(tmp_path / "v"))
     assert type(vitis) is hls4ml.model.ModelGraph
     assert [layer.name for layer in vitis.get_layers()][-1] == "dense"
+
+
+def test_files_that_hls4ml_itself_makes_nothing_of(hls4ml: Any, tmp_path: Path) -> None:
+    """``KerasH5``, and ``KerasJson`` with it: from the folder of the YAML file, or from here for a dictionary."""
+    from hls4ml.converters import convert_from_config
+
+    folder = tmp_path / "models"
+    folder.mkdir()
+    json_file, weights = pair(folder)
+    whole = write_h5(folder / "whole.h5", NETWORKS["vector"][0])
+    config = f"Backend: Bitsmith\nOutputDir: {tmp_path / 'out'}\n"
+    (folder / "whole.yml").write_text(f"{config}KerasH5: whole.h5\n")
+    assert convert_from_config(str(folder / "whole.yml")).graph.to_json() == bitsmith.load(whole).to_json()
+    (folder / "pair.yml").write_text(f"{config}KerasJson: model.json\nKerasH5: weights.h5\n")
+    found = hls4ml.converters.convert_from_config(str(folder / "pair.yml"))
+    assert found.graph.to_json() == bitsmith.load(json_file, weights=weights).to_json()
+    data = {"Backend": "bitsmithvivado", "OutputDir": str(tmp_path / "out"), "KerasH5": str(whole)}
+    assert convert_from_config(data).graph.to_json() == bitsmith.load(whole).to_json()
+    for wrong, text in (
+        ({"KerasH5": None}, "the configuration names no model"),
+        ({"KerasJson": "m.json", "KerasH5": None}, "KerasJson needs KerasH5"),
+        ({"KerasH5": ["a"]}, "KerasH5 is no file's path"),
+    ):
+        with pytest.raises(BitsmithError, match=text):
+            convert_from_config({**data, **wrong})
+    assert convert_from_config({**data, "Backend": "Vitis"}) is None  # what hls4ml does with it
 
 
 def in_python(script: str, folder: Path, **environment: str) -> str:

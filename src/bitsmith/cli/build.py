@@ -1,4 +1,4 @@
-"""``bitsmith build MODEL -o DIR``."""
+"""``bitsmith build MODEL -o DIR``, or ``bitsmith build -c CONFIG.yaml -o DIR`` for a model that it names."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from .options import Config, Json, Model, Seed, Weights
+from .options import Config, Json, ModelOrConfig, Seed, Weights
 from .outcome import Outcome, printable, table
 from .progress import progress, watched
 
 
 def build(
-    model: Model,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")],
+    model: ModelOrConfig = None,
     config: Config = None,
     weights: Weights = None,
     vectors: Annotated[int, typer.Option(min=1, help="How many test vectors to put into the build.")] = 64,

@@ -11,6 +11,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A trained model: .h5, .keras, .onnx, or .json with --weights.")
 ]
+ModelOrConfig = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Argument(
+        metavar="MODEL",
+        show_default=False,
+        help="A trained model: .h5, .keras, .onnx, .json with --weights; without it, the one that CONFIG.yaml names.",
+    ),
+]
 Weights = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--weights", metavar="FILE.h5", help="The weights of a model in .json: hls4ml's KerasH5."),

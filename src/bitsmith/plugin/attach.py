@@ -2,6 +2,8 @@
 
 hls4ml asks a backend for the first time when the model has been read and its graph is being made. That is too late for
 models that only Bitsmith reads, so five of hls4ml's functions are wrapped. For any other backend they do what they did.
+A sixth, ``convert_from_config``, is defined behind hls4ml's last import, where nothing can wrap it: the module gets a
+class that wraps it when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from importlib.abc import MetaPathFinder
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..sim.errors import BitsmithError
@@ -70,6 +74,46 @@ def _wrap_all() -> None:
     sys.meta_path = [finder for finder in sys.meta_path if not isinstance(finder, _Waiting)]
     for module, name in _PLACES:
         _replace(module, name, _configuration if name == _CONFIG else _reader)
+    converters = sys.modules.get("hls4ml.converters")
+    if type(converters) is ModuleType:
+        converters.__class__ = _Converters
+
+
+class _Converters(ModuleType):
+    """hls4ml.converters, whose ``convert_from_config`` also takes ``KerasH5`` and ``KerasJson`` for our backends."""
+
+    @property
+    def convert_from_config(self) -> Function:
+        try:
+            return _from_config(self.__dict__["convert_from_config"], self)
+        except KeyError:
+            raise AttributeError("module 'hls4ml.converters' has no attribute 'convert_from_config'") from None
+
+    @convert_from_config.setter
+    def convert_from_config(self, function: Function) -> None:
+        self.__dict__["convert_from_config"] = function
+
+
+def _from_config(original: Function, converters: Any) -> Function:
+    """hls4ml's ``convert_from_config``, which makes nothing of files that are no ``KerasModel``."""
+
+    @wraps(original)
+    def convert(config: Any) -> Any:
+        folder = Path()
+        if isinstance(config, str):
+            folder, config = Path(config).parent, converters.parse_yaml_config(config)
+        from .settings import MODELS
+
+        named = isinstance(config, dict) and any(config.get(key) is not None for key in MODELS)
+        if named or not isinstance(config, dict) or not ours(config.get("Backend")):
+            return original(config)
+        from ..gen.config.named_model import files_of
+        from .model import BitsmithModel
+
+        model, weights = files_of(config, folder)
+        return BitsmithModel(model, config, weights)
+
+    return convert
 
 
 def _replace(module: str, name: str, wrapped: Callable[[Function], Function]) -> None:

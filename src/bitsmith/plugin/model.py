@@ -40,14 +40,15 @@ class BitsmithModel:
     ``bitsmith.build`` gave, with the reference and the Verilog; it is written at its first use.
     """
 
-    def __init__(self, model: Any, config: dict[str, Any]) -> None:
-        """``config`` is hls4ml's whole configuration, with ``OutputDir``; BitsmithError for what is not supported."""
+    def __init__(self, model: Any, config: dict[str, Any], weights: Path | None = None) -> None:
+        """``config`` is hls4ml's whole configuration, with ``OutputDir``; ``weights`` belong to a model in JSON.
+        BitsmithError for what is not supported."""
         folder = config.get("OutputDir")
         if not isinstance(folder, (str, Path)) or not str(folder):
             raise BitsmithError("OutputDir: no folder is named; give one, e.g. 'OutputDir: my-hls-test'")
         check_target(folder, ())  # before minutes of work, not after
         self.settings = read_config({key: value for key, value in config.items() if key not in (*MODELS, "InputShape")})
-        self.graph = load(model, self.settings)
+        self.graph = load(model, self.settings, weights)
         self.folder = Path(folder)
         self._built: Build | None = None
         self._simulation: HlsModel | None = None
