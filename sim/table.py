@@ -37,6 +37,18 @@ def _reciprocal_square_root(x: FloatArray) -> FloatArray:
     return _reciprocal(np.sqrt(np.maximum(x, 0)))
 
 
+def _exp_float32(x: FloatArray, slope: float = 1.0) -> FloatArray:
+    """``exp(slope * x)``: the product and the result rounded to float32."""
+    exponent = (x.astype(np.float32) * np.float32(slope)).astype(np.float64)
+    with np.errstate(over="ignore"):
+        return np.exp(np.minimum(exponent, 300.0)).astype(np.float32).astype(np.float64)
+
+
+def _reciprocal_float32(x: FloatArray) -> FloatArray:
+    """``1 / (x + 1e-7)`` in float32, operation by operation."""
+    return (np.float32(1) / (x.astype(np.float32) + np.float32(1e-7))).astype(np.float64)
+
+
 def _elu(x: FloatArray) -> FloatArray:
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
@@ -84,7 +96,10 @@ FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "tanh": np.tanh,
     "exp": lambda x: np.exp(np.minimum(x, 300.0)),
     "exp_negative": lambda x: np.exp(-np.maximum(x, -300.0)),
+    "exp_float32": _exp_float32,
+    "exp_negative_float32": lambda x: _exp_float32(-x),
     "reciprocal": _reciprocal,
+    "reciprocal_float32": _reciprocal_float32,
     "square_root": lambda x: np.sqrt(np.maximum(x, 0)),
     "reciprocal_square_root": _reciprocal_square_root,
     "softplus": lambda x: np.logaddexp(x, 0.0),
@@ -108,7 +123,11 @@ FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "power_of_four": _power(2, np.rint),
     "power_of_four_floor": _power(2, np.floor),
 }
-SLOPED: dict[str, Callable[[FloatArray, float], FloatArray]] = {"elu": _scaled_elu}
+SLOPED: dict[str, Callable[[FloatArray, float], FloatArray]] = {
+    "elu": _scaled_elu,
+    "exp_float32": _exp_float32,
+    "exp_negative_float32": lambda x, slope: _exp_float32(-x, slope),
+}
 """Functions that have another form for a slope that is not 1."""
 
 

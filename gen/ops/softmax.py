@@ -10,6 +10,7 @@ from ..read.network import Layer
 from .activation_floats import named_by_class
 from .per_step import last_axis
 from .registry import converts
+from .softmax_hgq import quantized_floats, quantized_softmax
 
 TABLE_BITS = 12
 """Address bits of both tables unless ``Bitsmith: table_bits`` says otherwise."""
@@ -47,3 +48,8 @@ def convert_softmax(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) ->
     a.only("axis", -1, len(x.shape))
     a.finish()
     return softmax(build, layer, x)
+
+
+@converts("hgq>QSoftmax", floats=quantized_floats)
+def convert_quantized(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
+    return quantized_softmax(build, layer, inputs)

@@ -77,7 +77,8 @@ def quantizer(layer: Layer, role: str) -> HgqQuantizer | None:
     """A layer's quantizer: ``iq`` in front of it, ``oq`` behind it, ``kq`` and ``bq`` of its weights; None where it has
     none.
 
-    ``iq0``, ``iq1`` … are those of a layer's several inputs; ``role`` is empty for the layer Quantizer, which is
+    ``iq0``, ``iq1`` … are those of a layer's several inputs, ``exp_iq``, ``inv_oq`` … those around the two tables of a
+    softmax; ``role`` is empty for the layer Quantizer, which is
     nothing else. BitsmithError for one that is not supported.
     """
     kind = role.rstrip("0123456789")
@@ -153,6 +154,10 @@ def _group(layer: Layer, role: str) -> str:
         groups = {name.rpartition("/")[0] for name in layer.weights if "quantizer/" in name and name[:3] != "oq/"}
         ordered, place = sorted(groups, key=lambda name: (len(name), name)), int(role.removeprefix("iq"))
         return ordered[place] if place < len(ordered) else role
+    if "_" in role:
+        part, _, inner = role.partition("_")
+        nested = f"{part}_table/{inner}/quantizer"
+        return nested if any(name.startswith(nested) for name in layer.weights) else f"{part}_table_{inner}/quantizer"
     return f"{role}/quantizer" if role else "quantizer"
 
 

@@ -21,7 +21,9 @@ Pixels:
         typename CONFIG::exp_t e[CONFIG::channels];
         typename CONFIG::total_t total = 0;
         for (unsigned c = 0; c < CONFIG::channels; c++) {
-            const typename CONFIG::exact_difference_t exact = largest - x[c];
+            typename CONFIG::exact_difference_t exact = x[c];
+            if (CONFIG::stable)
+                exact = largest - x[c];
             typename CONFIG::difference_t d = exact;
             const unsigned index = d.range(CONFIG::difference_t::width - 1, 0).to_uint();
             e[c] = from_bits<typename CONFIG::exp_t>(exp_table[index].to_int64());

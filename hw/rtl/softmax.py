@@ -8,7 +8,6 @@ from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 
 from ...sim.fixed import Fixed, IntArray
 from ...sim.ops.softmax import Softmax
-from ...sim.table import ADDRESS_OVERFLOW, ADDRESS_ROUNDING
 from .core import Pointwise, delay, elements, shape_of
 from .layout import Layout
 from .max_pool2d import larger
@@ -24,7 +23,7 @@ class SoftmaxPointwise(Pointwise):
         super().__init__(name, layout, op.output_type)
         self.op = op
         self.stages = tree_stages(layout.channels)
-        self.latency = 2 * self.stages + 6
+        self.latency = (2 if op.stable else 1) * self.stages + 6
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -36,11 +35,12 @@ class SoftmaxPointwise(Pointwise):
 
     def _pixel(self, m: Module, xs: list[Value], k: int) -> Value:
         op = self.op
-        top = reduce_tree(m, xs, larger, f"max_{k}", named=True)
-        xs = [delay(m, x, self.stages, f"x_{k + c}") for c, x in enumerate(xs)]
-        exps = [self._exp(m, top - x, f"{k + c}") for c, x in enumerate(xs)]
+        if op.stable:
+            top = reduce_tree(m, xs, larger, f"max_{k}", named=True)
+            xs = [top - delay(m, x, self.stages, f"x_{k + c}") for c, x in enumerate(xs)]
+        exps = [self._exp(m, x, f"{k + c}") for c, x in enumerate(xs)]
         total = reduce_tree(m, exps, lambda a, b: a + b, f"sum_{k}")
-        rounding = (ADDRESS_ROUNDING, ADDRESS_OVERFLOW)
+        rounding = (op.sum_rounding, op.sum_overflow)
         address = requantize(m, total, op.exp_type.fraction, op.sum_type, *rounding, f"sum_address_{k}")
         reciprocal = look_up(m, address, op.reciprocal_table, op.reciprocal_type, f"reciprocal_{k}")
         return Cat(*[self._output(m, e, reciprocal, f"{k + c}") for c, e in enumerate(exps)])
@@ -49,7 +49,7 @@ class SoftmaxPointwise(Pointwise):
         op = self.op
         exact = Signal(difference.shape(), name=f"difference_{name}")
         m.d.comb += exact.eq(difference)
-        rounding = (ADDRESS_ROUNDING, ADDRESS_OVERFLOW)
+        rounding = (op.difference_rounding, op.difference_overflow)
         address = requantize(m, exact, op.input_type.fraction, op.difference_type, *rounding, f"address_{name}")
         return look_up(m, address, op.exp_table, op.exp_type, f"exp_{name}")
 

@@ -385,6 +385,17 @@ CASES += (
         for name in ("FixedPointQuantizer", "HGQ>FixedPointQuantizer")
     ),
     Case(
+        "hgq>QSoftmax",
+        VECTOR,
+        {"axes": [1], "stable": True, "allow_heterogeneous_table": False, "input_scaler": 1.0}
+        | {f"{part}_iq_conf": hgq_bits("kif", "datalane") for part in ("exp", "inv")}
+        | {f"{part}_oq_conf": hgq_bits("kif", "table", round_mode="RND_CONV") for part in ("exp", "inv")}
+        | hgq_layer(),
+        hgq_shapes(
+            {}, iq=(1, 4), oq=(1, 4), **{f"{part}_table/{r}": (1, 1) for part in ("exp", "inv") for r in ("iq", "oq")}
+        ),
+    ),
+    Case(
         "hgq>QUnaryFunctionLUT",
         VECTOR,
         {"activation": "tanh", "allow_heterogeneous_table": True, "allow_heterogeneous_input": True} | hgq_layer(),

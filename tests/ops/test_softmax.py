@@ -10,7 +10,7 @@ from contract import OperatorContract
 from definitions import Real, real
 from hardware import SEED, Case
 
-from bitsmith.sim.fixed import Fixed, Overflow, Rounding
+from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding, quantize, to_float
 from bitsmith.sim.op import Shape, Spec
 from bitsmith.sim.ops.softmax import Softmax
 
@@ -46,6 +46,8 @@ class TestSoftmax(OperatorContract):
     bad: ClassVar = {
         "a signed table": (lambda: softmax(S8, difference=S8), "difference_type fixed<8,4> is signed"),
         "a huge table": (lambda: softmax(S8, difference=Fixed(False, 10, 10)), "at most 18 bits"),
+        "a signed sum that saturates": (lambda: softmax(S8, total=S8), "sum_type fixed<8,4> is signed"),
+        "a scale without its table": (lambda: softmax(S8, scale=Constant(3, 1)), "scale 1.5 without float32 has no"),
         "products too wide": (
             lambda: Softmax(S8, U8, Fixed(False, 1, 31), U8, Fixed(False, 1, 31), U8),
             "more than 62 bits",
@@ -65,6 +67,65 @@ class TestSoftmax(OperatorContract):
     def float_result(self, op: Softmax, *x_float: Real) -> Real:
         e = np.exp(x_float[0] - x_float[0].max(axis=-1, keepdims=True))
         return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+WRAPPING = {"difference_overflow": Overflow.WRAP, "sum_overflow": Overflow.WRAP, "float32": True}
+NARROW, SIGNED = Fixed(False, 1, 3), Fixed(True, 1, 4)
+
+
+def other(x: Fixed = S8, classes: int = 5, pixels: int = 1, **more: object) -> Case:
+    return Case(softmax(x, **more), (Spec((classes,), x),), pixels)  # type: ignore[arg-type]
+
+
+class TestSoftmaxOfOtherForms(OperatorContract):
+    """Steps that wrap around, exponents that are not differences, tables in float32: as HGQ2 has them."""
+
+    cases: ClassVar = {
+        "wraps": other(difference=NARROW, total=Fixed(False, 1, 5), **WRAPPING),
+        "wraps below 0": other(difference=SIGNED, total=SIGNED, **WRAPPING),
+        "wraps, 16 bits": other(S16, difference=Fixed(True, 2, 4), total=Fixed(False, 2, 3), **WRAPPING),
+        "scaled": other(scale=Constant(19, 6), float32=True),
+        "cut off": other(difference_rounding=Rounding.TRN, sum_rounding=Rounding.RND_CONV),
+        "not stable": other(difference=S8, stable=False, float32=True),
+        "not stable, scaled, 1 class": other(
+            difference=S8, stable=False, scale=Constant(3, 2), float32=True, classes=1
+        ),
+        "not stable, 13 classes, 4 pixels": other(U8, 13, 4, difference=U8, stable=False, total=Fixed(False, 4, 4)),
+        "not stable, wraps": other(S16, difference=SIGNED, stable=False, **WRAPPING),
+    }
+    bad: ClassVar = {
+        "a rounding": (lambda: softmax(S8, sum_rounding="up"), "sum_rounding 'up' is unknown"),
+    }
+
+    def float_result(self, op: Softmax, *x_float: Real) -> Real:
+        """Step by step, each value rounded by itself."""
+        (x,) = x_float
+        x = x.max(axis=-1, keepdims=True) - x if op.stable else x
+        x = through(x, op.difference_type, op.difference_rounding, op.difference_overflow) * float(op.scale)
+        e = through(np.exp(-x if op.stable else x), op.exp_type, Rounding.RND_CONV, Overflow.SAT)
+        total = through(e.sum(axis=-1, keepdims=True), op.sum_type, op.sum_rounding, op.sum_overflow)
+        inverse = 1 / (total + (1e-7 if op.float32 else 1e-300))
+        y = e * through(inverse, op.reciprocal_type, Rounding.RND_CONV, Overflow.SAT)
+        return through(y, op.output_type, op.rounding, op.overflow)
+
+
+def through(value: Real, type_: Fixed, rounding: Rounding, overflow: Overflow) -> Real:
+    return np.asarray(to_float(quantize(value, type_, rounding, overflow), type_))
+
+
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [
+        ({}, True),
+        ({"difference_overflow": Overflow.WRAP}, False),
+        ({"difference": Fixed(False, 4, 4), "difference_overflow": Overflow.WRAP}, True),
+        ({"total": Fixed(False, 2, 4), "sum_overflow": Overflow.WRAP}, False),
+        ({"total": Fixed(False, 4, 4), "sum_overflow": Overflow.WRAP}, True),
+    ],
+)
+def test_what_wraps_may_change_the_order(more: dict[str, object], kept: bool) -> None:
+    """16 values of fixed<8,4> lie at most 15.94 apart, five exponentials add up to less than 10."""
+    assert softmax(S8, **more).keeps_order(5) is kept  # type: ignore[arg-type]
 
 
 def bound(op: Softmax, classes: int) -> float:

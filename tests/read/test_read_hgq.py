@@ -12,6 +12,7 @@ from hardware import side_by_side
 from hgq_models import graph_of, mismatches, randomize, stacked
 from test_networks import proven
 
+from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.convert import read_model
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.ops.retype import Retype
@@ -234,3 +235,100 @@ def test_predict_gives_what_a_call_gives(tmp_path: Path) -> None:
     model = mlp(9, enable_oq=True)
     model.save(tmp_path / "m.keras")
     assert mismatches(model, graph_of(tmp_path / "m.keras", WIDE), predict=True)[0] == 0
+
+
+SOFTMAXES: dict[str, dict[str, Any]] = {
+    "as it comes": {},
+    "scaled": {"input_scaler": 0.3},
+    "not stable": {"stable": False, "enable_iq": True},
+    "not stable, scaled": {"stable": False, "enable_iq": True, "input_scaler": 0.7},
+    "quantized around": {"enable_iq": True, "enable_oq": True},
+}
+
+
+def softmaxes(overflow: str, rounding: str, shape: tuple[int, ...] = (5,)) -> Any:
+    """One of each kind beside the others, their tables with random types, behind quantizers that differ by element."""
+    import keras
+    from hgq.config import QuantizerConfig
+    from hgq.layers import QSoftmax
+
+    modes = {"overflow_mode": overflow, "round_mode": rounding}
+    tables = {f"{part}_iq_conf": QuantizerConfig("kif", "datalane", **modes) for part in ("exp", "inv")}
+    x = keras.layers.Input(shape)
+    model = keras.Model(x, [QSoftmax(**options, **tables)(x) for options in SOFTMAXES.values()])
+    randomize(model, 17)
+    rng = np.random.default_rng(len(overflow))
+    for variable in model.weights:
+        group, _, name = variable.path.rpartition("/")
+        if "_table/" in group and "fixed_point_quantizer" in group and name != "i_decay_speed":
+            signed = 0 if "_oq/" in group else 1
+            whole = {"k": signed, "i": rng.integers(1, 4), "f": rng.integers(2, 6), "b": rng.integers(6, 12)}
+            variable.assign(np.full(variable.shape, whole[name]))
+    return model
+
+
+@pytest.mark.parametrize(("overflow", "rounding"), [("WRAP", "RND"), ("SAT", "TRN"), ("SAT_SYM", "RND_CONV")])
+def test_softmax(overflow: str, rounding: str, tmp_path: Path) -> None:
+    model = softmaxes(overflow, rounding)
+    for name in ("m.keras", "m.h5"):
+        model.save(tmp_path / name)
+    graph = graph_of(tmp_path / "m.keras", "fixed<12,4>")
+    assert graph == graph_of(tmp_path / "m.h5", "fixed<12,4>")
+    wrong, different = mismatches(model, graph, frames=2000)
+    assert wrong == 0
+    assert different > 200
+
+
+def test_a_softmax_without_bits(tmp_path: Path) -> None:
+    """Addresses without bits are 0, and so are entries without bits."""
+    from hgq.layers import QSoftmax
+
+    for part in ("exp_table_iq", "exp_table_oq", "inv_table_iq", "inv_table_oq"):
+        model = stacked((5,), [QSoftmax()], 7)
+        for variable in model.weights:
+            name = variable.path.rpartition("/")[2]
+            if "fixed_point_quantizer" in variable.path and name != "i_decay_speed":
+                none, some = {"k": 0, "i": 1, "f": -3, "b": 0}[name], {"k": 0, "i": 1, "f": 6, "b": 7}[name]
+                variable.assign(np.full(variable.shape, none if part in variable.path else some))
+        model.save(tmp_path / "m.keras")
+        assert mismatches(model, graph_of(tmp_path / "m.keras", "fixed<12,4>"))[0] == 0
+
+
+def test_a_classifier_s_decision_is_that_of_its_softmax(tmp_path: Path) -> None:
+    """Where no step wraps around it is taken from the logits; otherwise the outputs decide, as HGQ2's do."""
+    from hgq.config import QuantizerConfig
+    from hgq.layers import QDense, QSoftmax
+
+    for overflow, stems in (("SAT", []), ("WRAP", ["softmax"])):
+        tables = {
+            f"{part}_iq_conf": QuantizerConfig("kif", "datalane", overflow_mode=overflow) for part in ("exp", "inv")
+        }
+        model = stacked((4,), [QDense(5), QSoftmax(enable_iq=True, **tables)], 19)
+        for variable in model.weights:
+            group, _, name = variable.path.rpartition("/")
+            if "_table/" in group and "fixed_point_quantizer" in group and name != "i_decay_speed":
+                variable.assign(np.full(variable.shape, {"k": 0, "i": 2, "f": 4, "b": 9}[name]))
+        import keras
+
+        keras.Model(model.inputs, model.outputs[-1]).save(tmp_path / "m.keras")
+        graph = read_model(tmp_path / "m.keras", parse_config({"Bitsmith": {"output": "argmax", "input": WIDE}}))
+        assert [node.op.stem for node in graph.nodes if node.op.stem == "softmax"] == stems
+        assert graph.nodes[-1].op.stem == "argmax"
+
+
+def test_what_a_softmax_cannot_be(tmp_path: Path) -> None:
+    from hgq.config import QuantizerConfig
+    from hgq.layers import QSoftmax
+
+    several = {"heterogeneous_axis": (1,), "homogeneous_axis": None}
+    for layer, shape, message in (
+        (QSoftmax(axis=1), (3, 4), r"axes=.* on '.*' is not supported; supported: \[-1\], \[2\]"),
+        (
+            QSoftmax(allow_heterogeneous_table=True, exp_iq_conf=QuantizerConfig("kif", "datalane", **several)),
+            (6,),
+            "exp_iq_conf has not one type with bits for all values; give it one",
+        ),
+    ):
+        stacked(shape, [layer], 3).save(tmp_path / "m.keras")
+        with pytest.raises(BitsmithError, match=message):
+            graph_of(tmp_path / "m.keras", WIDE)
