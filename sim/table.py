@@ -98,6 +98,7 @@ FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "exp_negative": lambda x: np.exp(-np.maximum(x, -300.0)),
     "exp_float32": _exp_float32,
     "exp_negative_float32": lambda x: _exp_float32(-x),
+    "log": lambda x: np.log(np.maximum(x, 1 / _HUGE)),
     "reciprocal": _reciprocal,
     "reciprocal_float32": _reciprocal_float32,
     "square_root": lambda x: np.sqrt(np.maximum(x, 0)),

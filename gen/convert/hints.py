@@ -30,7 +30,6 @@ _HINTS = {
     "GarNetStack": _GARNET,
     "QAdaptiveActivation": "put QActivation with the quantizer that it found there",
     "CenterCrop": "Cropping2D with the margins computes the same",
-    "LogSoftmax": "Softmax, or none and 'Bitsmith: {output: argmax}', gives the same decision",
     **dict.fromkeys(("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"), _ATTENTION),
     **dict.fromkeys(("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast"), _TRAINING),
     **dict.fromkeys(("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "Discretization"), _TEXT),

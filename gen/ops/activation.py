@@ -23,6 +23,7 @@ from . import activation_floats as floats
 from .activation_curves import FUNCTIONS, TABLES, Curve, curve
 from .floats import Array, same
 from .hls4ml_classes import own_classes, relu_classes
+from .log_softmax import log_softmax
 from .per_step import last_axis
 from .quantized import quantized, stepped
 from .registry import converts
@@ -64,6 +65,8 @@ def _applied(build: Builder, layer: Layer, x: Tensor, activation: Any, fused: bo
     x = _own_result(build, layer, x, name) if fused else x
     if name == "softmax":
         return softmax(build, layer, x, suffix)
+    if name == "log_softmax":
+        return log_softmax(build, layer, x, suffix)
     if name == "round":
         return rounded(build, layer, x, suffix)
     if name in STEPS:

@@ -58,10 +58,9 @@ _FORMULAS = {
     "hard_tanh": _HARD_TANH,
     "sparse_sigmoid": _HALVES,
 }
-FUNCTIONS = ("linear", *_FORMULAS, "hard_sigmoid", "softmax", "round", *TABLES, *SPELLINGS, *STEPS)
+FUNCTIONS = ("linear", *_FORMULAS, "hard_sigmoid", "softmax", "log_softmax", "round", *TABLES, *SPELLINGS, *STEPS)
 """Every name that an ``activation=`` may have."""
 _NEAREST = {
-    "log_softmax": "use softmax, or leave it out and set 'Bitsmith: {output: argmax}', which gives the same decision",
     "glu": "it halves the channels: give its two halves layers of their own, and multiply one by sigmoid of the other",
     "sparsemax": "use softmax",
     "threshold": "use a ReLU layer with threshold",

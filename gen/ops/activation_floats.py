@@ -76,6 +76,11 @@ def softmax(x: Array) -> Array:
     return e / e.sum(axis=-1, keepdims=True)
 
 
+def log_softmax(x: Array) -> Array:
+    below = x - x.max(axis=-1, keepdims=True)
+    return below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
+
+
 _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "linear": lambda x: x,
     "relu": lambda x: np.maximum(x, 0),
@@ -93,6 +98,7 @@ _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "abs": np.abs,
     "round": np.rint,
     "softmax": softmax,
+    "log_softmax": log_softmax,
     **FUNCTIONS,
 }
 

@@ -177,6 +177,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case("LeakyReLU", VECTOR, {"alpha": 0.25}),
     Case("LeakyRelu", VECTOR, {"negative_slope": 0.25}),
+    Case("LogSoftmax", VECTOR, {"axis": -1}),
     Case("MaxPooling1D", SEQUENCE, pool(1)),
     Case("MaxPooling2D", IMAGE, pool(2)),
     Case("Maximum", VECTOR, {}, tensors=2),

@@ -230,6 +230,7 @@ APPROXIMATE: dict[str, tuple[list[Op], tuple[int, ...], float]] = {
     "swish": ([Op("Sigmoid", ("x",), "t"), Op("Mul", ("x", "t"), "y")], VECTOR, 0.5 * 8 + 0.5),
     "leaky relu": ([Op("LeakyRelu", ("x",), "y", {"alpha": 0.1})], VECTOR, 0.5),
     "softmax": ([Op("Softmax", ("x",), "y")], VECTOR, 3.0),
+    "log softmax": ([Op("LogSoftmax", ("x",), "y")], VECTOR, 3.0),
     "batch norm": ([Op("BatchNormalization", ("x", "five", "five", "five", "var"), "y")], VECTOR, 8.0 * 8 + 2),
     "batch norm, folded": (
         [conv("x", "w3", "c"), Op("BatchNormalization", ("c", "three", "three", "three", "var3"), "y")],

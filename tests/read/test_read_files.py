@@ -207,7 +207,7 @@ class TestLayers:
                 "dtype=mixed_float16 on 'x' is not supported; supported: float32",
             ),
             ("Activation", {"activation": "sine"}, "activation=sine on 'x' is not supported; supported: linear, relu"),
-            ("Activation", {"activation": "log_softmax"}, "log_softmax on 'x' is not supported; use softmax"),
+            ("Activation", {"activation": "sparsemax"}, "sparsemax on 'x' is not supported; use softmax"),
             ("Activation", {"activation": "glu"}, "glu on 'x' is not supported; it halves the channels"),
             ("Activation", {"activation": "quantized_ulaw(4)"}, "quantized_ulaw is not supported"),
             ("QActivation", {"activation": "bernoulli()"}, "it is random"),

@@ -87,7 +87,7 @@ def read_elu(walk: Walk, node: Node, a: Attributes, given: Given) -> Value:
     return function(walk, node, tensor(given), "Activation", {"activation": node.op.lower()})
 
 
-@handles("Softmax")
+@handles("Softmax", "LogSoftmax")
 def read_softmax(walk: Walk, node: Node, a: Attributes, given: Given) -> Value:
     x = tensor(given)
     rank, old = len(x.labels), walk.model.opset < 13
@@ -95,7 +95,7 @@ def read_softmax(walk: Walk, node: Node, a: Attributes, given: Given) -> Value:
     if not isinstance(axis, int) or not -rank <= axis < rank or (old and axis % rank != rank - 1):
         a.refuse("axis", axis, "the last axis" if old else "one of its axes")
     x = x if x.order is not None else walk.channels(x, axis, node.name)
-    return function(walk, node, x, "Softmax", {"axis": -1})
+    return function(walk, node, x, node.op, {"axis": -1})
 
 
 @handles(*_JOINS, "Div")
