@@ -178,6 +178,7 @@ CASES: tuple[Case, ...] = (
     Case("LeakyReLU", VECTOR, {"alpha": 0.25}),
     Case("LeakyRelu", VECTOR, {"negative_slope": 0.25}),
     Case("LogSoftmax", VECTOR, {"axis": -1}),
+    Case("Matmul", (3, 3), {}, tensors=2),
     Case("MaxPooling1D", SEQUENCE, pool(1)),
     Case("MaxPooling2D", IMAGE, pool(2)),
     Case("Maximum", VECTOR, {}, tensors=2),

@@ -38,6 +38,7 @@ from bitsmith.sim.ops.gdn import GDN
 from bitsmith.sim.ops.global_average_pool2d import GlobalAveragePool2D
 from bitsmith.sim.ops.global_max_pool2d import GlobalMaxPool2D
 from bitsmith.sim.ops.log_softmax import LogSoftmax
+from bitsmith.sim.ops.matmul import Matmul
 from bitsmith.sim.ops.max_pool2d import MaxPool2D
 from bitsmith.sim.ops.maximum import Maximum
 from bitsmith.sim.ops.minimum import Minimum
@@ -88,6 +89,7 @@ OPERATORS: list[Operator] = [
     Minimum((A, B, A)),
     Average((A, B, A), Cast(B, Rounding.RND, Overflow.SAT_SYM)),
     Concatenate((A, A, A)),
+    Matmul((A, B), 3, 2, 2, True),
     LogSoftmax(A, Fixed(False, 4, 4), Fixed(False, 1, 8), Fixed(False, 4, 4), Fixed(False, 2, 8), A),
     Softmax(A, Fixed(False, 4, 4), Fixed(False, 1, 8), Fixed(False, 4, 4), Fixed(False, 1, 8), B),
     Argmax(A, threshold=-3),
