@@ -14,6 +14,8 @@ STATES = {"GRU": 1, "QGRU": 1, "LSTM": 2, "QLSTM": 2, "SimpleRNN": 1, "QSimpleRN
 BIDIRECTIONAL = ("Bidirectional", "QBidirectional")
 DIRECTIONS = ("forward", "backward")
 """The two layers inside of a Bidirectional."""
+ATTENTION = ("MultiHeadAttention", "Attention")
+"""Layers that are read as the layers that they are made of (``read/attention.py``)."""
 GROUPED = ("Conv1D", "Conv2D", "Convolution1D", "Convolution2D", "QConv1D", "QConv2D")
 """Classes that know what to do with ``groups``."""
 OF_INTEGERS = ("Dense", "EinsumDense", "Embedding")

@@ -36,7 +36,7 @@ KINDS = ("result", "weight", "bias", "scale", "default", "table", "depthwise", "
          *UNUSED_KINDS)  # fmt: skip
 """hls4ml's kinds, and Bitsmith's, for what is rounded inside of recurrent layers and of a GDN."""
 _RECURRENT = ("GRU", "LSTM", "RNN", "Bidirectional")
-_WEIGHTED = ("Conv", "Dense", "Embedding", "PReLU", "TimeDistributed", *_RECURRENT)
+_WEIGHTED = ("Conv", "Dense", "MultiHeadAttention", "Embedding", "PReLU", "TimeDistributed", *_RECURRENT)
 _SCALED = ("Affine", "BatchNorm", "LayerNorm", "Normalization", "Rescaling", "TimeDistributed")
 FITTING = {
     "weight": _WEIGHTED,

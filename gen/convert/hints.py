@@ -7,10 +7,7 @@ _AXES = "images have two axes and sequences one here"
 _GARNET = "hls4ml has it for networks on graphs, Bitsmith has no such operator"
 _CELLS = "GRU, LSTM and SimpleRNN are supported as layers of their own"
 _STATISTICS = "of those that compute their statistics from each input LayerNormalization and GDN are supported"
-_ATTENTION = (
-    "it multiplies tensors of the data with each other at every step; the nearest that works: Dot of two vectors, "
-    "or Conv1D, GRU or LSTM over the steps"
-)
+_ATTENTION = "the attention that is supported is MultiHeadAttention's and, with score_mode dot, Attention's"
 _TRAINING = "it acts while training only: save the model without it"
 _TEXT = "compute the index before the hardware, and give it to an Embedding"
 
@@ -30,7 +27,7 @@ _HINTS = {
     "GarNetStack": _GARNET,
     "QAdaptiveActivation": "put QActivation with the quantizer that it found there",
     "CenterCrop": "Cropping2D with the margins computes the same",
-    **dict.fromkeys(("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"), _ATTENTION),
+    **dict.fromkeys(("GroupQueryAttention", "AdditiveAttention"), _ATTENTION),
     **dict.fromkeys(("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast"), _TRAINING),
     **dict.fromkeys(("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "Discretization"), _TEXT),
     **dict.fromkeys(("RNN", "StackedRNNCells", "GRUCell", "LSTMCell", "SimpleRNNCell"), _CELLS),

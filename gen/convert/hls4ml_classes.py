@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..classes import ATTENTION
 from ..ops import HLS4ML
 from ..ops.hls4ml_classes import activation_class
+from ..read.attention import ATTENTION_PARTS
 from ..read.build import value_of
 from ..read.network import Layer, inner_layer
 
@@ -30,4 +32,7 @@ def functions_inside(layer: Layer) -> set[str]:
     """The names of the activation functions and quantizers inside of a layer, whose sections are ``<layer>_<name>``."""
     parts = [layer.config, *(inner_layer(layer.config, key)[1] for key in ("layer", "backward_layer"))]
     given = [part.get(key) for part in parts for key in ("activation", "recurrent_activation")]
-    return {str(value_of(value)).partition("(")[0] for value in given if value is not None} | {"linear"}
+    inside = (
+        ATTENTION_PARTS if layer.class_name in ATTENTION else ()
+    )  # of one that is not supported, which is said later
+    return {str(value_of(value)).partition("(")[0] for value in given if value is not None} | {"linear", *inside}

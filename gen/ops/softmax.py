@@ -5,9 +5,11 @@ from __future__ import annotations
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed
 from ...sim.ops.softmax import Softmax
+from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor, at_layer
 from ..read.network import Layer
 from .activation_floats import named_by_class
+from .floats import Array
 from .per_step import last_axis
 from .registry import converts
 from .softmax_hgq import quantized_floats, quantized_softmax
@@ -42,12 +44,28 @@ def softmax(build: Builder, layer: Layer, x: Tensor, suffix: str = "") -> Tensor
     return build.add(layer, op, x, suffix=suffix, shape=x.shape)
 
 
-@converts("Softmax", floats=named_by_class, each_step=last_axis)
+def _heads(a: Attributes) -> int:
+    """So many parts of the channels have a softmax each: of attention, not Keras's."""
+    return a.sizes("heads", 1, 1)[0]
+
+
+def softmax_of_heads(layer: Layer, x: Array) -> Array:
+    heads = _heads(Attributes(layer.name, layer.config))
+    return named_by_class(layer, x.reshape(*x.shape[:-1], heads, -1)).reshape(x.shape)
+
+
+@converts("Softmax", floats=softmax_of_heads, each_step=last_axis)
 def convert_softmax(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     a, x = build.attributes(layer), build.plain(layer, inputs[0])
+    heads = _heads(a)
     a.only("axis", -1, len(x.shape))
     a.finish()
-    return softmax(build, layer, x)
+    if heads == 1:
+        return softmax(build, layer, x)
+    if len(x.shape) != 2 or x.shape[1] % heads:
+        raise BitsmithError(f"'{layer.name}': a softmax of {heads} heads on shape {x.shape}; give (steps, heads * n)")
+    each = build.reshape(layer, x, (x.shape[0], heads, x.shape[1] // heads), "heads")
+    return build.reshape(layer, softmax(build, layer, each), x.shape, "rows")
 
 
 @converts("hgq>QSoftmax", floats=quantized_floats)

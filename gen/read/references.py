@@ -13,6 +13,10 @@ from ..classes import MODELS, class_name, config_of, short
 
 Reference = tuple[str, int, int]
 """A layer's name, which of its calls, which of that call's tensors."""
+_ORDER = {"query": -3, "value": -2, "key": -1, "initial_state": 1}
+"""Keyword arguments that are tensors and have a place of their own among the others."""
+_REFUSED = ("mask", "constants", "attention_mask", "query_mask", "value_mask", "key_mask", "use_causal_mask")
+"""Arguments that change what a layer computes."""
 Made = dict[tuple[str, int], tuple[str, ...]]
 """The keys of the tensors of each call that is known so far."""
 Ranks = dict[tuple[str, int], int]
@@ -25,8 +29,9 @@ def references(data: Any) -> list[Reference]:
     if not isinstance(data, list):
         return []
     if _is_reference(data):
-        state = data[3].get("initial_state") if len(data) > 3 and isinstance(data[3], dict) else None
-        return [(data[0], data[1], data[2]), *references(state)]
+        named = data[3] if len(data) > 3 and isinstance(data[3], dict) else {}
+        tensors = sorted((name for name in _ORDER if name in named), key=lambda name: _ORDER[name])
+        return [(data[0], data[1], data[2]), *(r for name in tensors for r in references(named[name]))]
     return [r for value in data for r in references(value)]
 
 
@@ -35,7 +40,7 @@ def _in_dictionary(data: dict[str, Any]) -> list[Reference]:
         return references(config_of(data).get("keras_history"))
     if set(data) == {"args", "kwargs"}:
         named = data["kwargs"] if isinstance(data["kwargs"], dict) else {}
-        last = sorted(named, key=lambda name: name == "initial_state")
+        last = sorted(named, key=lambda name: _ORDER.get(name, 0))
         return references(data["args"]) + references([named[name] for name in last])
     return [r for key in sorted(data) for r in references(data[key])]
 
@@ -86,9 +91,9 @@ def _arguments(node: Any) -> dict[str, Any]:
 
 
 def _check_arguments(where: str, arguments: dict[str, Any]) -> None:
-    """BitsmithError for arguments that change what a recurrent layer computes and are no tensors of the model."""
-    for argument in ("mask", "constants"):
-        if not _is_empty(arguments.get(argument)):
+    """BitsmithError for arguments that change what a layer computes and are no tensors of the model."""
+    for argument in _REFUSED:
+        if arguments.get(argument) is not False and not _is_empty(arguments.get(argument)):
             raise BitsmithError(f"{where} is called with {argument}=; that is not supported, leave it out")
     state = arguments.get("initial_state")
     if state is not None and not references(state):

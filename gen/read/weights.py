@@ -17,6 +17,14 @@ MAX_DEPTH = 16
 DIRECTED_LAYERS = tuple(f"{direction}_layer" for direction in DIRECTIONS)
 """The two layers inside Bidirectional."""
 
+ATTENTION_LAYERS = {
+    "query_dense": "query",
+    "key_dense": "key",
+    "value_dense": "value",
+    "output_dense": "attention_output",
+}
+"""The layers inside a MultiHeadAttention, and their names."""
+
 _RANDOM = ("seed_generator",)
 """Groups that hold the state of a random generator, which only training draws from."""
 
@@ -45,7 +53,8 @@ class WeightSource:
     """The weights' own file, where the model is in another one."""
 
     def of(self, place: Place, part: str = "") -> Weights:
-        """The layer's weights, or those of one of ``DIRECTED_LAYERS`` inside it; empty where it has none."""
+        """The layer's weights, or those of one of ``DIRECTED_LAYERS`` or ``ATTENTION_LAYERS`` inside it; empty where it
+        has none."""
         raise NotImplementedError
 
     @property
@@ -105,7 +114,8 @@ class NamedWeights(WeightSource):
         if group is None:
             return {}
         inner = place.names[-1:] if len(place.names) > 1 or part else ()
-        return _named(group, (*inner, part.removesuffix("layer")) if part else inner, place, MAX_DEPTH)
+        within = ATTENTION_LAYERS.get(part, part.removesuffix("layer"))
+        return _named(group, (*inner, within) if part else inner, place, MAX_DEPTH)
 
 
 def _named(group: Any, inside: tuple[str, ...], place: Place, depth: int) -> Weights:
@@ -177,7 +187,9 @@ class NumberedWeights(WeightSource):
         if group is None:
             path = path.replace("layers/", f"{_CONTAINERS[1]}/")
             group = child(self.root, path, str(place))
-        group = child(group, part, str(place)) if part else group
+        if part:  # Keras 2 calls those of attention by their private names
+            inside = (child(group, name, str(place)) for name in (part, f"_{part}"))
+            group = next((found for found in inside if found is not None), None)
         return {} if group is None else _numbered(group, "", place, MAX_DEPTH)
 
 
@@ -207,7 +219,7 @@ class LiveWeights(WeightSource):
         layer = self.model
         for name in place.names:
             layer = layer.get_layer(name)
-        layer = getattr(layer, part) if part else layer
+        layer = getattr(layer, f"_{part}" if part in ATTENTION_LAYERS else part) if part else layer
         result: Weights = {}
         for variable in layer.weights:
             path = str(getattr(variable, "path", variable.name)).split(":")[0].split("/")

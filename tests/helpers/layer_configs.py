@@ -109,12 +109,22 @@ def hgq_shapes(own: Shapes, **quantized: tuple[int, ...]) -> Shapes:
     return own | {f"{role}/quantizer/{name}": shape for role, shape in quantized.items() for name in "kif"}
 
 
+HEADS = {"num_heads": 2, "key_dim": 3, "value_dim": 1, "dropout": 0.1, "use_bias": True, "use_gate": False,
+         "output_shape": None, "attention_axes": [1], "sliding_window": None, "seed": None}  # fmt: skip
+HEADS_SHAPES: Shapes = {
+    **{f"{part}_dense/kernel": (2, 2, size) for part, size in (("query", 3), ("key", 3), ("value", 1))},
+    **{f"{part}_dense/bias": (2, size) for part, size in (("query", 3), ("key", 3), ("value", 1))},
+    **{"output_dense/kernel": (2, 1, 2), "output_dense/bias": (2,)},
+}
+
+
 CASES: tuple[Case, ...] = (
     Case("Absolute", VECTOR, {}),
     Case("Activation", VECTOR, {"activation": "relu"}),
     Case("ActivityRegularization", VECTOR, {"l1": 0.0, "l2": 0.0}),
     Case("Add", VECTOR, {}, tensors=2),
     Case("AlphaDropout", VECTOR, {"rate": 0.1, "noise_shape": None, "seed": None}),
+    Case("Attention", SEQUENCE, {"use_scale": False, "score_mode": "dot", "dropout": 0.1, "seed": None}, tensors=2),
     Case("Average", VECTOR, {}, tensors=2),
     Case("AveragePooling1D", SEQUENCE, pool(1)),
     Case("AveragePooling2D", IMAGE, pool(2)),
@@ -183,6 +193,7 @@ CASES: tuple[Case, ...] = (
     Case("MaxPooling2D", IMAGE, pool(2)),
     Case("Maximum", VECTOR, {}, tensors=2),
     Case("Minimum", VECTOR, {}, tensors=2),
+    Case("MultiHeadAttention", SEQUENCE, HEADS, HEADS_SHAPES, tensors=2),
     Case("Multiply", VECTOR, {}, tensors=2),
     Case("Normalization", IMAGE, {"axis": [-1], "invert": False, "mean": [0.5, 1.0], "variance": [1.0, 4.0]}),
     Case("PReLU", IMAGE, {"shared_axes": [1, 2]}, {"alpha": (1, 1, 2)}),

@@ -177,7 +177,7 @@ def test_a_bidirectional_of_which_a_part_is_read(return_state: bool, tensors: li
 
 @pytest.mark.parametrize(
     ("class_name", "words"),
-    [("MultiHeadAttention", "Dot of two vectors"), ("RandomFlip", "while training"), ("StringLookup", "an Embedding")],
+    [("AdditiveAttention", "MultiHeadAttention"), ("RandomFlip", "while training"), ("StringLookup", "an Embedding")],
 )
 def test_a_class_that_is_not_supported_names_the_nearest(class_name: str, words: str) -> None:
     case = BY_NAME["Add"]
