@@ -160,6 +160,7 @@ REFUSED: dict[str, tuple[list[Op], dict[str, Any], tuple[Any, ...], str]] = {
     "weights of another size": ([Op("MatMul", ("x", "w"), "y")], {"w": np.ones((5, 2))}, (1, 4), "do not fit an input"),
     "weights in front": ([Op("MatMul", ("w", "x"), "y")], {"w": np.ones((2, 1))}, (1, 4), "weights in front"),
     "weights that are computed": ([Op("MatMul", ("x", "x"), "y")], {}, (1, 4), "its weights is computed|constants"),
+    "a product of images": ([Op("MatMul", ("x", "x"), "y")], {}, (1, 2, 3, 3), "a product of tensors of shapes"),
     "an unknown attribute": ([Op("Relu", ("x",), "y", {"colour": 1})], {}, (1, 4), "colour=1 on 'n0_relu'"),
     "a group": ([Op("Conv", ("x", "w"), "y", {"group": 2})], {"w": np.ones((4, 3, 3, 3))}, (1, 3, 5, 5), "group=2"),
     "negative pads": (

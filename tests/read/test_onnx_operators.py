@@ -77,6 +77,16 @@ EQUAL: dict[str, tuple[list[Op], tuple[int, ...]]] = {
         VECTOR,
     ),
     "matmul of steps": ([Op("MatMul", ("x", "square"), "t"), Op("Relu", ("t",), "y")], (1, 3, 5)),
+    "matmul of steps with each other": (
+        [
+            Op("Transpose", ("x",), "t", {"perm": [0, 2, 1]}),
+            Op("MatMul", ("x", "t"), "s"),
+            Op("Mul", ("s", "half"), "h"),
+            Op("MatMul", ("h", "x"), "y"),
+        ],
+        (1, 3, 5),
+    ),
+    "matmul of steps with their functions": ([Op("Relu", ("x",), "t"), Op("MatMul", ("x", "t"), "y")], (1, 4, 4)),
     "relu, flatten, dense": (
         [Op("Relu", ("x",), "t"), conv("t", "w3", "c"), Op("Flatten", ("c",), "f"), Op("MatMul", ("f", "dense"), "y")],
         (1, 3, 7, 7),

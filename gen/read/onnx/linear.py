@@ -97,7 +97,26 @@ def _dense(walk: Walk, node: Node, x: Value, w: Const, bias: Const | None) -> Va
 def read_matmul(walk: Walk, node: Node, a: Attributes, given: Given) -> Value:
     if len(given) == 2 and isinstance(given[0], Const) and isinstance(given[1], Value):
         raise BitsmithError("weights in front of the tensor are not supported; write it as tensor times weights")
+    if len(given) == 2 and all(isinstance(x, Value) and len(x.labels) > 2 for x in given):
+        return _product(walk, node, tensor(given), tensor(given, 1))
     return _dense(walk, node, tensor(given), required(given, 1, "weights"), None)
+
+
+def _product(walk: Walk, node: Node, left: Value, right: Value) -> Value:
+    """Two tensors (batch, a, b) and (batch, b, c); the second is read as it is where its axes are exchanged here."""
+    values = [walk.plain(x) for x in (left, right)]
+    for x in values:
+        if len(x.labels) != 3 or x.labels[0] != BATCH or x.order is not None:
+            raise BitsmithError(
+                f"a product of tensors of shapes {left.dims} and {right.dims} is not supported; supported: "
+                "(batch, a, b) and (batch, b, c)"
+            )
+    transposed = values[1].axes == (2, 1)
+    x = walk.arranged(values[0], (1, 2), f"{node.name}_left")
+    y = values[1] if transposed else walk.arranged(values[1], (1, 2), f"{node.name}_right")
+    key = walk.emit(node.name, "Matmul", {"transposed": transposed}, x, y)
+    shape = (x.shape[0], y.shape[0] if transposed else y.shape[1])
+    return Value(key, shape, (BATCH, 0, 1), image=True)
 
 
 @handles("Gemm")
