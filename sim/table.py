@@ -41,12 +41,14 @@ def _exp_float32(x: FloatArray, slope: float = 1.0) -> FloatArray:
     """``exp(slope * x)``: the product and the result rounded to float32."""
     exponent = (x.astype(np.float32) * np.float32(slope)).astype(np.float64)
     with np.errstate(over="ignore"):
-        return np.exp(np.minimum(exponent, 300.0)).astype(np.float32).astype(np.float64)
+        found: FloatArray = np.exp(np.minimum(exponent, 300.0)).astype(np.float32).astype(np.float64)
+    return found
 
 
 def _reciprocal_float32(x: FloatArray) -> FloatArray:
     """``1 / (x + 1e-7)`` in float32, operation by operation."""
-    return (np.float32(1) / (x.astype(np.float32) + np.float32(1e-7))).astype(np.float64)
+    found: FloatArray = (np.float32(1) / (x.astype(np.float32) + np.float32(1e-7))).astype(np.float64)
+    return found
 
 
 def _elu(x: FloatArray) -> FloatArray:

@@ -1,7 +1,7 @@
 """Attention layers as the layers that they are made of, each with a name, a result and types of its own.
 
 ``mha`` of class MultiHeadAttention becomes ``mha_query``, ``mha_key`` and ``mha_value`` (Dense over the channels),
-``mha_scaled`` (Rescaling, where 1 / sqrt(key_dim) is not 1), ``mha_scores`` and ``mha_context`` (Matmul, head by head),
+``mha_scaled`` (Affine, where 1 / sqrt(key_dim) is not 1), ``mha_scores`` and ``mha_context`` (Matmul, head by head),
 ``mha_softmax`` between them, and the layer itself, which projects the heads' context to the output. A layer of class
 Attention is ``_scores``, ``_softmax`` and itself, the product with the values.
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod, sqrt
 from typing import Any
+
+import numpy as np
 
 from ...sim.errors import BitsmithError
 from ..classes import ATTENTION
@@ -92,7 +94,8 @@ def _multi_head(layer: Layer) -> list[Layer]:
         found[-1].weights.update(_projection(layer, part, (heads, width), bias))
     scaled = found[0]
     if size != 1:
-        scaled = _inner(layer, "scaled", "Rescaling", (scaled.key,), {"scale": 1 / sqrt(size), "offset": 0.0})
+        scaled = _inner(layer, "scaled", "Affine", (scaled.key,), {})
+        scaled.weights.update(scale=np.full(heads * size, 1 / sqrt(size)), offset=np.zeros(heads * size))
         found.append(scaled)
     scores = _inner(layer, "scores", "Matmul", (scaled.key, found[1].key), {"heads": heads, "transposed": True})
     softmax = _inner(layer, "softmax", "Softmax", (scores.key,), {"axis": -1, "heads": heads})
@@ -111,7 +114,7 @@ def _projection(layer: Layer, part: str, shape: tuple[int, int], bias: bool) -> 
     """The kernel (channels, heads * size) and the bias of the query, the key or the value."""
     kernel = layer.variable(f"{part}_dense/kernel", f"{part}_dense/0")
     _check_shape(layer, f"{part} kernel", kernel, (kernel.shape[0] if kernel.ndim else 0, *shape))
-    found = {"kernel": kernel.reshape(len(kernel), -1)}
+    found: dict[str, FloatArray] = {"kernel": kernel.reshape(len(kernel), -1)}
     if bias:
         values = layer.variable(f"{part}_dense/bias", f"{part}_dense/1")
         _check_shape(layer, f"{part} bias", values, shape)
