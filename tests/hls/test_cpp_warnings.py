@@ -17,7 +17,9 @@ import test_conv2d_transpose
 import test_embedding
 import test_gdn
 import test_gru
+import test_log_softmax
 import test_lstm
+import test_matmul
 import test_maximum
 import test_minimum
 import test_multiply
@@ -53,6 +55,8 @@ IMAGES = (
     test_gdn.TestGDN,
     test_conv2d_transpose.TestConv2DTranspose,
     test_embedding.TestEmbedding,
+    test_log_softmax.TestLogSoftmax,
+    test_matmul.TestMatmul,
     test_prelu.TestPReLU,
 )
 JOINS = (

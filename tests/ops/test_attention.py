@@ -55,7 +55,7 @@ def trace(graph: Graph, *raw: Any) -> dict[str, Real]:
 
 def heads_of(x: Real, heads: int) -> Real:
     """(frames, heads, rows, size)"""
-    return x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)
+    return np.asarray(x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2))
 
 
 @pytest.mark.parametrize(("heads", "key"), [(1, 4), (2, 4), (3, 1)])
@@ -168,7 +168,7 @@ def test_it_is_keras_s_attention(name: str, tmp_path: Path) -> None:
     keras_model = k.Model([q, v], outputs, name="net")
     randomize(keras_model, 5)
     rng = np.random.default_rng(2)
-    x = [rng.integers(-64, 64, (10, *shape)) / 32 for shape in ((5, 4), (3, 6))]
+    x: list[FloatArray] = [rng.integers(-64, 64, (10, *shape)) / 32 for shape in ((5, 4), (3, 6))]
     wanted = [np.asarray(y) for y in keras_model([value.astype(np.float32) for value in x])]
     for source in ("net.h5", "net.keras", None):
         if source:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -69,7 +69,7 @@ class TestSoftmax(OperatorContract):
         return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
-WRAPPING = {"difference_overflow": Overflow.WRAP, "sum_overflow": Overflow.WRAP, "float32": True}
+WRAPPING: dict[str, Any] = {"difference_overflow": Overflow.WRAP, "sum_overflow": Overflow.WRAP, "float32": True}
 NARROW, SIGNED = Fixed(False, 1, 3), Fixed(True, 1, 4)
 
 
