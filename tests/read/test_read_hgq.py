@@ -274,6 +274,7 @@ def test_softmax(overflow: str, rounding: str, tmp_path: Path) -> None:
         model.save(tmp_path / name)
     graph = graph_of(tmp_path / "m.keras", "fixed<12,4>")
     assert graph == graph_of(tmp_path / "m.h5", "fixed<12,4>")
+    assert graph == read_model(model, parse_config({"Bitsmith": {"input": "fixed<12,4>"}}))
     wrong, different = mismatches(model, graph, frames=2000)
     assert wrong == 0
     assert different > 200
