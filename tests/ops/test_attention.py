@@ -165,22 +165,25 @@ def test_it_is_keras_s_attention(name: str, tmp_path: Path) -> None:
         k.layers.Attention(name="plain")([q, same]),
         k.layers.Attention(name="plain_keyed")([q, v, same]),
     ]
+    shared, x = many(2, 2, name="shared"), k.Input((5, 4))
+    nested = k.Model(x, many(2, 3, name="query")(x, x), name="nested")
+    outputs += [shared(shared(q, q), q), nested(q)]
     keras_model = k.Model([q, v], outputs, name="net")
     randomize(keras_model, 5)
     rng = np.random.default_rng(2)
-    x: list[FloatArray] = [rng.integers(-64, 64, (10, *shape)) / 32 for shape in ((5, 4), (3, 6))]
-    wanted = [np.asarray(y) for y in keras_model([value.astype(np.float32) for value in x])]
+    values: list[FloatArray] = [rng.integers(-64, 64, (10, *shape)) / 32 for shape in ((5, 4), (3, 6))]
+    wanted = [np.asarray(y) for y in keras_model([value.astype(np.float32) for value in values])]
     for source in ("net.h5", "net.keras", None):
         if source:
             save(keras_model, tmp_path / source)
         read = read_any(tmp_path / source if source else keras_model)
-        found = run(read, x)
+        found = run(read, values)
         for key, want in zip(read.outputs, wanted, strict=True):
             np.testing.assert_allclose(found[key], want, atol=2e-6)
     default = {"default": "fixed<24,8,RND_CONV,SAT>", "weight": "fixed<20,4>", "bias": "fixed<20,4>"}
     config = {"Bitsmith": {"input": "fixed<8,3>", "table_bits": 16}, "HLSConfig": {"Model": {"Precision": default}}}
     graph = read_model(tmp_path / "net.h5", parse_config(config))
-    raw = [np.rint(value * 32).astype(np.int64)[:, np.newaxis] for value in x]
+    raw = [np.rint(value * 32).astype(np.int64)[:, np.newaxis] for value in values]
     for y, key, want in zip(Reference(graph).predict_raw(*raw), graph.outputs, wanted, strict=True):
         assert np.abs(real(y, graph.specs()[key].type).reshape(want.shape) - want).max() < 0.02
 
