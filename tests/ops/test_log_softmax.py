@@ -94,10 +94,13 @@ def bound(op: LogSoftmax, classes: int) -> float:
     return float(classes * e + half["sum"] + half["log"] + 2.0**-op.output_type.fraction)
 
 
+ESTIMATED = {"classes": case((10,)), "wide": case((4,), S16)}
+
+
 @pytest.mark.slow
 def test_its_formula_is_an_estimate_of_what_yosys_finds(tmp_path: Path, need: Need) -> None:
     need("yosys")
-    assert_estimated({"classes": case((10,)), "wide": case((4,), S16)}, 1, tmp_path)
+    assert_estimated(ESTIMATED, 1, tmp_path)
 
 
 # from Keras ---------------------------------------------------------------------------------------

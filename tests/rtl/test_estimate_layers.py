@@ -12,6 +12,8 @@ import test_dot
 import test_estimate_joins
 import test_estimate_pixels
 import test_flatten
+import test_log_softmax
+import test_matmul
 import test_permute
 from estimated import assert_estimated
 from hardware import Case, draw, plan_alone
@@ -121,7 +123,7 @@ def test_formulas_are_estimates_of_what_yosys_finds(tmp_path: Path, need: Need, 
 
 
 ELSEWHERE = (test_dot.ESTIMATED, test_estimate_joins.CASES, test_estimate_joins.MORE, test_estimate_pixels.CASES,
-             test_flatten.ESTIMATED, test_permute.ESTIMATED)  # fmt: skip
+             test_flatten.ESTIMATED, test_log_softmax.ESTIMATED, test_matmul.ESTIMATED, test_permute.ESTIMATED)  # fmt: skip
 RECURRENT = {"GRUCell", "LSTMCell", "RecurrentCore", "RepeatVectorCore", "ReverseCore", "SimpleRNNCell"}
 """Held to Yosys in test_estimate_recurrent."""
 AROUND = {"CollectCore", "EntranceCore", "NarrowCore"}
