@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/* tb/*.py tb/*.j2)
 
-.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs images schedule full gdn soak lint bench train lock wheel install-check clean
+.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs images schedule full gdn soak hls4ml-suite lint bench train lock wheel install-check clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second cocotb netlist synth train,$(MAKECMDGOALS)),)
@@ -33,7 +33,7 @@ ifneq ($(filter demo golden sim second cocotb netlist synth train,$(MAKECMDGOALS
 endif
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
 	@echo "MODEL=$(MODEL) (cells, fli, lic), TOOL=$(TOOL) (vitis, vivado_hls, yosys, ecp5)"
 
 demo: $(BUILD)/bitsmith.json $(IMAGES) ## build the trained model, compare it at the levels hls and rtl on its test images, report
@@ -102,6 +102,9 @@ gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 
 
 soak: .venv/.test $(SOURCES) ## random networks through every level of verify, for MINUTES (20)
 	$(PY) tests/helpers/soak.py --minutes $(or $(MINUTES),20)
+
+hls4ml-suite: .venv/.test $(SOURCES) ## the models of hls4ml's own tests under the configurations that it writes, beside Keras (two minutes)
+	$(PY) tests/helpers/hls4ml_table.py $(MODELS)
 
 lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m ruff check .

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from ...sim.errors import BitsmithError
 from ..classes import DIRECTIONS
 from ..suggest import suggest
+from .echoes import Echoes
 from .layer import FITTING, STABLE, LayerConfig
 from .schema import Config
 from .separable import SEPARABLE
@@ -25,16 +26,18 @@ def check_layers(
     inputs: Iterable[str] = (),
     hls4ml: Collection[str] = (),
     functions: Functions | None = None,
+    echoes: Echoes | None = None,
 ) -> None:
     """BitsmithError for a layer, a type or an input that the model does not have, or a setting that a layer has not.
 
     ``names`` and ``classes`` go together; ``hls4ml`` are the classes that hls4ml has for this model's layers. Without
-    ``functions`` any may be inside of any layer.
+    ``functions`` any may be inside of any layer. ``echoes`` knows the names that are those of no layer.
     """
     known = dict(zip(names, classes))
     types = sorted(set(known.values()))
     for name in config.hls.layer_name:
-        if name not in known and not is_derived(name, known, functions):
+        there = name in known or is_derived(name, known, functions)
+        if not there and not (echoes is not None and echoes.check(name, config.hls.layer_name)):
             raise BitsmithError(f"HLSConfig.LayerName: the model has no layer '{name}'{suggest(name, known)}")
     for name in config.hls.layer_type:
         if name not in types and name not in hls4ml:

@@ -21,9 +21,9 @@ def one_part(data: Any) -> Any:
 
 
 def one_spelling(data: Any, names: Iterable[str]) -> Any:
-    """A layer's keys under their ``names``: hls4ml reads ``TableSize`` and ``table_size`` alike.
+    """A layer's keys under their ``names``: hls4ml reads ``TableSize`` and ``table_size`` alike, and of both the later.
 
-    ValueError where a section has one key in two spellings.
+    It writes the first into a configuration; the second is what somebody set afterwards.
     """
     if not isinstance(data, dict):
         return data
@@ -31,8 +31,6 @@ def one_spelling(data: Any, names: Iterable[str]) -> Any:
     found: dict[Any, Any] = {}
     for key, value in data.items():
         alias = known.get(_snake(key), key) if isinstance(key, str) else key
-        if alias in found:
-            raise ValueError(f"{key} is {alias} in another spelling, and both are given; leave one out")
         found[alias] = value
     return found
 
@@ -42,25 +40,30 @@ def _snake(key: str) -> str:
     return key.lower() if key.isupper() else re.sub(r"(?<!^)(?<!_)(?=[A-Z])", "_", key).lower()
 
 
-def types_in_precision(data: Any, kinds: Collection[str]) -> Any:
-    """``exp_table_t: TYPE`` beside ``Precision``, as older files have it, is its kind ``exp_table``.
+_OLDER_KINDS = {"dw_output": "depthwise_result"}
+"""Kinds that hls4ml has under two names: the second is what it writes."""
 
-    ValueError for a kind that there is not, and where both give a type.
+
+def types_in_precision(data: Any, kinds: Collection[str]) -> Any:
+    """``exp_table_t: TYPE`` beside ``Precision`` is its kind ``exp_table``, and counts before it, as in hls4ml.
+
+    ValueError for a kind that there is not.
     """
     if not isinstance(data, dict):
         return data
     beside = {key: value for key, value in data.items() if isinstance(key, str) and key.endswith("_t")}
-    if not beside:
+    given = data.get("Precision")
+    older = isinstance(given, dict) and any(kind in given for kind in _OLDER_KINDS)
+    if not beside and not older:
         return data
     rest = {key: value for key, value in data.items() if key not in beside}
-    given = rest.get("Precision")
-    precision = dict(given) if isinstance(given, dict) else {} if given is None else {"default": given}
+    whole = {} if given is None else {"default": given}
+    precision = {_OLDER_KINDS.get(k, k): v for k, v in (given.items() if isinstance(given, dict) else whole.items())}
     for key, value in beside.items():
-        kind = key.removesuffix("_t")
+        kind = _OLDER_KINDS.get(key.removesuffix("_t"), key.removesuffix("_t"))
         if kind not in kinds:
             raise ValueError(f"unknown type '{key}'{suggest(kind, kinds)}")
         if not isinstance(value, str):
             raise ValueError(f"{key}: give a type, e.g. fixed<18,8>")
-        if precision.setdefault(kind, value) != value:
-            raise ValueError(f"{key} is Precision: {kind}, which is given too; leave one out")
+        precision[kind] = value
     return rest | {"Precision": precision}

@@ -10,6 +10,7 @@ from ...sim.errors import BitsmithError, TooWide
 from ...sim.graph import Graph
 from ...sim.ops.activation import Activation, Kind
 from ..classes import whose
+from ..config.echoes import Echoes
 from ..config.fit import check_layers
 from ..config.schema import Config
 from ..ops import CONVERTERS, MOVES, SEVERAL
@@ -17,6 +18,7 @@ from ..ops.argmax import append_argmax
 from ..passes.fuse_crops import fuse_crops
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor, at_layer
+from ..read.hgq import is_hgq
 from ..read.inputs import check_image, convert_input
 from ..read.integers import with_values
 from ..read.network import Layer, Network
@@ -70,7 +72,8 @@ def check_settings(network: Network, config: Config) -> None:
     names = [layer.name for layer in network.layers]
     theirs = {name for layer in network.layers for name in hls4ml_classes(layer)}
     functions = {layer.name: functions_inside(layer) for layer in network.layers}
-    check_layers(config, names, [layer.class_name for layer in network.layers], inputs, theirs, functions)
+    echoes = Echoes(network.groups, {layer.name for layer in network.layers if is_hgq(layer)}, names)
+    check_layers(config, names, [layer.class_name for layer in network.layers], inputs, theirs, functions, echoes)
     if config.bitsmith.output == "argmax" and len(network.outputs) != 1:
         raise BitsmithError(f"Bitsmith.output: argmax needs one output; the model has {len(network.outputs)}")
     if config.bitsmith.output != "argmax" and config.bitsmith.threshold is not None:
@@ -107,16 +110,24 @@ def convert_layer(build: Builder, layer: Layer) -> Tensor:
 
 
 def _converted(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
-    """The layer's nodes; where exact inputs make its own result too wide, behind inputs with the default's steps."""
-    undo = build.undone()
+    """The layer's nodes; where exact inputs make its own result too wide, behind inputs with the default's steps; where
+    that does not help, with these steps inside of the layer as well."""
+    make, undo = CONVERTERS[layer.class_name], build.undone()
     try:
-        return CONVERTERS[layer.class_name](build, layer, inputs)
-    except TooWide:
+        return make(build, layer, inputs)
+    except TooWide as error:
+        last = error
         undo()
-        narrow = tuple(build.narrowed(layer, x, f"input{i}") for i, x in enumerate(inputs))
-        if narrow == inputs:
-            raise
-        return CONVERTERS[layer.class_name](build, layer, narrow)
+    narrow = tuple(build.narrowed(layer, x, f"input{i}") for i, x in enumerate(inputs))
+    undo = build.undone()
+    for tight in (False, True) if narrow != inputs else (True,):
+        with build.narrowing(tight):
+            try:
+                return make(build, layer, narrow)
+            except TooWide as error:
+                last = error
+                undo()
+    raise last
 
 
 def finish(build: Builder) -> Graph:

@@ -14,11 +14,11 @@ from ..quantize.integers import is_integers
 from ..read.attributes import Attributes
 from ..read.network import Layer
 
-_FORM = "a dense layer over the last axes, e.g. abc,cd->abd or ...x,xy->...y"
+_FORM = "a dense layer over the last axes, e.g. abc,cd->abd, ...x,xy->...y or ab,c->abc"
 
 
 class Form(NamedTuple):
-    """The kernel as it is stored, how many of its axes are summed over, and the bias for each output (units,)."""
+    """The kernel, its axes that are summed over first, how many these are, and the bias for each output (units,)."""
 
     kernel: FloatArray
     summed: int
@@ -40,11 +40,15 @@ class Form(NamedTuple):
 
 def einsum_form(layer: Layer, a: Attributes, shape: Shape) -> Form:
     """Of a layer on an input of ``shape`` (without the batch); BitsmithError for an equation that is something else."""
-    summed, new = _letters(a, len(shape) + 1)
+    summed, new, letters = _letters(a, len(shape) + 1)
     kernel, taken = layer.variable("kernel", "0"), shape[len(shape) - len(summed) :]
     if kernel.ndim == 2 and is_integers(layer.config.get("kernel_quantizer")):
+        if letters != summed + new:  # which of the axes Keras packs together is known for this order only
+            a.refuse("equation", a.get("equation"), "a kernel's summed axes first, where its weights are integers")
         kernel = _unflattened(a, kernel, tuple(taken), len(new))
-    if kernel.ndim != len(summed) + len(new) or kernel.shape[: len(summed)] != tuple(taken):
+    elif kernel.ndim == len(letters):
+        kernel = kernel.transpose([letters.index(letter) for letter in summed + new])
+    if kernel.ndim != len(letters) or kernel.shape[: len(summed)] != tuple(taken):
         raise BitsmithError(
             f"'{layer.name}': equation={a.get('equation')} takes {shape} and the kernel has shape {kernel.shape}; "
             "save the model again"
@@ -86,8 +90,11 @@ def _check_shape(a: Attributes, outputs: Shape) -> None:
         a.refuse("output_shape", given, f"a shape that ends in {outputs}, as the kernel has it")
 
 
-def _letters(a: Attributes, rank: int) -> tuple[str, str]:
-    """The letters that are summed over and those of the new axes; ``rank`` counts the batch."""
+def _letters(a: Attributes, rank: int) -> tuple[str, str, str]:
+    """The letters that are summed over, those of the new axes, and the kernel's; ``rank`` counts the batch.
+
+    None is summed over where every value is multiplied with every weight.
+    """
     equation = a.get("equation")
     text = equation.replace(" ", "") if isinstance(equation, str) else ""
     left, _, output = text.partition("->")
@@ -96,13 +103,13 @@ def _letters(a: Attributes, rank: int) -> tuple[str, str]:
         given, output, free = given[3:], output[3:], True
     else:
         free = False
-    summed = next((given[i:] for i in range(len(given)) if kernel.startswith(given[i:])), "")
-    new = kernel[len(summed) :]
+    summed = "".join(letter for letter in given if letter not in output)
+    new = "".join(letter for letter in output if letter not in given)
     names = given + new
     fits = len(given) <= rank - 1 if free else len(given) == rank
     if not (
-        summed and new and fits and len(summed) < rank and names.isalpha() and len(set(names)) == len(names)
-        and output == given[: len(given) - len(summed)] + new
+        new and fits and len(summed) < rank and names.isalpha() and len(set(names)) == len(names)
+        and sorted(kernel) == sorted(summed + new) and output == given.removesuffix(summed) + new
     ):  # fmt: skip
         a.refuse("equation", equation, _FORM)
-    return summed, new
+    return summed, new, kernel

@@ -16,6 +16,7 @@ from ..read.network import Layer
 from .floats import Array
 from .recurrent import KINDS, Cell, Kind, Weights, convert_recurrent
 from .recurrent_floats import STEPS, Function, Step, recurred
+from .recurrent_types import trimmed
 from .registry import converts
 
 
@@ -24,6 +25,8 @@ def make_gru(cell: Cell, gate_inputs: Fixed, weights: Weights) -> GRU:
     types, state = cell.types, cell.types.state(cell.quantizers["state"])
     product = accumulator("gru", state.type, *weights.recurrent, *weights.recurrent_bias).type
     sigmoid, gate_input = types.function(cell.recurrent_activation, "gate", exact_sum(gate_inputs, product), state.type)
+    if types.build.tight:
+        sigmoid = trimmed(sigmoid)
     reset_product = _reset_product(cell, state)
     reset = cast_type(exact_product(sigmoid.output_type, product if cell.reset_after else state.type), reset_product)
     if not cell.reset_after:

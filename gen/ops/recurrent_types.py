@@ -184,6 +184,14 @@ def _name(activation: Any) -> str:
     return "linear" if activation is None else str(value_of(activation))
 
 
+def trimmed(op: Activation) -> Activation:
+    """The same values in the smallest type that holds a table's entries: a sigmoid needs no integer bits of a table's
+    fixed<18,8>, which products with it would carry on."""
+    if op.kind is not Kind.TABLE:
+        return op
+    return replace(op, output_type=Fixed.holding(int(op.table.min()), int(op.table.max()), op.output_type.fraction))
+
+
 def _default(c: Curve, state: Fixed) -> Precision:
     """The type of a function's values where nobody gives one, from the state's."""
     if c.function == "sigmoid" or c.kind is Kind.HARD_SIGMOID:

@@ -26,10 +26,11 @@ from .registry import converts
 
 def both_ways(layer: Layer, x: Array, *initial: Array) -> dict[str, Array]:
     """Every output of the layer by its key, and the states of all steps."""
-    mode, class_name = bidirectional(Attributes(layer.name, layer.config))
+    mode, classes = bidirectional(Attributes(layer.name, layer.config))
     halves = initial[: len(initial) // 2], initial[len(initial) // 2 :]
     both = [
-        (direction, sequences(direction, class_name, [x, *half])) for direction, half in zip(directions(layer), halves)
+        (direction, sequences(direction, class_name, [x, *half]))
+        for direction, class_name, half in zip(directions(layer), classes, halves)
     ]
     forward, backward = (returned(direction, found) for direction, found in both)
     pair = forward[0], backward[0][:, ::-1] if backward[0].ndim == 3 else backward[0]
@@ -48,15 +49,20 @@ MERGES: dict[str | None, Callable[[Array, Array], tuple[Array, ...]]] = {
 
 @converts(*BIDIRECTIONAL, floats=both_ways, several=True)
 def convert_bidirectional(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
-    mode, class_name = bidirectional(build.attributes(layer))
+    mode, classes = bidirectional(build.attributes(layer))
     x, *initial = inputs
     keys = layer.outputs[: 2 if mode is None else 1], layer.outputs[2 if mode is None else 1 :]
-    states, count = [build.network.used(key) for key in keys[1]], STATES[class_name]
+    states, count = [build.network.used(key) for key in keys[1]], STATES[classes[0]]
     used = [build.network.used(key) for key in (keys[0][0], keys[0][-1])]  # of one tensor, twice
+    if len({STATES[name] for name in classes}) > 1 and (states or initial):
+        raise BitsmithError(
+            f"'{layer.name}': {classes[0]} and {classes[1]} have different states, and none of them can be given or "
+            "returned; make both of one class"
+        )
     if len(initial) not in (0, 2 * count):
         raise BitsmithError(f"'{layer.name}' is called with {len(initial)} states; it has {2 * count}")
     parts: list[tuple[Tensor, ...]] = []
-    for i, direction in enumerate(directions(layer)):
+    for i, (direction, class_name) in enumerate(zip(directions(layer), classes)):
         mine = slice(i * len(states) // 2, (i + 1) * len(states) // 2)
         given = initial[i * len(initial) // 2 : (i + 1) * len(initial) // 2]
         wanted = (used[i], *states[mine])
@@ -76,21 +82,20 @@ def convert_bidirectional(build: Builder, layer: Layer, inputs: tuple[Tensor, ..
     return _merge(build, layer, mode, forward, backward)
 
 
-def bidirectional(a: Attributes) -> tuple[str | None, str]:
-    """How the outputs are merged, and the class of the layers inside."""
+def bidirectional(a: Attributes) -> tuple[str | None, tuple[str, str]]:
+    """How the outputs are merged, and the classes of the two layers inside."""
     mode = a.only("merge_mode", *MERGES)
     values = {name: a.get(name) for name in ("layer", "backward_layer")}
     for name, value in values.items():
         if not (is_layer(value) or (value is None and name == "backward_layer")):
             a.refuse(name, value, LAYER)
     a.finish()
-    class_name = inner_layer(values)[0]
-    if class_name not in KINDS:
-        a.refuse("layer", class_name, ", ".join(KINDS))
-    backward = inner_layer(values, "backward_layer")[0]
-    if values["backward_layer"] is not None and backward != class_name:
-        a.refuse("backward_layer", backward, f"{class_name}, the class of the other layer")
-    return mode, class_name
+    forward = inner_layer(values)[0]
+    classes = forward, inner_layer(values, "backward_layer")[0] or forward
+    for name, class_name in zip(values, classes):
+        if class_name not in KINDS:
+            a.refuse(name, class_name, ", ".join(KINDS))
+    return mode, classes
 
 
 def directions(layer: Layer) -> tuple[Layer, Layer]:

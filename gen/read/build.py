@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -69,6 +70,8 @@ class Builder(Precisions):
     """Keys of the layers whose result has a type that the configuration gives."""
     padded: dict[str, Tensor] = field(default_factory=dict)
     """Tensors with the zeros of a padding layer, by its key."""
+    tight: bool = False
+    """Whether the layer that is being converted has no more exact values inside than it must (``between``)."""
     moves: frozenset[str] = frozenset()
     """Classes that hand on values as they are."""
 
@@ -169,6 +172,19 @@ class Builder(Precisions):
         t = tensor.type
         to = Precision(Fixed(t.signed, t.integer, default.type.fraction), default.rounding, Overflow.SAT)
         return replace(self.round(layer, self.with_zeros(tensor), to, suffix), shape=tensor.shape)
+
+    @contextmanager
+    def narrowing(self, tight: bool) -> Iterator[None]:
+        """Where ``tight``, a layer's parts give each other no finer steps than the default has."""
+        self.tight = tight
+        try:
+            yield
+        finally:
+            self.tight = False
+
+    def between(self, layer: Layer, tensor: Tensor, suffix: str) -> Tensor:
+        """What one part of a layer gives the next: exact, or ``narrowed`` where that has been found too wide."""
+        return self.narrowed(layer, tensor, suffix) if self.tight else tensor
 
     def result(self, layer: Layer, required: bool = False, inner: str = "") -> Precision | None:
         """What the layer's result is rounded to: its own entry (or that of ``<layer>_<inner>``, hls4ml's name for the

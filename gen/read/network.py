@@ -43,6 +43,8 @@ class Network:
     source: str = ""
     lost: tuple[Lost, ...] = ()
     """Only where it was read to be inspected."""
+    groups: frozenset[str] = frozenset()
+    """Names of the models inside of the model, which were opened up."""
 
     def consumers(self, key: str) -> list[Layer]:
         return [layer for layer in self.layers if key in layer.inputs]
@@ -81,7 +83,7 @@ def read_network(model: dict[str, Any], weights: WeightSource, path: object) -> 
     inputs, outputs = walk.model(found, model["config"], Place(), None, "")
     weights.check(walk.places, path)
     name = str(model["config"].get("name") or "model")
-    network = Network(name, tuple(walk.layers), inputs, outputs, str(path))
+    network = Network(name, tuple(walk.layers), inputs, outputs, str(path), frozenset(walk.groups))
     network.check_inputs()
     if not outputs:
         raise BitsmithError(f"{path}: the model has no output (output_layers); save the model again")
@@ -112,6 +114,7 @@ class _Walk:
     layers: list[Layer] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     """Of the layers of the outermost model."""
+    groups: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
 
     def model(
@@ -173,6 +176,7 @@ class _Walk:
     def _call(self, item: Any, place: Place, tensors: tuple[str, ...], suffix: str) -> tuple[str, ...]:
         name = class_name(item)
         if name in MODELS:
+            self.groups.add(place.names[-1])
             return self.model(name, item["config"], place, tensors, suffix)[1]
         key = f"{place}{suffix}"
         if key in self.keys:

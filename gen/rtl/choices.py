@@ -114,7 +114,8 @@ def choice(graph: Graph, config: Config, node: Node) -> Choice:
     Everything follows from it: the planner decides on it, and Verilog, HLS, estimate and report show what it decided.
 
     hls4ml writes ``ReuseFactor: 1`` wherever nobody asked for anything, so 1 leaves the choice to the planner, at every
-    level; a larger one is a wish at the model's level, a layer's own is an order.
+    level; a larger one is a wish at the model's level, a layer's own is an order. It writes the model's to each layer,
+    too, so a layer's that equals it says no more than the model's.
     """
     own, model = _sections(graph, config, node), config.hls.model
     strategy, strategy_from = _first(
@@ -130,6 +131,8 @@ def choice(graph: Graph, config: Config, node: Node) -> Choice:
         order = (named.reuse_factor, Origin.LAYER_NAME) if named else _NOTHING
         if repeated(graph, node):
             wish = _NOTHING
+    if order[0] and order[0] == model.reuse_factor:
+        order, wish = _NOTHING, (model.reuse_factor, Origin.MODEL)
     if order[0]:
         wish = _NOTHING
     order, wish = (_NOTHING if asked[0] in (None, _FREE) else asked for asked in (order, wish))

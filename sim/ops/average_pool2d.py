@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..division import RoundedDivision
-from ..errors import BitsmithError
+from ..errors import TooWide
 from ..fixed import Fixed, IntArray, Overflow, Rounding, requantize
 from ..op import Operator, Spec
 from ..params import Padding, Pair, freeze_enum, freeze_padding, freeze_pair
@@ -69,7 +69,5 @@ def mean_division(stem: str, input_type: Fixed, output_type: Fixed, rounding: Ro
     down = max(input_type.fraction - output_type.fraction, 0)
     low, high = input_type.raw_min * count, input_type.raw_max * count
     if max(-low, high, count << down).bit_length() + up + down + 2 > 62:
-        raise BitsmithError(
-            f"{stem}: a mean of {count} values of {input_type} needs more than 62 bits; use narrower types"
-        )
+        raise TooWide(f"{stem}: a mean of {count} values of {input_type} needs more than 62 bits; use narrower types")
     return RoundedDivision(low, high, up, count << down, rounding)

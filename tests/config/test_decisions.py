@@ -48,6 +48,11 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Decision]]] = [
     ("vector", merged(model(Strategy="Latency"), ours("resource")), {"dense": ("resource", 6)}),
     ("vector", merged(model(Strategy="Resource"), ours("latency")), {"dense": ("latency", 6)}),
     ("vector", merged(kind("QDense", Strategy="Latency"), ours("resource")), {"dense": ("latency", 6)}),
+    (  # hls4ml writes the model's factor to each layer, which therefore takes its nearest
+        "image",
+        merged(model(Strategy="Resource", ReuseFactor=10**9), layer("conv", ReuseFactor=10**9)),
+        {"conv": ("resource", 36)},
+    ),
     ("vector", merged(kind("QDense", **RESOURCE12), layer("dense", ReuseFactor=6)), {"dense": ("resource", 6)}),
     ("vector", merged(kind("QDense", Strategy="Latency"), layer("dense", **RESOURCE12)), {"dense": ("resource", 12)}),
     ("vector", merged(model(ReuseFactor=6), kind("QDense", **RESOURCE12)), {"dense": ("resource", 12)}),
@@ -136,6 +141,12 @@ ORIGINS: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
     ),
     ("image", model(Strategy="Resource", ReuseFactor=9), "conv", {"strategy": "Model", "reuse_factor": "Model"}),
     ("image", model(Strategy="Resource", ReuseFactor=1), "conv", {"strategy": "Model", "reuse_factor": "planner"}),
+    (
+        "image",
+        merged(model(Strategy="Resource", ReuseFactor=9), layer("conv", ReuseFactor=9)),
+        "conv",
+        {"strategy": "Model", "reuse_factor": "Model"},
+    ),
     (
         "image",
         merged(model(Strategy="Latency", ReuseFactor=9), ours("resource")),

@@ -54,9 +54,10 @@ def test_a_key_in_another_spelling(key: str) -> None:
     assert parse_config(layers(a=section)).hls.layer_name["a"].reuse_factor == 4
 
 
-def test_two_spellings_of_one_key() -> None:
-    with pytest.raises(BitsmithError, match="table_size is TableSize in another spelling, and both are given"):
-        parse_config(layers(a={"TableSize": 1024, "table_size": 512}))
+@pytest.mark.parametrize(("first", "later"), [("ReuseFactor", "reuse_factor"), ("reuse_factor", "ReuseFactor")])
+def test_the_later_of_two_spellings_counts(first: str, later: str) -> None:
+    """hls4ml writes a key, and its user sets it again by the attribute's name."""
+    assert parse_config(layers(a={first: 1, later: 4})).hls.layer_name["a"].reuse_factor == 4
 
 
 def test_types_beside_the_precision() -> None:
@@ -71,10 +72,26 @@ def test_types_beside_the_precision() -> None:
         ({"exp_tabel_t": "ap_fixed<18,8>"}, "unknown type 'exp_tabel_t'; did you mean 'exp_table'"),
         ({"exp_table_t": "ap_fixd<18,8>"}, "cannot read the type"),
         ({"exp_table_t": 5}, "exp_table_t: give a type"),
-        ({"weight_t": "fixed<4,1>", "Precision": {"weight": "fixed<5,1>"}}, "weight_t is Precision: weight"),
+        ({"Precision": {"dw_outputs": "fixed<8,1>"}}, "unknown kind 'dw_outputs'"),
     ):
         with pytest.raises(BitsmithError, match=reason):
             parse_config(layers(a=wrong))
+
+
+@pytest.mark.parametrize(
+    ("section", "kind"),
+    [
+        ({"Precision": {"weight": "auto", "result": "auto"}, "weight_t": "fixed<4,1>"}, "weight"),
+        ({"weight_t": "fixed<4,1>", "Precision": {"weight": "fixed<5,1>"}}, "weight"),
+        ({"Precision": {"depthwise_result": "auto", "dw_output": "fixed<4,1>"}}, "depthwise_result"),
+        ({"dw_output_t": "fixed<4,1>"}, "depthwise_result"),
+    ],
+)
+def test_what_is_set_behind_hls4mls_own_counts(section: Settings, kind: str) -> None:
+    found = parse_config(layers(a=section)).hls.layer_name["a"].precision
+    assert isinstance(found, dict)
+    assert found[kind] == "fixed<4,1>"
+    assert "dw_output" not in found
 
 
 SOFTMAX: Any = ("Activation", {"name": "softmax", "activation": "softmax"}, {})

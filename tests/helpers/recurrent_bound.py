@@ -57,7 +57,7 @@ def bounded(graph: Graph, *inputs: Array) -> list[Pair]:
 def _error(op: Operator, raw: list[Any], inputs: list[Pair]) -> Array:
     (x, e), *_ = inputs
     if isinstance(op, Recurrent):
-        return _recurrent(op, raw, [error for _, error in inputs])
+        return recurrent(op, raw, [error for _, error in inputs])
     if isinstance(op, (Conv2D, Dense)):
         weights = np.abs(to_float(op.kernel, op.kernel_type))
         assert weights.ndim == 2 or weights.shape[:2] == (1, 1), "one step at a time"
@@ -111,7 +111,7 @@ def table_error(op: Activation) -> float:
         return float(max(np.abs(entries - f(low)).max(), np.abs(entries - f(high)).max()))
 
 
-def _recurrent(op: Recurrent, raw: list[Any], errors: list[Array]) -> Array:
+def recurrent(op: Recurrent, raw: list[Any], errors: list[Array]) -> Array:
     types = op.internals()
     trace = {name: to_float(values, types[name]) for name, values in op.trace(*raw).items()}
     batch = len(raw[0])

@@ -335,10 +335,14 @@ def test_dense_layers_by_equation(tmp_path: Path, kind: str, suffix: str) -> Non
         layers.EinsumDense("abc,cde->abde", output_shape=(None, 3, 2), bias_axes="de", name="heads")(steps),
         layers.EinsumDense("abcd,cde->abe", output_shape=(None, 3), bias_axes="e", name="two")(x),
         layers.EinsumDense("ab,bcd->acd", output_shape=(2, 3), bias_axes="c", name="part")(flat),
+        layers.EinsumDense("abc,dc->abd", output_shape=(None, 3), bias_axes="d", name="turned")(steps),
+        layers.EinsumDense("...xy,wyzx->...zw", output_shape=(4, 3), bias_axes="w", name="mixed")(x),
+        layers.EinsumDense("ab,c->abc", output_shape=(24, 2), bias_axes="c", name="outer")(flat),
     ]
     model = k.Model(x, outputs, name="equations")
     on_grid(model)
-    assert_equal_to_keras(model, tmp_path / f"m{suffix}", exact("one", "any", "heads", "two", "part"))
+    names = ("one", "any", "heads", "two", "part", "turned", "mixed", "outer")
+    assert_equal_to_keras(model, tmp_path / f"m{suffix}", exact(*names))
 
 
 @pytest.mark.parametrize(("kind", "suffix"), FILES)

@@ -98,9 +98,14 @@ NAMED = {  # with the weights that Keras makes for them
         Case("LayerNormalization", IMAGE, {"axis": [1, 2, 3]}, {"gamma": (6, 6, 2), "beta": (6, 6, 2)}),
         "axis=(1, 2, 3) on 'tested'",
     ),
-    "two directions of two classes": (
-        Case("Bidirectional", SEQUENCE, both(inner("LSTM", LSTM), inner("GRU", GRU)), halves(OF_LSTM, OF_GRU)),
-        "backward_layer=GRU",
+    "states of two classes": (
+        Case(
+            "Bidirectional",
+            SEQUENCE,
+            both(inner("LSTM", LSTM | {"return_state": True}), inner("GRU", GRU | {"return_state": True})),
+            halves(OF_LSTM, OF_GRU),
+        ),
+        "LSTM and GRU have different states, and none of them can be given or returned; make both of one class",
     ),
     "a layer of another package backwards": (
         Case(
