@@ -182,7 +182,7 @@ class _Walk:
         if key in self.keys:
             raise BitsmithError(f"{self.path}: two layers are called '{key}'; give each its own name")
         self.keys.add(key)
-        weights = self._weights(name, place) if tensors and readable(name, item["config"]) else {}
+        weights = self._weights(name, place, item["config"]) if tensors and readable(name, item["config"]) else {}
         layer = Layer(key, place.names[-1], name, item["config"], tensors, weights, cure=self.weights.cure)
         found = expanded(layer)
         inner = [part.key for part in found if part.key != key]
@@ -192,13 +192,16 @@ class _Walk:
         self.layers.extend(found)
         return layer.outputs
 
-    def _weights(self, name: str, place: Place) -> Weights:
+    def _weights(self, name: str, place: Place, config: dict[str, Any]) -> Weights:
         """The weights of a layer of class ``name``; those of layers inside of it with the part before their names."""
         inside: tuple[str, ...] = DIRECTED_LAYERS if name in BIDIRECTIONAL else ()
         inside = tuple(ATTENTION_LAYERS) if name == ATTENTION[0] else inside
         if not inside:
             return self.weights.of(place)
         parts = {part: self.weights.of(place, part) for part in inside}
+        own = inner_layer(config, DIRECTED_LAYERS[1])[1].get("name") if name in BIDIRECTIONAL else None
+        if isinstance(own, str) and not parts[DIRECTED_LAYERS[1]]:
+            parts[DIRECTED_LAYERS[1]] = self.weights.inside(place, own)
         return {f"{part}/{name}": value for part, weights in parts.items() for name, value in weights.items()}
 
 

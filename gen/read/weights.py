@@ -57,6 +57,10 @@ class WeightSource:
         has none."""
         raise NotImplementedError
 
+    def inside(self, place: Place, name: str) -> Weights:
+        """The weights of a layer inside of the layer, where the file keeps them under its name ``name``."""
+        return {}
+
     @property
     def cure(self) -> str:
         """What helps where a layer's weights are missing or misshapen."""
@@ -116,6 +120,11 @@ class NamedWeights(WeightSource):
         inner = place.names[-1:] if len(place.names) > 1 or part else ()
         within = ATTENTION_LAYERS.get(part, part.removesuffix("layer"))
         return _named(group, (*inner, within) if part else inner, place, MAX_DEPTH)
+
+    def inside(self, place: Place, name: str) -> Weights:
+        """Keras 3 does so with a ``backward_layer`` that was given to a Bidirectional."""
+        group = child(self.root, place.names[0], str(place))
+        return {} if group is None else _named(group, (place.names[-1], name), place, MAX_DEPTH)
 
 
 def _named(group: Any, inside: tuple[str, ...], place: Place, depth: int) -> Weights:

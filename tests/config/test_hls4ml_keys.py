@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 from configured import merged, read
-from model_files import dense, input_layer, quantize, write_h5
+from model_files import dense, input_layer, quantize, separable, write_h5
 
 from bitsmith.gen.config.schema import load_config, parse_config
 from bitsmith.gen.convert import read_model
@@ -332,6 +333,28 @@ def test_an_exact_result_gets_the_defaults_steps_where_it_is_too_wide(tmp_path: 
         assert graph.specs()[node.name].type == Fixed(True, before.integer, 10)
     typed = {name: {"Precision": {"weight": "fixed<16,6>", "bias": "fixed<16,6>"}} for name in names}
     refused(tmp_path, deep, merged({"Bitsmith": {"input": "fixed<16,6>"}}, layers(**typed)), "narrower")
+
+
+def test_a_separable_layers_parts_get_the_defaults_steps_where_nothing_else_helps(tmp_path: Path) -> None:
+    """Its input has a type that was given; the range of what passes from one part to the other stays."""
+    stack = [input_layer(6, 6, 4), separable(quantizer=None)]
+    graph = graph_of(tmp_path, stack, {"HLSConfig": {"Model": {"Precision": {"default": "fixed<32,8>"}}}})
+    exact, narrow = (graph.specs()[f"separable_depthwise{end}"].type for end in ("", "_round"))
+    assert narrow == Fixed(True, exact.integer, 24)
+    plain = graph_of(tmp_path, stack, {"HLSConfig": {"Model": {"Precision": {"default": "fixed<16,6>"}}}})
+    assert "separable_depthwise_round" not in plain.specs()
+
+
+def test_a_gate_has_no_more_bits_than_its_values_where_it_must(tmp_path: Path) -> None:
+    """hls4ml writes fixed<18,8> for every table."""
+    own = layers(gru={"Precision": {"table": "fixed<18,8>"}})
+    found = {}
+    for default in ("fixed<32,16>", "fixed<12,4>"):
+        graph, _ = read("recurrent", tmp_path, merged(own, {"HLSConfig": {"Model": {"Precision": default}}}))
+        found[default] = next(node.op for node in graph.nodes if node.name == "gru").recurrent_activation  # type: ignore[attr-defined]
+    wide, short = found["fixed<12,4>"], found["fixed<32,16>"]
+    assert (wide.output_type, short.output_type) == (Fixed(True, 7, 10), Fixed(False, 0, 10))
+    np.testing.assert_array_equal(np.sort(short.table), np.sort(replace(wide, table_type=short.table_type).table))
 
 
 def test_a_state_that_is_auto_has_the_models_default(tmp_path: Path) -> None:

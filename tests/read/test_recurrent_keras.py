@@ -92,3 +92,19 @@ def test_every_option(k: Any, tmp_path: Path, name: str, options: dict[str, Any]
     ]
     model = k.Model([x, *given], [sequence, *states, started, backwards, both, *ends, *merged])
     assert_within_bound(model, tmp_path, 2.0**-5 if name == "SimpleRNN" else 2.0**-6)
+
+
+def test_two_classes_of_layers_in_both_directions(k: Any, tmp_path: Path) -> None:
+    x = k.layers.Input((STEPS, CHANNELS), name="x")
+
+    def both(name: str, forward: str, backward: str, sequences: bool, mode: str) -> Any:
+        one, two = (
+            getattr(k.layers, kind)(
+                UNITS, unroll=True, name=f"{name}_{kind}", return_sequences=sequences, go_backwards=back
+            )
+            for back, kind in ((False, forward), (True, backward))
+        )
+        return k.layers.Bidirectional(one, backward_layer=two, merge_mode=mode, name=name)(x)
+
+    outputs = [both("a", "LSTM", "GRU", True, "concat"), both("b", "GRU", "SimpleRNN", False, "sum")]
+    assert_within_bound(k.Model(x, outputs), tmp_path, 2.0**-5)

@@ -29,36 +29,28 @@ def _exactly(alpha: Any) -> Layers:
 for alpha in (1, "auto_po2"):
     add(f"dense exact alpha {alpha}", (16,), _exactly(alpha), exact=True)
 
-SPECIAL = {
-    "quantized_tanh(8)": lambda q: q.quantized_tanh(8),
-    "quantized_sigmoid(5)": lambda q: q.quantized_sigmoid(5),
-    "quantized_sigmoid(7, real)": lambda q: q.quantized_sigmoid(7, use_real_sigmoid=True),
-    **{
-        f"quantized_bits({bits},{integer})": lambda q, b=bits, i=integer: q.quantized_bits(b, i)
-        for bits, integer in ((8, 0), (8, 4), (4, 2), (4, 0), (10, 0))
-    },
-    **{
-        f"quantized_relu({bits},{integer})": lambda q, b=bits, i=integer: q.quantized_relu(b, i)
-        for bits, integer in ((4, 0), (4, 2), (8, 0), (8, 4), (10, 0), (10, 5))
-    },
-}
+BITS = ((8, 0), (8, 4), (4, 2), (4, 0), (10, 0))
+RELUS = ((4, 0), (4, 2), (8, 0), (8, 4), (10, 0), (10, 5))
+ALONE: tuple[tuple[str, tuple[int, ...], dict[str, Any]], ...] = (
+    ("quantized_tanh", (8,), {}),
+    ("quantized_sigmoid", (5,), {}),
+    ("quantized_sigmoid", (7,), {"use_real_sigmoid": True}),
+    *(("quantized_bits", bits, {}) for bits in BITS),
+    *(("quantized_relu", bits, {}) for bits in RELUS),
+    ("quantized_relu", (4, 0), {"negative_slope": 0.5}),
+    ("quantized_relu", (8, 4), {"negative_slope": 1.0}),
+    ("quantized_relu", (10, 2), {"negative_slope": 0.25}),
+)
 
 
-def _quantizer(make: Any) -> Layers:
-    return lambda layers, q: [q.QActivation(make(q), name="quantizer")]
+def _quantizer(name: str, *given: int, **named: Any) -> Layers:
+    return lambda layers, q: [q.QActivation(getattr(q, name)(*given, **named), name="quantizer")]
 
 
-for name, make in SPECIAL.items():
-    add(name, (1,), _quantizer(make), exact=True)
-for bits, integer, slope in ((4, 0, 0.5), (8, 4, 1.0), (10, 2, 0.25)):
-    add(
-        f"quantized_relu({bits},{integer}) slope {slope}",
-        (1,),
-        low=-1.0,
-        high=0.0,
-        exact=True,
-        layers=_quantizer(lambda q, b=bits, i=integer, s=slope: q.quantized_relu(b, i, negative_slope=s)),
-    )
+for name, given, named in ALONE:
+    what = ",".join([*map(str, given), *(f"{key}={value}" for key, value in named.items())])
+    low = -1.0 if "negative_slope" in named else 0.0
+    add(f"{name}({what})", (1,), _quantizer(name, *given, **named), low=low, high=low + 1, exact=True)
 
 
 def _signs(kernel: Any, function: Any, norm: bool) -> Layers:

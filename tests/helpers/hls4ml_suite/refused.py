@@ -19,7 +19,7 @@ REFUSED: dict[str, str] = {
     "test_multiout_network: corner cases": WIDE,
     # QKeras's values come from the real function of every input: no table that is shorter is exact
     "test_qkeras: qlstm": TABLE,
-    "test_qkeras: quantized_sigmoid(7, real)": TABLE,
+    "test_qkeras: quantized_sigmoid(7,use_real_sigmoid=True)": TABLE,
     # the test writes the text 'False', which Keras takes for true
     "test_qkeras: qgru": "reset_after=False on 'qgru' is not supported",
     # types of 64 bits

@@ -22,13 +22,14 @@ from bitsmith.gen.verify import verify
 from bitsmith.gen.verify.keras_model import KerasModel
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
-from bitsmith.sim.fixed import quantize, to_float
+from bitsmith.sim.fixed import FloatArray, quantize, to_float
 from bitsmith.sim.graph import Graph
 
 from .bound import Bound, Leaves, Unbounded
 from .case import HGQ, KERAS_2, Kit, Model
 
-FRAMES, VECTORS = 12, 6
+FRAMES, VALUES, VECTORS = 12, 250, 6
+"""Frames beside Keras at least, more of them where an input has fewer values; frames through the hardware."""
 EQUAL, WITHIN, DIFFERS = "equal", "within", "DIFFERS"
 REFUSED, CRASHED, UNREAD, OPEN = "refused", "CRASHED", "not by hls4ml", "no bound"
 """``UNREAD``: hls4ml itself writes no configuration for the model. ``OPEN``: accepted, and no bound is known."""
@@ -139,7 +140,7 @@ def compared(model: Model) -> Result:
 
 def _beside_keras(model: Model, built: Any, graph: Graph) -> Result:
     raw = inputs(model, graph)
-    given = [to_float(x, spec.type) for x, (_, spec) in zip(raw, graph.inputs)]
+    given: list[FloatArray] = [to_float(x, spec.type) for x, (_, spec) in zip(raw, graph.inputs)]
     theirs = KerasModel(built, graph, model.name).predict(given, lambda done: None)
     specs = graph.specs()
     ours = [to_float(y, specs[name].type) for y, name in zip(Reference(graph).predict_raw(*raw), graph.outputs)]
@@ -170,9 +171,10 @@ def bound(model: Model, built: Any) -> Bound:
 def inputs(model: Model, graph: Graph) -> list[NDArray[Any]]:
     """Random raw inputs, in the test's range, that float32 holds."""
     rng = np.random.default_rng(zlib.crc32(model.key.encode()))
+    frames = max(FRAMES, VALUES // max(int(np.prod(spec.shape)) for _, spec in graph.inputs))
     found = []
     for _, spec in graph.inputs:
-        values = rng.uniform(model.low, model.high, (FRAMES, *spec.shape))
+        values = rng.uniform(model.low, model.high, (frames, *spec.shape))
         steps = 0 if model.whole else min(spec.type.fraction, 10)
         low, high = (int(end) >> (spec.type.fraction - steps) for end in (spec.type.raw_min, spec.type.raw_max))
         found.append(quantize(np.ldexp(np.clip(np.rint(np.ldexp(values, steps)), low, high), -steps), spec.type))

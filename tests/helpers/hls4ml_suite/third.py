@@ -29,8 +29,8 @@ def _conv1d(padding: str, function: str) -> Layers:
     ]
 
 
-for p, function in product(PADDINGS, ("elu", "relu")):
-    add(FILE, f"conv1d {p} {function}", (128, 4), _conv1d(p, function))
+for p, name in product(PADDINGS, ("elu", "relu")):
+    add(FILE, f"conv1d {p} {name}", (128, 4), _conv1d(p, name))
 for p in PADDINGS:
     add(FILE, f"conv2d {p}", (32, 32, 3), layer("Conv2D", 32, (2, 3), strides=(4, 5), padding=p, use_bias=False))
 add(FILE, "depthwise2d", (32, 32, 3), layer("DepthwiseConv2D", 3), precision="fixed<32,12>")

@@ -51,12 +51,12 @@ POOLS = ("MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D")
 for pool, p in product(POOLS, PADDINGS):
     add("test_keras_api", f"{pool} {p}", (18, 15, 3) if "2D" in pool else (121, 3), layer(pool, padding=p))
 
-for kind, p, n in (
+for kind, p, one in (
     ("Max", "valid", None), ("Max", "same", None), ("Average", "valid", None), ("Average", "same", None),
     ("Max", "same", 4), ("Average", "valid", 1),
 ):  # fmt: skip
-    step = {} if n is None or kind == "Max" else {"strides": n}  # the test gives a maximum none
-    add("test_pooling", f"1d {kind} {p} {n}", (124, 5), layer(f"{kind}Pooling1D", 3, padding=p, **step),
+    step = {} if one is None or kind == "Max" else {"strides": one}  # the test gives a maximum none
+    add("test_pooling", f"1d {kind} {p} {one}", (124, 5), layer(f"{kind}Pooling1D", 3, padding=p, **step),
         precision="fixed<32,9>")  # fmt: skip
 for kind, p, pair in (
     ("Max", "valid", None), ("Max", "same", None), ("Average", "valid", None), ("Average", "same", None),
@@ -70,13 +70,13 @@ for dim, kind, keep in product((1, 2), ("Max", "Average"), (True, False)):
         layer(f"Global{kind}Pooling{dim}D", keepdims=keep), precision="fixed<32,9>")  # fmt: skip
 
 SIDES = ((1, 2), (3, 4))
-for file, what, one, two in (
+for file, what, in_1d, in_2d in (
     ("test_cropping", "Cropping", {"cropping": SIDES[1]}, {"cropping": SIDES}),
     ("test_zeropadding", "ZeroPadding", {"padding": SIDES[1]}, {"padding": SIDES}),
     ("test_upsampling", "UpSampling", {"size": 2}, {"size": (2, 2)}),
 ):
-    add(file, "1d", (8, 4), layer(f"{what}1D", **one), precision="fixed<32,1>")
-    add(file, "2d", (6, 8, 4), layer(f"{what}2D", **two), precision="fixed<32,1>")
+    add(file, "1d", (8, 4), layer(f"{what}1D", **in_1d), precision="fixed<32,1>")
+    add(file, "2d", (6, 8, 4), layer(f"{what}2D", **in_2d), precision="fixed<32,1>")
 
 add("test_causalpadding", "conv1d", (100, 1), layer("Conv1D", 1, 5, padding="causal"), precision="fixed<32,16>",
     high=9.0, whole=True)  # fmt: skip
