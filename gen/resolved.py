@@ -15,6 +15,7 @@ from ..sim.graph import Graph
 from .classes import BIDIRECTIONAL, STATES
 from .config.fit import is_derived
 from .config.schema import Config, Precision, load_config
+from .convert.hls4ml_classes import functions_inside
 from .convert.layers import converted
 from .inspect import quantizers
 from .read import read_network_file
@@ -88,6 +89,8 @@ def resolved(network: Network, config: Config) -> Resolved:
     plan = plan_for(graph, config)
     data = config.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
     sections: dict[str, Any] = data.setdefault("HLSConfig", {}).setdefault("LayerName", {})
+    for name in [name for name in sections if not _is_section(name, network)]:
+        del sections[name]  # it asks for nothing, or what its layer's section asks for
     comments: dict[str, list[str]] = {}
     for layer in network.layers:
         types = dict(build.noted.get(layer.name, {}))
@@ -103,6 +106,12 @@ def resolved(network: Network, config: Config) -> Resolved:
             comments.setdefault(label, []).append(_legal(plan, name, choice.strategy))
     defaults = {"Backend": config.backend, "ClockPeriod": config.clock_period_ns, "IOType": config.io_type}
     return Resolved(defaults | data, comments)
+
+
+def _is_section(name: str, network: Network) -> bool:
+    """Whether a section is of a layer or of a part of one, and no echo of hls4ml's (``config.echoes``)."""
+    functions = {layer.name: functions_inside(layer) for layer in network.layers}
+    return name in _classes(network) or is_derived(name, _classes(network), functions)
 
 
 def _classes(network: Network) -> dict[str, str]:

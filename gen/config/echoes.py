@@ -15,6 +15,8 @@ from ...sim.errors import BitsmithError
 from .layer import AUTO, LayerConfig
 
 _QUANTIZER = re.compile(r"(.+)_[io]q(_\d+)?")
+_UNNAMED = re.compile(r"quantizer(_\d+)?")
+"""Of a layer of HGQ2 with several inputs: its quantizers have no names of their own."""
 _CALL = re.compile(r"(.+)_\d+")
 
 
@@ -33,6 +35,8 @@ class Echoes:
         quantizer = _QUANTIZER.fullmatch(name)
         if quantizer is not None and quantizer[1] in self.hgq:
             return _silent(name, sections[name], f"is a quantizer of '{quantizer[1]}', whose type the model says")
+        if self.hgq and _UNNAMED.fullmatch(name):
+            return _silent(name, sections[name], "is a quantizer of HGQ2's, whose type the model says")
         call = _CALL.fullmatch(name)
         if call is None or not self._called_again(call[1]):
             return False

@@ -19,7 +19,7 @@ def check(name: str, **sections: Any) -> bool:
     return HAS.check(name, parse_config({"HLSConfig": {"LayerName": sections}}).hls.layer_name)
 
 
-@pytest.mark.parametrize("name", ["inner", "q_iq", "q_oq", "q_iq_1"])
+@pytest.mark.parametrize("name", ["inner", "q_iq", "q_oq", "q_iq_1", "quantizer", "quantizer_12"])
 def test_what_asks_for_nothing(name: str) -> None:
     assert check(name, **{name: NOTHING})
     assert check(name, **{name: {}})
@@ -36,6 +36,11 @@ def test_what_asks_for_nothing(name: str) -> None:
 def test_what_asks_for_something(name: str, section: dict[str, Any], reason: str) -> None:
     with pytest.raises(BitsmithError, match=reason):
         check(name, **{name: section})
+
+
+def test_only_hgq2_has_quantizers_without_a_name() -> None:
+    sections = parse_config({"HLSConfig": {"LayerName": {"quantizer": NOTHING}}}).hls.layer_name
+    assert not Echoes(calls=["dense"]).check("quantizer", sections)
 
 
 def test_a_further_call_has_its_layers_section() -> None:

@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hls4ml_suite import MODELS, Model
 from hls4ml_suite.refused import NO_BOUND, NOT_BY_HLS4ML, REFUSED
-from hls4ml_suite.run import EQUAL, OPEN, UNREAD, WITHIN, compared, proved
+from hls4ml_suite.run import DIFFERS, EQUAL, OPEN, UNREAD, WITHIN, Result, attempt, beside_keras, compared, proved
 from hls4ml_suite.run import REFUSED as TURNED_DOWN
+
+from bitsmith.gen.config.schema import parse_config
+from bitsmith.gen.convert import read_any, read_model
+from bitsmith.gen.resolved import resolved, text_of
+from bitsmith.gen.rtl.choices import plan_for
 
 pytestmark = [
     pytest.mark.train,
@@ -67,6 +73,48 @@ def test_a_few_of_every_kind(key: str) -> None:
     result = compared(BY_KEY[key])
     assert result.kind in (EQUAL, WITHIN), result.reason
     print(f"{key}: {result.kind}, {result.reason}")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "test_sepconv1d: same strides 2 kernel 3",
+        "test_dense_unrolled: GRU, reuse 4",
+        "test_auto_precision: SeparableConv1D",
+        "test_qkeras: qseparableconv1d",
+    ],
+)
+def test_other_weights_are_outside_of_the_bound(key: str) -> None:
+    """Each an eighth larger: a bound that allows that proves nothing."""
+    found = attempt(BY_KEY[key])
+    assert not isinstance(found, Result)
+    model, graph, _ = found
+    model.set_weights([weight * 1.125 for weight in model.get_weights()])
+    assert beside_keras(BY_KEY[key], model, graph).kind == DIFFERS
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "test_keras_nested_model: deeper",
+        "test_keras_v3_api: reused layer",
+        "test_bit_exact_zeropadding: 1d",
+        "test_sepconv1d: same strides 2 kernel 3",
+        "test_dense_unrolled: GRU, reuse 4",
+        "test_auto_precision: SeparableConv1D",
+        "test_dense_unrolled: dense, reuse 32",
+    ],
+)
+def test_what_bitsmith_config_makes_of_it_gives_the_same(key: str) -> None:
+    found = attempt(BY_KEY[key])
+    assert not isinstance(found, Result)
+    model, graph, config = found
+    again = parse_config(yaml.safe_load(text_of(resolved(read_any(model), config), "model", str)))
+    assert read_model(model, again).to_json() == graph.to_json()
+    one, other = (
+        {name: (c.strategy, c.reuse) for name, c in plan_for(graph, given).decided.items()} for given in (config, again)
+    )
+    assert one == other
 
 
 def test_the_corpus_is_what_it_says() -> None:

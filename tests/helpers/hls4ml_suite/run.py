@@ -127,18 +127,19 @@ def attempt(model: Model) -> Result | tuple[Any, Graph, Config]:
 
 
 def compared(model: Model) -> Result:
-    """A model's result; an accepted one's outputs beside Keras's."""
+    """A model's result, whatever it is."""
     found = attempt(model)
     if isinstance(found, Result):
         return found
     built, graph, _ = found
     try:
-        return _beside_keras(model, built, graph)
+        return beside_keras(model, built, graph)
     except Exception:
         return Result(model, CRASHED, " ".join(traceback.format_exc().splitlines()[-3:]))
 
 
-def _beside_keras(model: Model, built: Any, graph: Graph) -> Result:
+def beside_keras(model: Model, built: Any, graph: Graph) -> Result:
+    """An accepted model's outputs beside Keras's."""
     raw = inputs(model, graph)
     given: list[FloatArray] = [to_float(x, spec.type) for x, (_, spec) in zip(raw, graph.inputs)]
     theirs = KerasModel(built, graph, model.name).predict(given, lambda done: None)
