@@ -18,6 +18,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import FloatArray
+from ..classes import short
 from ..quantize.integers import integers, useful
 from .integer_variables import Stored, new_axes
 from .network import Layer, Network
@@ -43,8 +44,13 @@ def with_values(layer: Layer) -> Layer:
     BitsmithError where its variables make no sense.
     """
     how = integers_of(layer.class_name, layer.config)
-    if how is None or (layer.class_name == "EinsumDense" and not new_axes(layer.config.get("equation"))):
-        return layer  # an equation that is no dense layer's is refused where it is read
+    if how is None:
+        return layer
+    if layer.class_name == "EinsumDense" and not new_axes(equation := layer.config.get("equation")):
+        raise BitsmithError(
+            f"equation={short(equation)} on '{layer.name}' is not supported; supported in int{how.bits}: a kernel whose "
+            "last axes are the new ones, e.g. abc,cd->abd"
+        )
     stored = Stored(layer, how)
     values, own = _rows(stored) if layer.class_name == "Embedding" else _kernel(stored)
     config = {key: value for key, value in layer.config.items() if key != "quantization_config"}

@@ -83,7 +83,7 @@ def read_network(model: dict[str, Any], weights: WeightSource, path: object) -> 
     inputs, outputs = walk.model(found, model["config"], Place(), None, "")
     weights.check(walk.places, path)
     name = str(model["config"].get("name") or "model")
-    network = Network(name, tuple(walk.layers), inputs, outputs, str(path), frozenset(walk.groups))
+    network = Network(name, tuple(walk.layers), inputs, outputs, str(path), groups=frozenset(walk.groups))
     network.check_inputs()
     if not outputs:
         raise BitsmithError(f"{path}: the model has no output (output_layers); save the model again")

@@ -122,8 +122,16 @@ def test_formulas_are_estimates_of_what_yosys_finds(tmp_path: Path, need: Need, 
     assert_estimated(cases, pixels, tmp_path, stages=stages)
 
 
-ELSEWHERE = (test_dot.ESTIMATED, test_estimate_joins.CASES, test_estimate_joins.MORE, test_estimate_pixels.CASES,
-             test_flatten.ESTIMATED, test_log_softmax.ESTIMATED, test_matmul.ESTIMATED, test_permute.ESTIMATED)  # fmt: skip
+ELSEWHERE = (
+    test_dot.ESTIMATED,
+    test_estimate_joins.CASES,
+    test_estimate_joins.MORE,
+    test_estimate_pixels.CASES,
+    test_flatten.ESTIMATED,
+    test_log_softmax.ESTIMATED,
+    test_matmul.ESTIMATED,
+    test_permute.ESTIMATED,
+)
 RECURRENT = {"GRUCell", "LSTMCell", "RecurrentCore", "RepeatVectorCore", "ReverseCore", "SimpleRNNCell"}
 """Held to Yosys in test_estimate_recurrent."""
 AROUND = {"CollectCore", "EntranceCore", "NarrowCore"}
