@@ -102,6 +102,8 @@ class Expressions:
 
     def condition(self, value: Any) -> Text:
         """Whether any bit is set."""
+        if len(value) == 0:
+            return FALSE
         whole = self.bits(value, 0, len(value))
         return whole if len(value) == 1 else Text(f"|{whole.within(UNARY)}", UNARY - 1)
 
@@ -200,6 +202,8 @@ class Expressions:
 
     def _reduction(self, value: Any, low: int, high: int) -> Text:
         (inner,), operator = value.operands, REDUCTIONS[value.operator]
+        if len(inner) == 0:  # Verilog has no constant of no bits
+            return TRUE if operator == "&" else FALSE
         if isinstance(inner, Concat) and all(len(part) == 1 for part in inner.parts) and len(inner.parts) > 1:
             texts = [self.bits(part, 0, 1) for part in inner.parts]
             if len(texts) <= MOST_CHOICES:

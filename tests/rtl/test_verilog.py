@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib.memory import Memory
 from hardware import Case, icarus_says
 from hardware import Hardware as Contract
@@ -120,6 +120,43 @@ def test_what_no_event_sets_has_its_value_at_time_0(tmp_path: Path, need: Need) 
     *start, later = run_icarus(tmp_path, verilog, BENCH)  # later: after an edge of the clock, without a reset
     assert [int(bits, 2) for bits in start] == list(AT_START.values())
     assert int(later, 2) == 5
+
+
+class Nothing(Hardware):
+    """A value of no bits wherever a value can stand."""
+
+    def __init__(self) -> None:
+        names = ["any", "all", "xor", "bool", "less", "equal", "chosen", "choice", "sum", "inverted"]
+        self.signals = {name: Signal(2, name=f"of_{name}") for name in names}
+        self.x = Signal(4, name="x")
+
+    def ports(self) -> list[Signal]:
+        return [self.x, *self.signals.values()]
+
+    def elaborate(self, platform: Any) -> Module:
+        m, s, none = Module(), self.signals, self.x[:0]
+        parts = {"any": none.any(), "all": none.all(), "xor": none.xor(), "bool": none.bool(), "less": none < 1}
+        parts |= {"equal": none == 0, "sum": none + 1, "inverted": ~none}
+        parts |= {"chosen": Mux(none, 1, 2)}
+        m.d.comb += [s[name].eq(value) for name, value in parts.items()]
+        with m.If(none):
+            m.d.comb += s["choice"].eq(1)
+        with m.Else():
+            m.d.comb += s["choice"].eq(3)
+        return m
+
+
+def test_a_value_of_no_bits_has_no_verilog(tmp_path: Path, need: Need) -> None:
+    """Verilog has no constants of 0 bits; what is computed from none is known."""
+    need("iverilog")
+    verilog, names = to_verilog({"still": Nothing()})["still"], list(Nothing().signals)
+    ports = ", ".join(f".of_{name}({name}_is)" for name in names)
+    wires = "\n".join(f"wire [1:0] {name}_is;" for name in names)
+    show = f'$display("{" ".join(["%d"] * len(names))}", {", ".join(f"{name}_is" for name in names)});'
+    bench = f"module bench;\n{wires}\nstill still(.x(4'd5), {ports});\ninitial #1 {show}\nendmodule\n"
+    found = dict(zip(names, map(int, run_icarus(tmp_path, verilog, bench))))
+    known = {"any": 0, "all": 1, "xor": 0, "bool": 0, "less": 1, "equal": 1}
+    assert found == known | {"chosen": 2, "choice": 3, "sum": 1, "inverted": 0}
 
 
 def test_a_register_computes_its_next_value_itself() -> None:
