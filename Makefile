@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/* tb/*.py tb/*.j2)
 
-.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs images schedule full gdn soak hls4ml-suite lint bench train lock wheel install-check clean
+.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs formal images schedule full gdn soak hls4ml-suite lint bench train lock wheel install-check clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second cocotb netlist synth train,$(MAKECMDGOALS)),)
@@ -81,6 +81,9 @@ proofs: .venv/.demo build/images_fli.npy $(SOURCES) ## every trained network of 
 	  model=$${network%%:*} config=$${network##*:}; \
 	  $(RUN) build models/fli/$$model.h5 --config models/fli/$$config.yaml --output build/proofs_$$model && \
 	  $(RUN) verify build/proofs_$$model --level hls --level rtl --inputs build/images_fli.npy || exit 1; done
+
+formal: .venv/.test $(SOURCES) ## proofs about the Verilog, for every input and every stall: a table of parts and properties (ten minutes)
+	PYTHONPATH=tests/helpers FORMAL_JSON=$(JSON) $(PY) -m pytest -n 2 --dist loadscope -q -p formal_table --slow tests/formal
 
 images: .venv/.test $(SOURCES) ## lic: encoder and decoder on whole natural images, hls and rtl, and bitstreams
 	$(PY) -m bitsmith.models.lic.proof build/lic_images

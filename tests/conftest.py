@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 import fast
+import formal
 import pytest
 from hypothesis import settings
 
@@ -102,6 +103,19 @@ def example_models() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("BITSMITH_EXAMPLE_MODELS names no folder of github.com/fastmachinelearning/example-models")
     return Path(folder)
+
+
+@pytest.fixture
+def proof(tmp_path: Path, need: Callable[..., None], record_property: Callable[[str, object], None]) -> formal.Prove:
+    """``proof(part, harness, emitted)``: the verdict, which the table of ``make formal`` gets as well."""
+    need("yosys")
+
+    def run(part: str, harness: formal.Harness, emitted: Mapping[str, str]) -> formal.Verdict:
+        verdict = formal.prove(harness, emitted, tmp_path / "proof")
+        record_property("proof", verdict.row(part, list(harness.properties)))
+        return verdict
+
+    return run
 
 
 @pytest.fixture(autouse=True)
