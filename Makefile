@@ -119,6 +119,7 @@ bench: .venv/.test build/images_cells.npy ## measure against other tools, exact 
 	$(PY) -m bitsmith.bench --images build/images_cells.npy
 	$(PY) -m bitsmith.bench.tiles build/bench_tiles
 	$(PY) -m bitsmith.bench.gdn build/bench_gdn
+	$(PY) -m bitsmith.bench.jets build/bench_jets
 
 train: .venv/.test ## train the network again
 	$(RUN) train $(MODEL)
