@@ -48,8 +48,8 @@ def with_values(layer: Layer) -> Layer:
         return layer
     if layer.class_name == "EinsumDense" and not new_axes(equation := layer.config.get("equation")):
         raise BitsmithError(
-            f"equation={short(equation)} on '{layer.name}' is not supported; supported in int{how.bits}: a kernel whose "
-            "last axes are the new ones, e.g. abc,cd->abd"
+            f"equation={short(equation)} on '{layer.name}' is not supported; supported in int{how.bits}: a kernel "
+            "whose last axes are the new ones, e.g. abc,cd->abd"
         )
     stored = Stored(layer, how)
     values, own = _rows(stored) if layer.class_name == "Embedding" else _kernel(stored)
