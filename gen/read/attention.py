@@ -50,7 +50,9 @@ def parts(layer: Layer) -> list[Layer]:
         raise BitsmithError(
             f"'{layer.name}': {layer.class_name} of {len(layer.inputs)} tensors; give a query, a value and maybe a key"
         )
-    return _multi_head(layer) if layer.class_name == MULTI else _plain(layer)
+    found = _multi_head(layer) if layer.class_name == MULTI else _plain(layer)
+    layer.check_taken()  # the scale of integers inside, for one: no part would ask for it
+    return found
 
 
 def _inner(layer: Layer, part: str, class_name: str, inputs: tuple[str, ...], config: dict[str, Any]) -> Layer:

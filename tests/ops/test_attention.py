@@ -235,6 +235,16 @@ def test_what_is_not_supported(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("more", ["key_dense/2", "output_dense/kernel_scale"])
+def test_variables_that_no_part_asks_for(more: str) -> None:
+    """What model.quantize("int8") leaves inside, for one: Keras itself cannot load such a file."""
+    weights = LayerCase("", (1,), {}, HEADS_SHAPES | {more: (1, 1, 2, 3)})
+    layers = [entry("q", 5, 2), entry("v", 3, 2), item("MultiHeadAttention", "a", HEADS, call("q", "v"))]
+    data = functional(layers, [["q", 0, 0], ["v", 0, 0]], [["a", 0, 0]])
+    with pytest.raises(BitsmithError, match=f"'a' .*has variables that are not understood: {more}; save the model"):
+        convert(read_network(data, Stored(weights), "net"), parse_config({"Bitsmith": ROUNDED["Bitsmith"]}))
+
+
 @pytest.mark.parametrize("count", [1, 4])
 def test_other_numbers_of_tensors(count: int) -> None:
     layers = [entry("q", 5, 2), item("Attention", "a", {}, call(*["q"] * count))]
