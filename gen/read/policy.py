@@ -56,7 +56,7 @@ class _Policy(NamedTuple):
                 "on a sequence Dense does the same at every step"
             )
         if self.name.startswith("int4_from_"):
-            return "an older Keras packs it otherwise; quantize the model again with one of 3.13 or later"
+            return "an older Keras packs it otherwise; quantize the model again with Keras 3.15"
         if "_from_" in self.name or self.name.endswith("Policy") or self.attribute != "dtype":
             return "save the model before model.quantize; 'bitsmith calibrate' proposes types for it"
         return "make the layer with dtype='float32', give it these weights and save the model again"
