@@ -84,7 +84,7 @@ def networks() -> Graph:
     [
         pytest.param("io_stream", "Vitis", marks=pytest.mark.slow),
         ("io_parallel", "Vitis"),
-        ("io_stream", "Vivado"),
+        pytest.param("io_stream", "Vivado", marks=pytest.mark.slow),
     ],
 )
 def test_networks_equal_the_reference(io_type: str, backend: str, tmp_path: Path, need: Need) -> None:

@@ -189,7 +189,10 @@ def test_the_phases_leave_out_every_product_with_an_inserted_zero() -> None:
 Need = Callable[..., None]
 
 
-@pytest.mark.parametrize(("io_type", "backend", "count"), [("io_parallel", "Vitis", None), ("io_stream", "Vivado", 8)])
+@pytest.mark.parametrize(
+    ("io_type", "backend", "count"),
+    [pytest.param("io_parallel", "Vitis", None, marks=pytest.mark.slow), ("io_stream", "Vivado", 8)],
+)
 def test_other_projects(io_type: str, backend: str, count: int | None, tmp_path: Path, need: Need) -> None:
     need("g++")
     graphs = [case.graph("up") for case in list(TestConv2DTranspose.cases.values())[:count]]

@@ -183,7 +183,8 @@ ESTIMATED = {
 }
 
 
-@pytest.mark.parametrize("pixels", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("pixels", [1, 4])
 def test_its_formula_is_an_estimate_of_what_yosys_finds(pixels: int, tmp_path: Path, need: Need) -> None:
     need("yosys")
     assert_estimated(ESTIMATED, pixels, tmp_path)

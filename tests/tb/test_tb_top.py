@@ -115,7 +115,7 @@ def test_a_top_with_many_ports(simulator: str, tmp_path: Path, need: Need) -> No
     assert bench(simulator, tmp_path / "build") == dict.fromkeys(TESTS, "")
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@pytest.mark.parametrize("simulator", [pytest.param("verilator", marks=pytest.mark.slow), "icarus"])
 def test_a_recurrent_top_with_sequences_side_by_side(simulator: str, tmp_path: Path, need: Need) -> None:
     """Seven vectors, three in a frame."""
     needed(simulator, need)
