@@ -8,10 +8,8 @@ alkaid's a pipeline without; ours is also given module by module, as ``synth`` c
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,13 +19,13 @@ from numpy.typing import NDArray
 
 from ..gen.build import build, load
 from ..gen.config.schema import parse_config
-from ..gen.files.folder import write_json, write_text
+from ..gen.files.folder import write_json
 from ..gen.simulate.ports import Top
-from ..gen.synth.yosys import STATISTICS, SYNTHESIS, resources, synth
-from ..gen.tools import yosys
+from ..gen.synth.yosys import synth
 from ..gen.verify import verify
 from ..sim.errors import BitsmithError
 from ..sim.fast.predict import Reference
+from .modules import resources_of
 
 FEATURES, CLASSES, SEED, FRAMES = 16, 5, 3, 1000
 WIDTHS = (64, 32, 32)
@@ -103,7 +101,7 @@ def ours(file: Path, folder: Path, x: NDArray[np.float32]) -> dict[str, Any]:
     return {
         "mismatches": levels["rtl"]["mismatches"],
         "mismatches_with_hgq": int((np.ldexp(raw, -fraction).reshape(answers.shape) != answers).sum()),
-        "flat": flat([path.resolve() for path in top.sources()], top.name, folder.with_name("bitsmith_flat")),
+        "flat": flat(top.sources(), top.name, folder.with_name("bitsmith_flat")),
         "by_module": {key: found[key] for key in ("lut", "ff")},
     }
 
@@ -118,25 +116,15 @@ def alkaids(file: Path, folder: Path, x: NDArray[np.float32]) -> dict[str, Any]:
     logic = trace(*trace_model(model, HWConfig(1, 1, -1), {"hard_dc": 5}, False), optimize=True)
     project = RTLModel(logic, folder, "model", flavor="verilog", latency_cutoff=5, clock_period=STAGES_NS)
     project.write(None)
-    sources = [path.resolve() for path in sorted((folder / "src").rglob("*.v")) if path.stem != "model_wrapper"]
+    sources = [path for path in sorted((folder / "src").rglob("*.v")) if path.stem != "model_wrapper"]
     wrong = logic.predict(x, n_threads=1) != model.predict(x, verbose=0)
     return {"mismatches_with_hgq": int(wrong.sum()), "flat": flat(sources, "model", folder.with_name("alkaid_flat"))}
 
 
 def flat(sources: list[Path], top: str, work: Path) -> dict[str, int | float]:
     """LUTs and flip-flops of a whole design as one module."""
-    work.mkdir(parents=True, exist_ok=True)
-    names = []
-    for path in sources:  # Yosys splits its script at blanks: it sees names without a folder
-        write_text(work / path.name, path.read_text(encoding="utf-8"))
-        names.append(path.name)
-    script = SYNTHESIS.format(others="", own=" ".join(names), top=top).removeprefix("read_verilog -lib ; ")
-    script = script.replace("synth_xilinx", "synth_xilinx -flatten")
-    write_text(work / "synth.ys", f"{script}\n{STATISTICS.format(top=top)}\n".replace("; ", "\n"))
-    yosys().run(["-q", "-s", "synth.ys"], work, "Yosys")
-    (module,) = json.loads((work / "cells.json").read_text(encoding="utf-8"))["modules"].values()
-    cells = {name.removeprefix("\\"): count for name, count in module["num_cells_by_type"].items()}
-    found = resources(Counter(cells))
+    files = {path.name: path.read_text(encoding="utf-8") for path in sources}
+    found = resources_of(top, files, work, flatten=True)
     return {key: found[key] for key in ("lut", "ff")}
 
 

@@ -20,8 +20,6 @@ GROUPED = ("Conv1D", "Conv2D", "Convolution1D", "Convolution2D", "QConv1D", "QCo
 """Classes that know what to do with ``groups``."""
 OF_INTEGERS = ("Dense", "EinsumDense", "Embedding")
 """Classes whose weights are read where Keras's ``quantize`` made them integers."""
-KERAS_EPSILON = 1e-7
-"""Keras's ``backend.epsilon()``: what it divides by at least."""
 SCRIPT = "__main__"
 LAYER = "a layer with class_name and config"
 """What ``is_layer`` asks for, for people."""

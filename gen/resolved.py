@@ -89,8 +89,10 @@ def resolved(network: Network, config: Config) -> Resolved:
     plan = plan_for(graph, config)
     data = config.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
     sections: dict[str, Any] = data.setdefault("HLSConfig", {}).setdefault("LayerName", {})
-    for name in [name for name in sections if not _is_section(name, network)]:
-        del sections[name]  # it asks for nothing, or what its layer's section asks for
+    classes = {layer.name: layer.class_name for layer in network.layers}
+    functions = {layer.name: functions_inside(layer) for layer in network.layers}
+    for name in [name for name in sections if name not in classes and not is_derived(name, classes, functions)]:
+        del sections[name]  # an echo of hls4ml's (config.echoes): nothing, or what its layer's section asks for
     comments: dict[str, list[str]] = {}
     for layer in network.layers:
         types = dict(build.noted.get(layer.name, {}))
@@ -100,22 +102,12 @@ def resolved(network: Network, config: Config) -> Resolved:
         comments.setdefault(layer.name, []).extend(_described(layer, graph))
     for name, choice in plan.decided.items():
         label = graph.labels.get(name, name)
-        if any(label == layer.name for layer in network.layers) or is_derived(label, _classes(network)):
+        if label in classes or is_derived(label, classes):
             section = sections.setdefault(label, {})
             section |= {"Strategy": SPELLED[choice.strategy], "ReuseFactor": choice.reuse}
             comments.setdefault(label, []).append(_legal(plan, name, choice.strategy))
     defaults = {"Backend": config.backend, "ClockPeriod": config.clock_period_ns, "IOType": config.io_type}
     return Resolved(defaults | data, comments)
-
-
-def _is_section(name: str, network: Network) -> bool:
-    """Whether a section is of a layer or of a part of one, and no echo of hls4ml's (``config.echoes``)."""
-    functions = {layer.name: functions_inside(layer) for layer in network.layers}
-    return name in _classes(network) or is_derived(name, _classes(network), functions)
-
-
-def _classes(network: Network) -> dict[str, str]:
-    return {layer.name: layer.class_name for layer in network.layers}
 
 
 def _add_types(sections: dict[str, Any], name: str, types: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -134,6 +135,11 @@ def iverilog() -> Tool:
 def version(tool: Tool) -> str:
     """What the tool says of itself, asked once."""
     return _version(tool.command, tuple(tool.environment.items()))
+
+
+def made_by(*tools: Tool) -> str:
+    """What a compiled program depends on beside its sources: these tools' versions, the machine and its C library."""
+    return " ".join((*map(version, tools), platform.machine(), str(platform.libc_ver())))
 
 
 @lru_cache

@@ -19,6 +19,8 @@ from .fixed import Fixed, IntArray, Overflow, Rounding, quantize, requantize, to
 
 MAX_ADDRESS_BITS = 18
 ADDRESS_ROUNDING, ADDRESS_OVERFLOW = Rounding.RND, Overflow.SAT
+KERAS_EPSILON = 1e-7
+"""Keras's ``backend.epsilon()``: what it divides by at least."""
 _HUGE = 2.0**512  # stands for infinity: every type saturates at it
 
 FloatArray = NDArray[np.float64]
@@ -46,8 +48,8 @@ def _exp_float32(x: FloatArray, slope: float = 1.0) -> FloatArray:
 
 
 def _reciprocal_float32(x: FloatArray) -> FloatArray:
-    """``1 / (x + 1e-7)`` in float32, operation by operation."""
-    found: FloatArray = (np.float32(1) / (x.astype(np.float32) + np.float32(1e-7))).astype(np.float64)
+    """``1 / (x + KERAS_EPSILON)`` in float32, operation by operation."""
+    found: FloatArray = (np.float32(1) / (x.astype(np.float32) + np.float32(KERAS_EPSILON))).astype(np.float64)
     return found
 
 

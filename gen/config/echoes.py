@@ -31,12 +31,14 @@ class Echoes:
     def check(self, name: str, sections: Mapping[str, LayerConfig]) -> bool:
         """Whether ``name`` is such a thing; BitsmithError where its section asks for something."""
         if name in self.groups:
-            return _silent(name, sections[name], "is a model inside of this one; name its layers")
+            return _silent(name, sections[name], "is a model inside of this one; name its layers and leave it out")
         quantizer = _QUANTIZER.fullmatch(name)
         if quantizer is not None and quantizer[1] in self.hgq:
-            return _silent(name, sections[name], f"is a quantizer of '{quantizer[1]}', whose type the model says")
+            return _silent(
+                name, sections[name], f"is a quantizer of '{quantizer[1]}', whose type the model says; leave it out"
+            )
         if self.hgq and _UNNAMED.fullmatch(name):
-            return _silent(name, sections[name], "is a quantizer of HGQ2's, whose type the model says")
+            return _silent(name, sections[name], "is a quantizer of HGQ2's, whose type the model says; leave it out")
         call = _CALL.fullmatch(name)
         if call is None or not self._called_again(call[1]):
             return False
@@ -56,5 +58,5 @@ def _silent(name: str, section: LayerConfig, what: str) -> bool:
     given = section.precision if isinstance(section.precision, dict) else {"default": section.precision or AUTO}
     others = section.model_fields_set - {"precision", "trace", "trace_output"}
     if others or any(text != AUTO for text in given.values()):
-        raise BitsmithError(f"HLSConfig.LayerName: '{name}' {what}, and leave '{name}' out")
+        raise BitsmithError(f"HLSConfig.LayerName: '{name}' {what}")
     return True

@@ -32,7 +32,6 @@ def functions_inside(layer: Layer) -> set[str]:
     """The names of the activation functions and quantizers inside of a layer, whose sections are ``<layer>_<name>``."""
     parts = [layer.config, *(inner_layer(layer.config, key)[1] for key in ("layer", "backward_layer"))]
     given = [part.get(key) for part in parts for key in ("activation", "recurrent_activation")]
-    inside = (
-        ATTENTION_PARTS if layer.class_name in ATTENTION else ()
-    )  # of one that is not supported, which is said later
+    # The parts of an attention that was not taken apart: that it is not supported is said later.
+    inside = ATTENTION_PARTS if layer.class_name in ATTENTION else ()
     return {str(value_of(value)).partition("(")[0] for value in given if value is not None} | {"linear", *inside}

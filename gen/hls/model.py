@@ -6,7 +6,6 @@ import ctypes
 import hashlib
 import json
 import os
-import platform
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +18,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
 from ..files import cache
 from ..files.folder import writes_to, writing
-from ..tools import gxx, version
+from ..tools import gxx, made_by
 
 FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared"]
 LIBRARY = "library.so"
@@ -53,7 +52,7 @@ class HlsModel:
         with writes_to(self.cache):
             self.cache.mkdir(exist_ok=True)
         with writing(target) as fresh:
-            key = cache.key(version(compiler), platform.machine(), str(platform.libc_ver()), digest)
+            key = cache.key(made_by(compiler), digest)
             cache.filled("hls", key, fresh.parent, [LIBRARY], self._compile_in)
             (fresh.parent / LIBRARY).rename(fresh)
         return target

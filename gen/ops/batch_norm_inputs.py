@@ -8,7 +8,7 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import FloatArray
-from ..classes import KERAS_EPSILON
+from ...sim.table import KERAS_EPSILON
 from ..read.attributes import Attributes
 from ..read.network import Layer
 

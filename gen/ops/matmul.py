@@ -6,7 +6,7 @@ from __future__ import annotations
 from ...sim.errors import BitsmithError
 from ...sim.ops.matmul import Matmul
 from ..classes import ATTENTION
-from ..read.attention import is_whole, parts
+from ..read.attention import check_expanded
 from ..read.attributes import Attributes
 from ..read.build import Builder, Tensor
 from ..read.network import Layer
@@ -45,7 +45,8 @@ def convert_matmul(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> 
 def _operator(layer: Layer, left: Tensor, right: Tensor, heads: int, transposed: bool) -> Matmul:
     """BitsmithError, with the shapes, where the tensors do not fit."""
     shapes = left.shape, right.shape
-    if all(len(shape) == 2 and shape[1] % heads == 0 for shape in shapes[transposed is False :]):
+    in_heads = shapes if transposed else shapes[1:]
+    if all(len(shape) == 2 and shape[1] % heads == 0 for shape in in_heads):
         held, size = right.shape[0], right.shape[1] // heads
         if len(left.shape) == 2 and left.shape[1] == heads * (size if transposed else held):
             return Matmul((left.type, right.type), held, size, heads, transposed)
@@ -57,28 +58,24 @@ def _operator(layer: Layer, left: Tensor, right: Tensor, heads: int, transposed:
 
 
 def projected(layer: Layer, *x: Array) -> Array:
-    if is_whole(layer):
-        parts(layer)
+    check_expanded(layer)
     return dense_product(layer, x[0])
 
 
 @converts(ATTENTION[0], floats=projected, several=True)
 def convert_multi_head(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """The last of a MultiHeadAttention's layers; BitsmithError for one that was not taken apart."""
-    if is_whole(layer):
-        parts(layer)
+    check_expanded(layer)
     return convert_dense(build, layer, inputs)
 
 
 def weighted(layer: Layer, *x: Array) -> Array:
-    if is_whole(layer):
-        parts(layer)
+    check_expanded(layer)
     return matrix_product(layer, *x)
 
 
 @converts(ATTENTION[1], floats=weighted, several=True)
 def convert_attention(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Tensor:
     """The last of an Attention's layers."""
-    if is_whole(layer):
-        parts(layer)
+    check_expanded(layer)
     return convert_matmul(build, layer, inputs)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import FloatArray
-from ..classes import KERAS_EPSILON
+from ...sim.table import KERAS_EPSILON
 from .quantizers import Quantizer
 from .signatures import RECENT, post_training_scale
 

@@ -29,7 +29,7 @@ _GENERAL = ("dtype", "trainable")
 def expanded(layer: Layer) -> list[Layer]:
     """The layers in the place of one; itself where it is no attention, or one that is not supported.
 
-    Its converter then says what is not (``parts``).
+    Its converter then says what is not (``check_expanded``).
     """
     if layer.class_name not in ATTENTION:
         return [layer]
@@ -39,9 +39,10 @@ def expanded(layer: Layer) -> list[Layer]:
         return [layer]
 
 
-def is_whole(layer: Layer) -> bool:
-    """Whether an attention has not been taken apart."""
-    return not any(key == f"{layer.key}_{part}" for key in layer.inputs for part in ("context", "softmax"))
+def check_expanded(layer: Layer) -> None:
+    """BitsmithError, which says why, for an attention that was not taken apart."""
+    if not any(key == f"{layer.key}_{part}" for key in layer.inputs for part in ("context", "softmax")):
+        parts(layer)
 
 
 def parts(layer: Layer) -> list[Layer]:

@@ -78,8 +78,8 @@ def quantizer(layer: Layer, role: str) -> HgqQuantizer | None:
     none.
 
     ``iq0``, ``iq1`` … are those of a layer's several inputs, ``exp_iq``, ``inv_oq`` … those around the two tables of a
-    softmax; ``role`` is empty for the layer Quantizer, which is
-    nothing else. BitsmithError for one that is not supported.
+    softmax; ``role`` is empty for the layer Quantizer, which is nothing else. BitsmithError for one that is not
+    supported.
     """
     kind = role.rstrip("0123456789")
     if kind in ("iq", "oq") and not Attributes(layer.name, layer.config).flag(f"enable_{kind}", kind == "iq"):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...sim.errors import BitsmithError
-from ..classes import ATTENTION, BIDIRECTIONAL, MODELS, class_name, config_of, is_layer, short, whose
-from .attention import expanded
+from ..classes import BIDIRECTIONAL, MODELS, class_name, config_of, is_layer, short, whose
+from .attention import MULTI, expanded
 from .layer import Layer, inner_layer
 from .policy import readable
 from .references import Made, node_ranks, read_calls, references, resolve, tensor
@@ -16,6 +16,9 @@ from .weights import ATTENTION_LAYERS, DIRECTED_LAYERS, Place, Weights, WeightSo
 
 __all__ = ["Layer", "Network", "inner_layer", "read_network"]
 MAX_DEPTH = 16
+_BACKWARD = DIRECTED_LAYERS[1]
+_INSIDE: dict[str, tuple[str, ...]] = {**dict.fromkeys(BIDIRECTIONAL, DIRECTED_LAYERS), MULTI: tuple(ATTENTION_LAYERS)}
+"""The layers inside of a layer whose weights are theirs."""
 
 
 class Lost(NamedTuple):
@@ -194,14 +197,12 @@ class _Walk:
 
     def _weights(self, name: str, place: Place, config: dict[str, Any]) -> Weights:
         """The weights of a layer of class ``name``; those of layers inside of it with the part before their names."""
-        inside: tuple[str, ...] = DIRECTED_LAYERS if name in BIDIRECTIONAL else ()
-        inside = tuple(ATTENTION_LAYERS) if name == ATTENTION[0] else inside
-        if not inside:
+        if name not in _INSIDE:
             return self.weights.of(place)
-        parts = {part: self.weights.of(place, part) for part in inside}
-        own = inner_layer(config, DIRECTED_LAYERS[1])[1].get("name") if name in BIDIRECTIONAL else None
-        if isinstance(own, str) and not parts[DIRECTED_LAYERS[1]]:
-            parts[DIRECTED_LAYERS[1]] = self.weights.inside(place, own)
+        parts = {part: self.weights.of(place, part) for part in _INSIDE[name]}
+        own = inner_layer(config, _BACKWARD)[1].get("name")
+        if isinstance(own, str) and not parts.get(_BACKWARD, True):
+            parts[_BACKWARD] = self.weights.inside(place, own)
         return {f"{part}/{name}": value for part, weights in parts.items() for name, value in weights.items()}
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..files import cache
-from ..tools import gxx, version
+from ..tools import gxx, made_by
 
 OPTIMIZED_BYTES, UNOPTIMIZED_BYTES = 800_000, 10_000_000
 """As much C++ in one run of the compiler."""
@@ -33,9 +32,8 @@ def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list
 
     def one(part: tuple[Path, str]) -> str:
         source, level = part
-        compiler.run(
-            [*flags, f"-I{SOURCES}", level, "-c", source.name, "-o", f"{source.stem}.o"], work, f"g++ {source.name}"
-        )
+        options = [*flags, f"-I{SOURCES}", level]
+        compiler.run([*options, "-c", source.name, "-o", f"{source.stem}.o"], work, f"g++ {source.name}")
         return f"{source.stem}.o"
 
     with ThreadPoolExecutor(2) as pool:
@@ -71,6 +69,6 @@ def harness(work: Path) -> Path:
         source = str(SOURCES / HARNESS[0])
         compiler.run([*HARNESS_FLAGS, "-c", source, "-o", "harness.o"], folder, "g++ harness.cpp")
 
-    versions = f"{version(compiler)} {platform.machine()} {platform.libc_ver()}"
-    cache.filled("harness", cache.key(versions, *HARNESS_FLAGS, *harness_texts()), work, ["harness.o"], compile_in)
+    key = cache.key(made_by(compiler), *HARNESS_FLAGS, *harness_texts())
+    cache.filled("harness", key, work, ["harness.o"], compile_in)
     return work / "harness.o"

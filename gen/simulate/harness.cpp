@@ -13,21 +13,11 @@
 //                 then under stalls, each followed by a reset
 //   TRACED        1: what the layers hand on is written, too
 // A report goes to stdout as JSON, in the last line. Cycle 0 is the first one after the last reset.
-#include <algorithm>
-#include <cerrno>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <iterator>
-#include <map>
 #include <set>
-#include <string>
-#include <vector>
 
 #include "device.hpp"
 #include "streams.hpp"
+
 namespace {
 
 const uint64_t LONG = 200000;  // a top that takes longer until nothing moves has its buffers filled and drained once, not twice
@@ -106,11 +96,9 @@ struct Bench {
             drive(true, 0);
             if (k > 0) {
                 if (device::tlast_error()) report("tlast_error is high in reset", "");
-                for (auto& sink : sinks) {
-                    bool last = false;
-                    const size_t k = static_cast<size_t>(&sink - sinks.data());
-                    if (device::shows(k, sink.now.data(), last)) report("tvalid is high in reset on ", sink.name);
-                }
+                bool last = false;
+                for (size_t k = 0; k < sinks.size(); k++)
+                    if (device::shows(k, sinks[k].now.data(), last)) report("tvalid is high in reset on ", sinks[k].name);
             }
             device::clock();
         }

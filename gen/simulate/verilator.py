@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from pathlib import Path
 
 from ...hw.rtl.fifo import CHECK
 from ..files import cache
-from ..tools import Tool, gxx, verilator, version
+from ..tools import Tool, gxx, made_by, verilator
 from .compiling import compile_all, harness, harness_texts
 from .ports import STREAM, Top
 from .simulation import Simulation, cached, device
@@ -47,7 +46,7 @@ def build(top: Top, folder: Path, optimize: str = "-Og") -> Simulation:
         units = sorted(work.glob("*.cpp"))
         compile_all(work, units, flags, [_runtime(tool, flags, work), harness(work)], optimize)
 
-    home = cached(folder.resolve(), top.name, [*tool.command, *texts], compile_in, lambda: _versions(tool))
+    home = cached(folder.resolve(), top.name, [*tool.command, *texts], compile_in, lambda: made_by(tool, gxx()))
     return Simulation(home / "harness", top)
 
 
@@ -64,11 +63,6 @@ def _kept(top: Top) -> str:
     return "\n".join(["`verilator_config", *lines, ""])
 
 
-def _versions(tool: Tool) -> str:
-    """Of what makes a program; its C++ headers are the version's own."""
-    return f"{version(tool)} {version(gxx())} {platform.machine()} {platform.libc_ver()}"
-
-
 def _runtime(tool: Tool, flags: list[str], work: Path) -> Path:
     """Verilator's own runtime, compiled once per user, version and compiler."""
     include = tool.include
@@ -79,5 +73,5 @@ def _runtime(tool: Tool, flags: list[str], work: Path) -> Path:
         (folder / "runtime.cc").write_text("".join(f'#include "{name}"\n' for name in RUNTIME))
         gxx().run([*flags, "-Og", "-c", "runtime.cc", "-o", "runtime.o"], folder, "g++ Verilator's runtime")
 
-    cache.filled("verilated", cache.key(_versions(tool), *FLAGS, *texts), work, ["runtime.o"], compile_in)
+    cache.filled("verilated", cache.key(made_by(tool, gxx()), *FLAGS, *texts), work, ["runtime.o"], compile_in)
     return work / "runtime.o"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Elaboratable, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Elaboratable, Module, Signal, Value, signed, unsigned
 from numpy.typing import NDArray
 
 from ...sim.fixed import Fixed
@@ -151,6 +151,22 @@ class Pointwise(Hardware):
 
     def ports(self) -> list[Signal]:
         return [self.i_tvalid, self.i_tdata, self.o_tvalid, self.o_tdata]
+
+
+class OfPixels(Pointwise):
+    """A function of each pixel's channels, ``latency`` cycles from its input to its output."""
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        channels = self.layout.channels
+        values = elements(self.i_tdata, self.layout.type)
+        pixels = [self._pixel(m, values[k : k + channels], k) for k in range(0, len(values), channels)]
+        m.d.comb += [self.o_tvalid.eq(delay(m, self.i_tvalid, self.latency, "valid")), self.o_tdata.eq(Cat(*pixels))]
+        return m
+
+    def _pixel(self, m: Module, xs: list[Value], k: int) -> Value:
+        """The result of the pixel whose channels are ``xs``; ``k`` counts the elements before it."""
+        raise NotImplementedError
 
 
 def noted(signal: Signal, text: str) -> Signal:

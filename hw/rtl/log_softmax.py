@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...sim.ops.log_softmax import LogSoftmax
 from ...sim.table import ADDRESS_OVERFLOW, ADDRESS_ROUNDING
-from .core import Pointwise, delay, elements, shape_of
+from .core import OfPixels, delay, shape_of
 from .layout import Layout
 from .max_pool2d import larger
 from .requantize import requantize
@@ -19,7 +17,7 @@ from .tree import reduce_tree, tree_stages
 _WAYS = (ADDRESS_ROUNDING, ADDRESS_OVERFLOW)
 
 
-class LogSoftmaxPointwise(Pointwise):
+class LogSoftmaxPointwise(OfPixels):
     """The five steps of sim.ops.log_softmax, each behind a register."""
 
     def __init__(self, name: str, op: LogSoftmax, layout: Layout) -> None:
@@ -29,14 +27,6 @@ class LogSoftmaxPointwise(Pointwise):
         self.wait = self.stages + 4
         """Cycles from a difference to the logarithm of the sum that it is part of."""
         self.latency = self.stages + self.wait + 2
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        channels = self.layout.channels
-        values = elements(self.i_tdata, self.layout.type)
-        pixels = [self._pixel(m, values[k : k + channels], k) for k in range(0, len(values), channels)]
-        m.d.comb += [self.o_tvalid.eq(delay(m, self.i_tvalid, self.latency, "valid")), self.o_tdata.eq(Cat(*pixels))]
-        return m
 
     def _pixel(self, m: Module, xs: list[Value], k: int) -> Value:
         op = self.op

@@ -1,10 +1,8 @@
 """A constant matrix times a vector, in the three strategies; the heart of every convolution and dense layer.
 
 ``latency``: a multiplier for each product. ``resource``: shared multipliers, each used ``reuse`` times.
-``distributed_arithmetic``: a
-graph of adders; with ``reuse`` above 1 the vector goes through it in ``reuse`` digits, most significant first, so
-the adders are
-narrower.
+``distributed_arithmetic``: a graph of adders; with ``reuse`` above 1 the vector goes through it in ``reuse`` digits,
+most significant first, so the adders are narrower.
 """
 
 from __future__ import annotations

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 
 from ...sim.fixed import Fixed, IntArray
 from ...sim.ops.softmax import Softmax
-from .core import Pointwise, delay, elements, shape_of
+from .core import OfPixels, delay, shape_of
 from .layout import Layout
 from .max_pool2d import larger
 from .requantize import requantize
@@ -16,7 +14,7 @@ from .role import PointwiseRole
 from .tree import reduce_tree, tree_stages
 
 
-class SoftmaxPointwise(Pointwise):
+class SoftmaxPointwise(OfPixels):
     """The five steps of sim.ops.softmax, each behind a register."""
 
     def __init__(self, name: str, op: Softmax, layout: Layout) -> None:
@@ -24,14 +22,6 @@ class SoftmaxPointwise(Pointwise):
         self.op = op
         self.stages = tree_stages(layout.channels)
         self.latency = (2 if op.stable else 1) * self.stages + 6
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        channels = self.layout.channels
-        values = elements(self.i_tdata, self.layout.type)
-        pixels = [self._pixel(m, values[k : k + channels], k) for k in range(0, len(values), channels)]
-        m.d.comb += [self.o_tvalid.eq(delay(m, self.i_tvalid, self.latency, "valid")), self.o_tdata.eq(Cat(*pixels))]
-        return m
 
     def _pixel(self, m: Module, xs: list[Value], k: int) -> Value:
         op = self.op
