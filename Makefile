@@ -113,7 +113,7 @@ lint: .venv/.test ## ruff, mypy and clang-format
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	@$(PY) -m mypy -p bitsmith $(patsubst %.py,-m %,$(notdir $(wildcard tests/*.py tests/*/*.py)))
-	.venv/bin/clang-format --dry-run --Werror $(wildcard hw/hls/*.hpp)
+	.venv/bin/clang-format --dry-run --Werror $(wildcard hw/hls/*.hpp gen/hls/csim/*.h)
 
 bench: .venv/.test build/images_cells.npy ## measure against other tools, exact roots, and published efficiencies; build/bench*
 	$(PY) -m bitsmith.bench --images build/images_cells.npy

@@ -22,6 +22,8 @@ from ..tools import gxx, made_by
 
 FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared"]
 LIBRARY = "library.so"
+STREAM = Path(__file__).resolve().parent / "csim" / "hls_stream.h"
+"""Comes before the project's."""
 
 
 class HlsModel:
@@ -60,7 +62,7 @@ class HlsModel:
     def _compile_in(self, work: Path) -> None:
         home = os.path.relpath(os.path.realpath(self.project), work)
         sources = ["-include", f"{home}/firmware/{self.ports['top']}.cpp", f"{home}/bitsmith_bridge.cpp"]
-        includes = [f"-I{home}", f"-I{home}/firmware/ap_types"]
+        includes = [f"-I{STREAM.parent}", f"-I{home}", f"-I{home}/firmware/ap_types"]
         gxx().run([*self.flags, *includes, "-o", LIBRARY, *sources], work, "C simulation")
 
     def predict_raw(self, *raw: ArrayLike, threshold: int | None = None) -> tuple[IntArray, ...]:
@@ -144,6 +146,7 @@ class HlsModel:
         """Of the compiler and of everything that is compiled."""
         digest = hashlib.sha256(" ".join([*command, *self.flags]).encode())
         files = [self.project / "bitsmith_bridge.cpp", *sorted(self.project.glob("firmware/**/*"))]
+        digest.update(STREAM.read_bytes())
         for path in files:
             if path.is_file():
                 digest.update(f"{path.relative_to(self.project)}\0{path.stat().st_size}\0".encode())
