@@ -129,6 +129,7 @@ def test_the_run_writes_its_table(
     assert "synthetic" in shown
 
 
+@pytest.mark.slow
 def test_pixels_through_a_layer_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole frames of extremes and one of random pixels; a reference of other weights must not pass."""
     for tool in ("g++", "verilator"):
@@ -162,6 +163,7 @@ def test_without_yosys_one_line_says_so(monkeypatch: pytest.MonkeyPatch, capsys:
     assert capsys.readouterr().err == "error: no Yosys found\n"
 
 
+@pytest.mark.slow
 def test_yosys_finds_the_multiplier_of_a_line(tmp_path: Path) -> None:
     """Of a small root: one multiplication, in one DSP block, and logic around it."""
     if missing("yosys"):

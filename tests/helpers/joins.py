@@ -135,8 +135,15 @@ class JoinContract(OperatorContract):
         return [self.stem, "activation"]
 
     @pytest.mark.train
-    @pytest.mark.parametrize(("keras", "ending"), [("tf_keras", ".h5"), ("keras", ".keras")])
-    @pytest.mark.parametrize("config", [EXACT, ROUNDED], ids=["exact", "rounded"])
+    @pytest.mark.parametrize(
+        ("keras", "ending", "config"),
+        [
+            pytest.param("tf_keras", ".h5", EXACT, id="h5 exact"),
+            pytest.param("keras", ".keras", ROUNDED, id="keras rounded"),
+            pytest.param("tf_keras", ".h5", ROUNDED, id="h5 rounded", marks=pytest.mark.slow),
+            pytest.param("keras", ".keras", EXACT, id="keras exact", marks=pytest.mark.slow),
+        ],
+    )
     def test_it_is_what_keras_computes(
         self, keras: str, ending: str, config: dict[str, Any], shapes: tuple[Shape, ...], tmp_path: Path
     ) -> None:

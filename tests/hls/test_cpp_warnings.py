@@ -144,7 +144,7 @@ def test_bench_and_bridge_compile_without_a_warning(compiler: str, tmp_path: Pat
     assert warnings_of_ours(tmp_path / "hls", compiler, BENCH, BRIDGE) == []
 
 
-@pytest.mark.parametrize("model", DEMOS)
+@pytest.mark.parametrize("model", ["cells", *(pytest.param(name, marks=pytest.mark.slow) for name in ("fli", "lic"))])
 def test_the_demos_compile_without_a_warning(model: str, tmp_path: Path, need: Callable[..., None]) -> None:
     need("g++")
     file, config = (MODELS / path for path in DEMOS[model])

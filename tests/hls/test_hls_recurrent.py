@@ -146,6 +146,7 @@ def test_each_sequence_starts_anew(tmp_path: Path, need: Need) -> None:
             assert_array_equal(one[0], raw[frame])
 
 
+@pytest.mark.slow
 def test_256_steps(tmp_path: Path, need: Need) -> None:
     """No error grows along a sequence, for there is none."""
     need("g++")
@@ -227,7 +228,7 @@ FLIPS = {
 }
 
 
-RARER = ("a recurrent bias", "the tanh's table")
+RARER = ("a recurrent bias", "the sigmoid's table", "the tanh's table")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in RARER)) for name in FLIPS])

@@ -43,6 +43,7 @@ def test_combined_loss_by_hand() -> None:
     assert float(stages.combined_loss(y, s, t, 0.0)) == pytest.approx(2.5)
 
 
+@pytest.mark.slow
 @needs_keras
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -79,6 +80,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 @needs_keras
 def test_the_student_learns_the_teachers_curves(tmp_path: Path) -> None:
     """With alpha 1 the truth does not matter: curves that are not the teacher's change nothing."""

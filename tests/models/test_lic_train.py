@@ -73,6 +73,7 @@ def test_training_lowers_the_loss(tmp_path: Path, pool: Pool, small_crops: None,
     assert (cost.done, cost.loss, switched) == (60, said[2], -1)
 
 
+@pytest.mark.slow
 @needs_keras
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
     tmp_path: Path, pool: Pool, small_crops: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -133,6 +134,7 @@ def test_the_distillation_loss_by_hand(pool: Pool) -> None:
     assert float(value) == pytest.approx(0.5 * apart + 0.25 * relative + 0.5 * 7.0, rel=1e-4)
 
 
+@pytest.mark.slow
 @needs_keras
 def test_the_perceptual_network_learns_to_tell_leaves_apart(pool: Pool) -> None:
     keras().utils.set_random_seed(2)

@@ -225,7 +225,9 @@ def upwards() -> Graph:
     return Graph("upwards", (("x", x),), nodes, ("second",))
 
 
-@pytest.mark.parametrize(("node", "role", "type_"), [("first", "b", B8), ("second", "w", W6)])
+@pytest.mark.parametrize(
+    ("node", "role", "type_"), [pytest.param("first", "b", B8, marks=pytest.mark.slow), ("second", "w", W6)]
+)
 def test_a_flipped_bit_in_the_cpp(node: str, role: str, type_: Fixed, whole: Path, tmp_path: Path, need: Need) -> None:
     """The level hls fails and names the layer."""
     need("g++")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 from contract import OperatorContract
 from definitions import Real, real
 from estimated import assert_estimated
@@ -133,6 +134,7 @@ def test_own_types_make_a_graph_and_narrow_buffers() -> None:
     assert not isinstance(plan_alone(shared("distributed_arithmetic", 12)).stage("alone").core, DenseGraphCore)
 
 
+@pytest.mark.slow
 def test_its_formula_is_an_estimate_of_what_yosys_finds(tmp_path: Path, need: Callable[..., None]) -> None:
     need("yosys")
     case = typed(12, w=Fixed(True, 0, 7))

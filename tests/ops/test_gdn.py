@@ -357,7 +357,7 @@ def looked_up(name: str, x: IntArray) -> int:
     return int(k.flat[np.argmax(np.where(k < root.segments - 1, d, 0))])
 
 
-@pytest.mark.parametrize("role", ["g", "b", "ri", "srs"])
+@pytest.mark.parametrize("role", ["g", *(pytest.param(r, marks=pytest.mark.slow) for r in ("b", "ri", "srs"))])
 def test_a_flipped_bit_in_the_cpp(role: str, whole: Path, tmp_path: Path, need: Need) -> None:
     """A weight, or a line's intercept or slope: the level hls fails and names the layer. The bit is large enough that
     the gain's rounding cannot hide it."""

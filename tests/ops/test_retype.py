@@ -127,6 +127,7 @@ def test_what_computes_forgets_the_own_types(join: Operator) -> None:
     assert plan.stage("alone").layout.own is None
 
 
+@pytest.mark.slow
 def test_its_formula_is_an_estimate_of_what_yosys_finds(tmp_path: Path, need: Callable[..., None]) -> None:
     need("yosys")
     every = {"rounded": case(S30), "saturated": case(S30, overflow=Overflow.SAT, rounding=Rounding.RND_CONV)}

@@ -210,6 +210,7 @@ def test_small_matrices_are_not_tiled() -> None:
 # --- a bench that can fail --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_in_the_weights_memory(tmp_path: Path, need: Need) -> None:
     """The lowest bit of a word that the kernel reads: the level rtl fails and names the layer."""
     need("g++", "verilator")
@@ -262,6 +263,7 @@ def test_a_small_layer_in_the_simulation(tmp_path: Path, need: Need) -> None:
     assert found["busy"] == 4 * 200 / found["interval_cycles"] > 0.9
 
 
+@pytest.mark.slow
 def test_yosys_puts_two_products_in_a_block(tmp_path: Path, need: Need) -> None:
     need("yosys")
     found = bench.packed(tmp_path)

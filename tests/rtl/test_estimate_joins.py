@@ -50,7 +50,8 @@ MORE = {
 }
 
 
-@pytest.mark.parametrize("cases", [CASES, pytest.param(MORE, marks=pytest.mark.slow)], ids=["each", "more"])
+@pytest.mark.slow
+@pytest.mark.parametrize("cases", [CASES, MORE], ids=["each", "more"])
 def test_formulas_are_estimates_of_what_yosys_finds(tmp_path: Path, need: Need, cases: dict[str, Case]) -> None:
     need("yosys")
     assert_estimated(cases, 1, tmp_path)

@@ -29,7 +29,8 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("pixels", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("pixels", [1, 4])
 def test_formulas_are_estimates_of_what_yosys_finds(tmp_path: Path, need: Need, pixels: int) -> None:
     need("yosys")
     assert_estimated(CASES, pixels, tmp_path)

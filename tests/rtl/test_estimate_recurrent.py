@@ -176,6 +176,7 @@ LAYERS = {
 }
 
 
+@pytest.mark.slow
 def test_formulas_are_estimates_of_what_yosys_finds(tmp_path: Path, need: Need) -> None:
     need("yosys")
     graphs = cores()

@@ -25,6 +25,8 @@ NETWORKS = {
     "synthesis": ("lic/trained/wide_100/synthesis.h5", "lic/config_synthesis.yaml"),
     "hyper_synthesis": ("lic/trained/wide_100/hyper_synthesis.h5", "lic/config_hyper.yaml"),
 }
+QUICK = ("cells", "hyper_synthesis")
+"""The operator contract lints every case of every operator; whole networks are what more there is."""
 DECLARED = re.compile(r"^ *(?:input|output (?:wire|reg)|wire|reg) +(?:signed )?(?:\[\d+:0\] )?(\w+)", re.M)
 UNNAMED = re.compile(r"\w+_t(_\d+)?|\w+_choice(_\d+)?|signal(_\d+)?|_?n?\d+_?")
 """A wire that the writer made for a part of an expression, and a signal that nobody gave a name."""
@@ -32,7 +34,9 @@ MODULE = re.compile(r"((?:^//[^\n]*\n)*)^module (\w+) \(\n(.*?)^\);[^\n]*\n(.*?)
 MOST_UNNAMED = 0.05
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in NETWORKS]
+)
 def rtl(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained network's Verilog."""
     model, config = (MODELS / name for name in NETWORKS[request.param])
