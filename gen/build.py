@@ -143,7 +143,7 @@ def _write(
     mark |= {"config": config.model_dump(mode="json", by_alias=True, exclude_unset=True), "layers": layers(graph)}
     with replacing(folder, sources) as fresh:
         save_graph(graph, fresh / "graph.json")
-        say(f"vectors: the reference of {origin['vectors']}")
+        say(f"vectors: {origin['vectors']} that reach every rounding, saturation and table")
         _write_vectors(graph, fresh / "vectors", origin["seed"], origin["vectors"])
         _emit(graph, config, fresh, say)
         mark = sealed(fresh, mark)
@@ -157,7 +157,7 @@ def _write_vectors(graph: Graph, folder: Path, seed: int, count: int) -> None:
     from ..sim.fast.predict import Reference
     from .verify import vectors
 
-    inputs = vectors.make(graph.inputs, count, seed)
+    inputs = vectors.of_graph(graph, count, seed)
     outputs = Reference(graph).predict_raw(*(inputs[name] for name, _ in graph.inputs))
     vectors.save(folder, inputs, dict(zip(graph.outputs, outputs)))
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from .fixed import IntArray
 from .rounding import Rounding
+from .watch import Divided, watched
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class RoundedDivision:
 
     def exact(self, a: IntArray) -> IntArray:
         """The result by a true division; ``compute`` is proven and tested equal to it."""
+        if watcher := watched():
+            watcher(a, Divided(self.up, self.divisor, self.rounding))
         b = (a << (self.up + 1)) + np.where(a < 0, self.c_negative, self.c_positive)
         return self._ties_to_even(b // (2 * self.divisor), b)
 

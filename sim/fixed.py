@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import BitsmithError, TooWide
 from .rounding import FloatArray, IntArray, Overflow, Rounding, limits, round_float, saturate, shift_right, wrap
+from .watch import Rounded, watched
 
 __all__ = [
     "Constant",
@@ -155,6 +156,8 @@ def requantize(
     if raw.dtype.kind == "f":
         return _requantize_float(raw, source_fraction, target, rounding, overflow)
     raw = raw.astype(np.int64, copy=False)
+    if watcher := watched():
+        watcher(raw, Rounded(source_fraction, target, rounding, overflow))
     shift = source_fraction - target.fraction
     if shift > 0:
         return _overflow(shift_right(raw, shift, rounding), 0, target, overflow)

@@ -34,6 +34,8 @@ class Operator(ABC):
     """Whether each pixel of the output depends only on the inputs' pixels at its place; what is broadcast is at all."""
     any_size: ClassVar[bool] = False
     """Whether the same parameters serve images of any height and width. Every operator that is ``per_pixel`` does."""
+    moves: ClassVar[bool] = False
+    """Whether it hands on values as they are, and at most zeros beside them."""
     has_threshold: ClassVar[bool] = False
     """Whether its field ``threshold`` is only a default: hardware takes it at run time, as an input of its own."""
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from .errors import BitsmithError
 from .fixed import FloatArray, IntArray
+from .watch import LookedUp, watched
 
 _SLOPE_GUARD = 8  # bits of a slope beyond log2(segments): its rounding costs a thirtieth of the line's own error
 _FLOAT_MARGIN = 2.0**-48  # more than float64 loses in evaluating a bound
@@ -112,6 +113,8 @@ class PiecewiseLinear:
     def __call__(self, x: IntArray) -> IntArray:
         """Raw results with ``fraction`` bits of raw arguments in the domain."""
         k, d = self.address(x)
+        if watcher := watched():
+            watcher(k, LookedUp(self.segments))
         y: IntArray = (self.intercepts[k] + self.slopes[k] * d) >> self.shift
         return y
 

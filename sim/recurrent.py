@@ -22,6 +22,7 @@ from .interval import aligned, exact_sum
 from .op import Operator, Spec
 from .params import freeze_array
 from .ranges import Accumulator, accumulator
+from .watch import Began, watched
 
 if TYPE_CHECKING:
     from .ops.activation import Activation  # which imports this module's package
@@ -139,6 +140,8 @@ class Recurrent(Operator):
         states = self._initial(x.shape[1], inputs[1:])
         found: dict[str, list[IntArray]] = {name: [] for name in self.internals()}
         for gate_inputs in x:
+            if watcher := watched():
+                watcher(gate_inputs, Began())
             tensors = self.step(gate_inputs, states)
             for name, values in found.items():
                 values.append(tensors[name])

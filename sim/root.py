@@ -19,6 +19,7 @@ from .errors import BitsmithError
 from .fixed import Fixed, IntArray
 from .interval import MAX_BITS
 from .piecewise import PiecewiseLinear
+from .watch import Limited, watched
 
 SEED = 18  # bits inside the tables in front of a Newton step: their root has 17, a factor of a DSP48E2 with its sign
 
@@ -116,7 +117,10 @@ class Root:
 
     def clamp(self, q: IntArray) -> IntArray:
         """A square root within the reciprocal's domain [1, 2): a line can leave it by its error."""
-        clamped: IntArray = np.clip(q, 1 << self.seed, (2 << self.seed) - 1)
+        low, high = 1 << self.seed, (2 << self.seed) - 1
+        if watcher := watched():
+            watcher(q, Limited(low, high, 1))
+        clamped: IntArray = np.clip(q, low, high)
         return clamped
 
     def _step(self, q: IntArray, r: IntArray, m: IntArray) -> IntArray:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .errors import BitsmithError
 from .fixed import Fixed, IntArray, Overflow, Rounding, quantize, requantize, to_float
+from .watch import LookedUp, watched
 
 MAX_ADDRESS_BITS = 18
 ADDRESS_ROUNDING, ADDRESS_OVERFLOW = Rounding.RND, Overflow.SAT
@@ -179,5 +180,8 @@ def address(raw: NDArray[Any], source_fraction: int, address_type: Fixed) -> Int
 
 def lookup(entries: IntArray, raw_address: IntArray) -> IntArray:
     """The entries of raw addresses; negative addresses index by their two's complement bits."""
-    values: IntArray = entries[raw_address & (len(entries) - 1)]
+    place = raw_address & (len(entries) - 1)
+    if watcher := watched():
+        watcher(place, LookedUp(len(entries)))
+    values: IntArray = entries[place]
     return values

@@ -15,7 +15,7 @@ from ...sim.fixed import IntArray
 from ...sim.graph import Graph
 from ...sim.recurrent import Recurrent
 from ..passes.interleave import recurrent
-from .vectors import Batch
+from .batch import Batch
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,13 @@ from ..files.hashes import changed, lines
 from ..progress import Say, silent
 from . import keras_model, labels
 from . import vectors as vector_files
+from .batch import Batch
 from .diverge import first_difference
 from .job import Job
 from .keras_model import Origin
 from .levels import LEVELS, compile_ahead
+from .reach.reached import reached
 from .trials import Cycles, Outcome
-from .vectors import Batch
 
 DEFAULT_VECTORS = 64
 Report = dict[str, Any]
@@ -55,8 +56,9 @@ def verify(
     Returns {"model", "vectors", "seed", "problems", "levels": {LEVEL: {"compared", "mismatches", "seconds",
     "problems", "required", "figures"}}, "labels": null or ``labels.accuracy``, "first_divergence": null or the fields
     of ``diverge.Divergence``, "cycles": null or {"latency_cycles", "interval_cycles", "predicted_latency_cycles",
-    "predicted_interval_cycles", "timed_frames", "equal"}, "passed"}, and writes it as ``verify.json``. ``compared`` and
-    ``mismatches`` count frames. BitsmithError for bad input, a missing tool, or a build of which something is missing.
+    "predicted_interval_cycles", "timed_frames", "equal"}, "passed", "reached": ``Reached.table``}, and writes it as
+    ``verify.json``. ``compared`` and ``mismatches`` count frames. BitsmithError for bad input, a missing tool, or a
+    build of which something is missing.
     """
     home = Path(folder)
     chosen = _known(levels)
@@ -90,12 +92,16 @@ def _verify(home: Path, altered: list[str], levels: list[str], wanted: Wanted, s
     job = _with_keras(_with_labels(job, wanted), wanted, levels)
     outcomes: dict[str, Outcome] = {}
     seconds: dict[str, float] = {}
+    say("what the vectors reach")
+    found = reached(job.graph, job.inputs)
+    job = replace(job, telling=found.telling)
     compile_ahead(job, levels)
     for level in levels:
         start = time.perf_counter()
         outcomes[level] = LEVELS[level](job)
         seconds[level] = round(time.perf_counter() - start, 3)
-    return _report(job, [*lines(home, altered), *problems], outcomes, seconds)
+    report = _report(job, [*lines(home, altered), *problems], outcomes, seconds)
+    return {**report, "reached": found.table}
 
 
 def _known(levels: Iterable[str]) -> list[str]:
@@ -158,7 +164,7 @@ def _inputs(graph: Graph, stored: Batch | None, count: int | None, inputs: Any, 
     if inputs is not None:
         batch = vector_files.given(inputs, graph.inputs)
     elif stored is None:
-        batch = vector_files.make(graph.inputs, count or DEFAULT_VECTORS, seed)
+        batch = vector_files.of_graph(graph, count or DEFAULT_VECTORS, seed)
     else:
         missing = (count or 0) - len(next(iter(stored.values())))
         more = vector_files.make(graph.inputs, max(missing, 0), seed)

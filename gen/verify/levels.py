@@ -15,6 +15,7 @@ from ..simulate.ports import Top
 from ..simulate.simulation import Run, Simulation
 from ..tools import iverilog
 from . import cocotb_bench, keras_level
+from .batch import Batch
 from .diverge import Divergence, first_difference, locate, named, tensors, wrong_frames
 from .job import Job
 from .trials import (
@@ -29,14 +30,15 @@ from .trials import (
     through,
     wrong_inside,
 )
-from .vectors import Batch
 
 if TYPE_CHECKING:
     from ..hls.model import HlsModel
 
 SECOND_FRAMES = 3
 NETLIST_FRAMES = 3
-INSIDE_FRAMES = 8
+INSIDE_FRAMES, MOST_INSIDE = 8, 64
+MANY_FRAMES = 32
+"""Fewer are a quick look."""
 FEW_FRAMES = 256
 """Up to so many the C simulation is optimized less: compiling takes longer than running."""
 FEW_CYCLES = 150_000
@@ -59,7 +61,7 @@ def hls(job: Job) -> Outcome:
             return job.trace(frames), model.trace_raw(*(inputs[name] for name, _ in job.graph.inputs))
 
         outcome.divergence = locate("hls", job.graph, wrong[0], (job.expected, got), traced)
-    elif _decides(job):
+    elif _hides(job):
         outcome.divergence = _look_inside(job, model)
         outcome.mismatches = int(outcome.divergence is not None)
     return outcome
@@ -67,12 +69,12 @@ def hls(job: Job) -> Outcome:
 
 def _look_inside(job: Job, model: HlsModel) -> Divergence | None:
     """The first layer of some vectors that is wrong in the C simulation, whatever the outputs say."""
-    frames = first(job, INSIDE_FRAMES)
+    frames = _inside(job)
     job.say(f"hls: every layer of {len(frames)} vectors")
     inputs, _ = job.part(frames)
     got = model.trace_raw(*(inputs[name] for name, _ in job.graph.inputs))
     found = first_difference(tensors(job.graph), job.trace(frames), got)
-    return None if found is None else named("hls", job.graph, found, found.frame)
+    return None if found is None else named("hls", job.graph, found, frames[found.frame])
 
 
 def rtl(job: Job) -> Outcome:
@@ -83,12 +85,12 @@ def rtl(job: Job) -> Outcome:
     unseen = replace(full_speed(job), traced=False)
     outcome, run = compare("rtl", job, top, device, unseen, list(range(job.frames)))
     if outcome.mismatches == 0:
-        further = through("rtl", job, top, device, STALLED_FRAMES)
+        further = through("rtl", job, top, device, STALLED_FRAMES, inside=_decides(job))
         outcome.mismatches, outcome.divergence = further.mismatches, further.divergence
         outcome.problems += [problem for problem in further.problems if problem not in outcome.problems]
         outcome.cycles = _cycles(job, top, device, run)
-    if outcome.mismatches == 0 and _decides(job):
-        frames = first(job, INSIDE_FRAMES)
+    if outcome.mismatches == 0 and (_decides(job) or top.inside):
+        frames = _inside(job)
         job.say(f"rtl: every layer of {len(frames)} vectors")
         if top.inside:
             run = device.run(job.part(frames)[0], full_speed(job))
@@ -102,6 +104,16 @@ def rtl(job: Job) -> Outcome:
 def _decides(job: Job) -> bool:
     """A decision hides what is wrong before it: behind an argmax every layer of some frames is compared, too."""
     return any(node.op.has_threshold for node in job.graph.nodes)
+
+
+def _hides(job: Job) -> bool:
+    """Pools and further roundings hide things as well: so it is with as many vectors as reach many points."""
+    return _decides(job) or job.frames >= MANY_FRAMES
+
+
+def _inside(job: Job) -> list[int]:
+    """The frames of which every layer is compared: those that reach the most points."""
+    return sorted(set(job.telling[:MOST_INSIDE]) | set(first(job, INSIDE_FRAMES)))
 
 
 def second(job: Job) -> Outcome:
@@ -156,7 +168,7 @@ def _compile_rtl(job: Job) -> Simulation:
 def _compared_top(job: Job) -> Top:
     """What the level rtl runs; its layers' streams are seen where they are compared, if that is possible."""
     top = Top.load(job.folder / "rtl")
-    return (top.seen_inside() if _decides(job) else None) or top
+    return (top.seen_inside() if _hides(job) else None) or top
 
 
 _COMPILED: dict[str, tuple[str, Callable[[Job], object]]] = {

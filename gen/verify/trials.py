@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from ..simulate import verilator
 from ..simulate.ports import Port, Top
 from ..simulate.simulation import Drive, Run
+from .batch import Batch
 from .diverge import Divergence, first_difference, locate, named, tensors, wrong_frames
 from .job import Job
-from .vectors import Batch
 
 STALLED_FRAMES = 16
 RESETS, FEW_RESETS = 512, 4
@@ -77,14 +77,19 @@ def _between(least: int, value: int, most: int) -> int:
     return max(least, min(value, most))
 
 
-def through(level: str, job: Job, top: Top, device: Simulator, frames: int, brief: bool = False) -> Outcome:
-    """So many of the hardware's first frames through every hardship, up to the first that shows wrong integers."""
+def through(
+    level: str, job: Job, top: Top, device: Simulator, frames: int, brief: bool = False, inside: bool = False
+) -> Outcome:
+    """So many of the hardware's first frames through every hardship, up to the first that shows wrong integers.
+
+    ``inside``: what the layers hand on is compared, too, where the top shows it.
+    """
     chosen = first(job, frames, top)
     outcome = Outcome(len(chosen))
     for what, drive in hardships(job, top, brief).items():
         job.say(f"{level}: {len(chosen)} vectors, {what}")
-        found, run = compare(level, job, top, device, drive, chosen)
-        if top.inside and found.mismatches == 0:
+        found, run = compare(level, job, top, device, replace(drive, traced=inside), chosen)
+        if inside and top.inside and found.mismatches == 0:
             found.divergence = wrong_inside(level, job, top, chosen, job.trace(chosen), run)
             found.mismatches = int(found.divergence is not None)
         outcome.problems += [problem for problem in found.problems if problem not in outcome.problems]

@@ -10,10 +10,12 @@ import numpy as np
 
 from ...sim.errors import BitsmithError
 from ...sim.fixed import FloatArray, IntArray, quantize, to_float
+from ...sim.graph import Graph
 from ...sim.op import Spec
 from ..files.input_file import as_array, check_file
+from .batch import Batch
+from .reach.search import reaching
 
-Batch = dict[str, IntArray]
 AGAIN = "run 'bitsmith build' again"
 
 
@@ -37,6 +39,15 @@ def make(inputs: tuple[tuple[str, Spec], ...], count: int, seed: int) -> Batch:
     """``count`` frames for every input: the extremes first, then random ones."""
     rng = np.random.default_rng(seed)
     return {n: np.concatenate([extremes(s), random(s, max(count - 4, 0), rng)])[:count] for n, s in inputs}
+
+
+def of_graph(graph: Graph, count: int, seed: int) -> Batch:
+    """``count`` frames: the extremes, of few frames half of them; then those that reach most; then random ones."""
+    plain = make(graph.inputs, count, seed)
+    first = min(4, count // 2)
+    extreme = {name: raw[:first] for name, raw in plain.items()}
+    found = reaching(graph, extreme, count - first, np.random.default_rng([seed, count]))
+    return {n: np.concatenate([extreme[n], found[n], raw[first:]])[:count] for n, raw in plain.items()}
 
 
 def save(folder: Path, inputs: Batch, outputs: Batch) -> None:

@@ -14,6 +14,7 @@ from ..fixed import Constant, Fixed, IntArray, Overflow, Rounding, requantize
 from ..op import Operator, Spec
 from ..params import freeze_enum
 from ..table import address, lookup, table
+from ..watch import Limited, Split, watched
 
 ONE, ZERO = Constant(1), Constant(0)
 
@@ -32,6 +33,7 @@ class Kind(str, Enum):
 
 
 _HARD = (Kind.HARD_SIGMOID, Kind.HARD_TANH)
+_SPLIT = (Kind.RELU, Kind.LEAKY_RELU, Kind.THRESHOLDED_RELU, Kind.ABSOLUTE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,9 +129,11 @@ class Activation(Operator):
             return plain if x >= 0 else scaled
         return scaled + self.aligned(self.offset) if self.kind in _HARD else plain
 
-    def exact(self, x: IntArray) -> IntArray:
-        """The value before the rounding, raw with ``exact_fraction`` (not for kind table)."""
+    def exact(self, x: IntArray, limited: bool = True) -> IntArray:
+        """The value before the rounding, raw with ``exact_fraction`` (no table): with its limits, or without."""
         plain = x << (self.exact_fraction - self.input_type.fraction)
+        if watched() and self.kind in _SPLIT:
+            self._show_sides(x)
         if self.kind in (Kind.LEAKY_RELU, *_HARD):
             scaled = (x * self.slope.raw) << (self.exact_fraction - self.input_type.fraction - self.slope.fraction)
             hard = self.kind in _HARD
@@ -140,9 +144,26 @@ class Activation(Operator):
             plain = np.where(plain >= self.aligned(self.offset), plain, 0)
         if self.kind is Kind.ABSOLUTE:
             plain = np.abs(plain)
-        if self.lower is not None:
-            plain = np.maximum(plain, self.aligned(self.lower))
-        return plain if self.upper is None else np.minimum(plain, self.aligned(self.upper))
+        lower, upper = (self.aligned(c) if c and limited else None for c in (self.lower, self.upper))
+        if (watcher := watched()) and (lower, upper) != (None, None):
+            watcher(plain, Limited(lower, upper, self.exact_step))
+        if lower is not None:
+            plain = np.maximum(plain, lower)
+        return plain if upper is None else np.minimum(plain, upper)
+
+    @property
+    def exact_step(self) -> int:
+        """How far apart two values lie before the limits, at the least (raw, not for kind table)."""
+        up = self.exact_fraction - self.input_type.fraction
+        plain, scaled = 1 << up, abs(self.slope.raw) << (up - self.slope.fraction)
+        return max(scaled, 1) if self.kind in _HARD else min(plain, scaled or plain)
+
+    def _show_sides(self, x: IntArray) -> None:
+        """To who watches: where the function bends."""
+        watcher, up = watched(), self.exact_fraction - self.input_type.fraction
+        assert watcher is not None, "it was asked for"
+        at = -(-self.aligned(self.offset) >> up)  # the first input that is not below
+        watcher(x, Split(at, 1) if self.kind is Kind.THRESHOLDED_RELU else Split(0))
 
     @cached_property
     def table(self) -> IntArray:

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import BitsmithError
 from ..fixed import Fixed, IntArray
 from ..op import Operator, Spec
+from ..watch import Decided, watched
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,8 @@ class Argmax(Operator):
     def compute(self, *inputs: IntArray, threshold: int | None = None) -> IntArray:
         x = inputs[0]
         least = self.threshold if threshold is None else threshold
+        if watcher := watched():
+            watcher(x, Decided(least, self.input_type.raw_min))
         index: IntArray = np.argmax(x, axis=-1).astype(np.int64)
         index[x.max(axis=-1) < least] = x.shape[-1]
         return index[..., np.newaxis]

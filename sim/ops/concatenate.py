@@ -17,6 +17,7 @@ class Concatenate(Operator):
     """Two or more tensors joined on the last axis, in order. All have one type and agree on the other axes."""
 
     stem: ClassVar[str] = "concatenate"
+    moves: ClassVar[bool] = True
     per_pixel: ClassVar[bool] = True
 
     input_types: tuple[Fixed, ...]

@@ -16,6 +16,7 @@ class Crop(Operator):
     """``y = x[rows[0]:rows[1], columns[0]:columns[1], channels[0]:channels[1]]`` of an image (h, w, c)."""
 
     stem: ClassVar[str] = "crop"
+    moves: ClassVar[bool] = True
 
     input_type: Fixed
     rows: Pair

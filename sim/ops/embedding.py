@@ -12,7 +12,7 @@ from ..errors import BitsmithError
 from ..fixed import Fixed, IntArray
 from ..op import Operator, Spec
 from ..params import freeze_array
-from ..table import MAX_ADDRESS_BITS
+from ..table import MAX_ADDRESS_BITS, lookup
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,5 +53,4 @@ class Embedding(Operator):
         return Spec((*shape[:-1], self.table.shape[1]), self.table_type)
 
     def compute(self, *inputs: IntArray) -> IntArray:
-        found: IntArray = self.entries[inputs[0][..., 0]]
-        return found
+        return lookup(self.entries, inputs[0][..., 0])

@@ -17,6 +17,7 @@ class Flatten(Operator):
     """The same values in row-major order under the new ``shape`` (no batch axis); free in hardware."""
 
     stem: ClassVar[str] = "flatten"
+    moves: ClassVar[bool] = True
 
     input_type: Fixed
     shape: Shape

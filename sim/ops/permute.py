@@ -17,6 +17,7 @@ class Permute(Operator):
     """An image whose axis ``i`` is the input's axis ``axes[i]``: (1, 0, 2) exchanges rows and columns."""
 
     stem: ClassVar[str] = "permute"
+    moves: ClassVar[bool] = True
     any_size: ClassVar[bool] = True
 
     input_type: Fixed

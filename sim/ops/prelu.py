@@ -12,6 +12,7 @@ from ..errors import BitsmithError, TooWide
 from ..fixed import Fixed, IntArray
 from ..op import Operator, Spec
 from ..params import freeze_array
+from ..watch import Split, watched
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,4 +66,6 @@ class PReLU(Operator):
 
     def compute(self, *inputs: IntArray) -> IntArray:
         (x,), (whole, product) = inputs, self.shifts
+        if watcher := watched():
+            watcher(x, Split(0))
         return np.where(x < 0, (x * self.slope) << product, x << whole)

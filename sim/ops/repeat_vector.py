@@ -20,6 +20,7 @@ class RepeatVector(Operator):
     """
 
     stem: ClassVar[str] = "repeat_vector"
+    moves: ClassVar[bool] = True
 
     input_type: Fixed
     steps: int

@@ -102,9 +102,9 @@ class Retype(Operator):
     def compute(self, *inputs: IntArray) -> IntArray:
         (x,) = inputs
         y = np.zeros_like(x)
-        kinds = self.kinds_of(x.shape[1:])
         for kind, type_ in enumerate(self.types):
             if type_ is not None:
-                own = requantize(x, self.input_type.fraction, type_, self.rounding, self.overflow)
-                y = np.where(kinds == kind, own << (self.output_type.fraction - type_.fraction), y)
+                at = (..., self.kinds == kind) if self.per_pixel else (slice(None), self.kinds == kind)
+                own = requantize(x[at], self.input_type.fraction, type_, self.rounding, self.overflow)
+                y[at] = own << (self.output_type.fraction - type_.fraction)
         return y

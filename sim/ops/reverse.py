@@ -15,6 +15,7 @@ class Reverse(Operator):
     """(1, steps, channels) with its steps in reverse; ``interleaved``: (steps, sequences, channels)."""
 
     stem: ClassVar[str] = "reverse"
+    moves: ClassVar[bool] = True
 
     input_type: Fixed
     interleaved: bool = False

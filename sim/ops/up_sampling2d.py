@@ -17,6 +17,7 @@ class UpSampling2D(Operator):
     """``y[h, w, c] = x[h // factors[0], w // factors[1], c]`` of an image (h, w, c)."""
 
     stem: ClassVar[str] = "up_sampling2d"
+    moves: ClassVar[bool] = True
     any_size: ClassVar[bool] = True
 
     input_type: Fixed

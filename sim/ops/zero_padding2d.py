@@ -16,6 +16,7 @@ class ZeroPadding2D(Operator):
     """An image (h, w, c) to (top + h + bottom, left + w + right, c); ``padding`` is ((top, bottom), (left, right))."""
 
     stem: ClassVar[str] = "zero_padding2d"
+    moves: ClassVar[bool] = True
     any_size: ClassVar[bool] = True
 
     input_type: Fixed

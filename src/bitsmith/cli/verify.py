@@ -8,8 +8,10 @@ from typing import Annotated, Any, Optional
 import typer
 
 from .options import Build, Json
-from .outcome import DONE, FAILED, Outcome, View, printable
+from .outcome import DONE, FAILED, Outcome, Table, View, printable
 from .progress import progress, watched
+
+NAMED = 6
 
 
 def verify(
@@ -76,7 +78,24 @@ def view(data: dict[str, Any]) -> View:
         lines += ["first divergence: " + _pairs(data["first_divergence"])]
     failed = "" if data["passed"] else "FAILED: "
     whole = f"{printable(data['model'])}, seed {data['seed']}: {failed}{printable(verdict(data))}"
-    return View([(["level", "frames", "mismatches", "seconds"], rows)], [*lines, whole], whole)
+    tables: list[Table] = [(["level", "frames", "mismatches", "seconds"], rows)]
+    return View([*tables, *_reached(data)], [*_missing(data), *lines, whole], whole)
+
+
+def _reached(data: dict[str, Any]) -> list[Table]:
+    """How many points each layer has, and what became of them; no table where nothing has any."""
+    found = data.get("reached") or {"layers": []}
+    keys = ("points", "reached", "impossible", "not_reached")
+    rows = [(printable(layer["layer"]), *(layer[key] for key in keys)) for layer in found["layers"]]
+    return [(["layer", *(key.replace("_", " ") for key in keys)], rows)] if rows else []
+
+
+def _missing(data: dict[str, Any]) -> list[str]:
+    """The first names of what was not reached."""
+    found = data.get("reached") or {"layers": []}
+    every = [f"{layer['layer']}, {name}" for layer in found["layers"] for name in layer["missing"]]
+    more = [f"not reached: {len(every) - NAMED} more kinds, see verify.json"] if len(every) > NAMED else []
+    return [f"not reached: {printable(name)}" for name in every[:NAMED]] + more
 
 
 def _pairs(data: dict[str, Any]) -> str:

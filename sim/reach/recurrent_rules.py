@@ -1,0 +1,121 @@
+"""Bounds inside of recurrent layers, channel by channel: the states are any values of their types."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from ..cast import Cast
+from ..fixed import Fixed
+from ..op import Spec
+from ..ops.activation import Activation
+from ..ops.gru import GRU
+from ..ops.lstm import LSTM
+from ..ops.simple_rnn import SimpleRNN
+from ..ranges import Accumulator
+from ..recurrent import Recurrent
+from .bound import Bound, rounded
+from .rules import Found, Steps, activation, rule
+
+
+def _part(x: Bound, first: int, last: int) -> Bound:
+    return Bound(*(np.asarray(part)[first:last] for part in (x.low, x.high, x.step)))
+
+
+def _shifted(x: Bound, source: Fixed, target: Fixed) -> Bound:
+    up = target.fraction - source.fraction
+    return Bound(x.low << up, x.high << up, x.step << up)
+
+
+def _plus(a: Bound, b: Bound) -> Bound:
+    return Bound(a.low + b.low, a.high + b.high, np.gcd(a.step, b.step))
+
+
+def _corners(*factors: Bound) -> Bound:
+    """The product of some."""
+    ends = [np.prod(np.broadcast_arrays(*corner), axis=0) for corner in product(*((x.low, x.high) for x in factors))]
+    return Bound.between(np.min(ends, axis=0), np.max(ends, axis=0))
+
+
+def _accumulated(sums: Accumulator) -> Bound:
+    """What the products with a state come to, on the grid of their shift."""
+    low, high = np.array(sums.low), np.array(sums.high)
+    return Bound(low, high, np.full(len(low), 1 << sums.product_shift))
+
+
+def _gates(op: Recurrent, x: Bound) -> Bound:
+    """The gate inputs and the product added up."""
+    inputs, products = _shifted(x, op.input_type, op.gates_type), _accumulated(op.accumulator)
+    return _plus(inputs, _shifted(products, op.accumulator.type, op.gates_type))
+
+
+def _cast(x: Bound, source: Fixed, to: Cast | None, steps: Steps) -> Bound:
+    """Behind a cast that may not be there; it is a step where it is."""
+    if to is None:
+        return x
+    steps.append(x)
+    return rounded(x, source.fraction, to)
+
+
+def _function(op: Activation, x: Bound, steps: Steps) -> Bound:
+    found, inside = activation(op, [x], [])
+    steps += inside
+    return found if found is not None else Bound.of_type(op.output_type, len(x.low))
+
+
+def _initial(op: Recurrent) -> Steps:
+    """The casts of the given states come before the first step."""
+    return [] if op.initial_type is None else [Bound.of_type(op.initial_type)] * len(op.states)
+
+
+@rule(SimpleRNN)
+def _simple_rnn(op: SimpleRNN, sources: list[Bound], inputs: list[Spec]) -> Found:
+    steps = _initial(op)
+    gate_input = _cast(_gates(op, sources[0]), op.gates_type, op.gate_input, steps)
+    output = _function(op.activation, gate_input, steps)
+    return output, [*steps, output]
+
+
+@rule(GRU)
+def _gru(op: GRU, sources: list[Bound], inputs: list[Spec]) -> Found:
+    (x, *_), u, steps = sources, op.units, _initial(op)
+    gate_input = _cast(_part(_gates(op, x), 0, 2 * u), op.gates_type, op.gate_input, steps)
+    gates = _function(op.recurrent_activation, gate_input, steps)
+    z, r, h = _part(gates, 0, u), _part(gates, u, 2 * u), Bound.of_type(op.state.type, u)
+    kept = _part(_accumulated(op.accumulator), 2 * u, 3 * u) if op.reset_after else h
+    p, source = _cast(_corners(r, kept), op.reset_type, op.reset_product, steps), op.reset_product_type
+    inner, total = op.candidate_accumulator, op.candidate_sum_type
+    if inner is not None:
+        p, source = _accumulated(inner), inner.type
+    sums = _plus(_shifted(_part(x, 2 * u, 3 * u), op.input_type, total), _shifted(p, source, total))
+    c = _function(op.activation, _cast(sums, total, op.candidate_input, steps), steps)
+    output = _blend(op, z, h, c)
+    return output, [*steps, output]
+
+
+def _blend(op: GRU, z: Bound, h: Bound, c: Bound) -> Bound:
+    """``z * h + (1 - z) * c``."""
+    fraction, one = op.output_type.fraction - op.gate_type.fraction, 1 << op.gate_type.fraction
+    shifts = fraction - op.state.type.fraction, fraction - op.activation.output_type.fraction
+    old, new = ([end << up for end in (part.low, part.high)] for part, up in zip((h, c), shifts))
+    ends = [g * a + (one - g) * b for g, a, b in product((z.low, z.high), old, new)]
+    return Bound.between(np.min(ends, axis=0), np.max(ends, axis=0))
+
+
+@rule(LSTM)
+def _lstm(op: LSTM, sources: list[Bound], inputs: list[Spec]) -> Found:
+    (x, *_), u, steps = sources, op.units, _initial(op)
+    gates = _gates(op, x)
+    candidate_input = _cast(_part(gates, 2 * u, 3 * u), op.gates_type, op.candidate_input, steps)
+    others = Bound(*(np.concatenate([part[: 2 * u], part[3 * u :]]) for part in (gates.low, gates.high, gates.step)))
+    opened = _function(op.recurrent_activation, _cast(others, op.gates_type, op.gate_input, steps), steps)
+    i, f, o = (_part(opened, k * u, (k + 1) * u) for k in range(3))
+    g = _function(op.activation, candidate_input, steps)
+    kept, added = _corners(f, Bound.of_type(op.cell.type, u)), _corners(i, g)
+    up_kept = op.new_cell_type.fraction - op.gate_type.fraction - op.cell.type.fraction
+    up_added = op.new_cell_type.fraction - op.gate_type.fraction - op.activation.output_type.fraction
+    ends = ((kept.low, added.low), (kept.high, added.high))
+    cell = Bound.between(*((a << up_kept) + (b << up_added) for a, b in ends))
+    hidden = _corners(o, _function(op.cell_activation, cell, steps))
+    return (None if op.with_cell else hidden), [*steps, hidden, cell]
