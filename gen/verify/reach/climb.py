@@ -27,6 +27,8 @@ AT_ONCE = 256
 PATIENCE = 8
 """Rounds of its own in which a point's frame may come no nearer."""
 PROBES, ANSWERS = 48, 12
+MANY = 1024
+"""Of more inputs than so many a few probes say little."""
 
 
 @dataclass
@@ -49,7 +51,8 @@ class Climb:
             active = np.flatnonzero((self.lacks != 0) & (self.stale < PATIENCE))
             if not len(active):
                 return
-            self._solve(active)
+            if sum(raw[0].size for raw in self.elite.values()) <= MANY:
+                self._solve(active)
             active = active[self.lacks[active] != 0]
             if len(active) and self.frames > 0:
                 chosen = self.rng.permutation(active)[: min(AT_ONCE, self.frames)]

@@ -16,10 +16,10 @@ from .cover import cover
 from .families import pool
 from .patches import Patch, packed, patch_of
 
-VALUES = 1 << 24
+VALUES = 1 << 26
 """So many integers of all tensors together are computed at the most: some seconds."""
-FRAMES_FOR_ONE = 256
-"""Nor more frames for each that is wanted."""
+FRAMES_FOR_ONE, TRIES_FOR_ONE, MOST_TRIES = 128, 24, 2048
+"""Nor more frames for each that is wanted, nor work on a layer's patches, nor so many of them."""
 FEWEST = 64
 """A climb of fewer frames comes nowhere."""
 AT_ONCE = 128
@@ -32,8 +32,10 @@ class Search:
     survey: Survey
     rng: np.random.Generator
     left: int
+    most: int
     reached: BoolArray
     kept: list[tuple[Batch, BoolArray]] = field(default_factory=list)
+    patched: set[str] = field(default_factory=set)
 
     @property
     def missing(self) -> IntArray:
@@ -62,7 +64,7 @@ class Search:
             if not self.take(self.draw(count)):
                 break
 
-    def small(self, most: int) -> None:
+    def small(self) -> None:
         """Patches, node by node, all of them in a few frames."""
         found: dict[str, list[tuple[Patch, IntArray]]] = {}
         promised = self.reached.copy()
@@ -70,10 +72,11 @@ class Search:
         for k, name in enumerate(nodes):
             patch = patch_of(self.survey.graph, name)
             if patch is not None:
+                self.patched.add(name)
                 images = self._patches(name, patch, promised, self.left / 2 / (len(nodes) - k))
                 found.setdefault(patch.source, []).append((patch, images))
         for source, patches in found.items():
-            frames = packed(patches, dict(self.survey.graph.inputs)[source], most, self.rng)
+            frames = packed(patches, dict(self.survey.graph.inputs)[source], self.most, self.rng)
             others = self.draw(len(frames))
             self.take_all({**others, source: frames})
 
@@ -86,7 +89,7 @@ class Search:
         if not len(missing):
             return np.zeros((0, *patch.spec.shape), dtype=np.int64)
         part = np.prod(patch.spec.shape) / np.prod(dict(self.survey.graph.inputs)[patch.source].shape)
-        tries = int(min(share / part, 32 * len(missing) + 4 * AT_ONCE))
+        tries = int(min(share / part, 32 * len(missing) + 4 * AT_ONCE, TRIES_FOR_ONE * self.most / part, MOST_TRIES))
         seeds = {patch.source: pool(patch.spec, max(1, min(2 * AT_ONCE, tries // 2)), self.rng)}
         images = climb(self.survey, ((patch.source, patch.spec),), seeds, missing, self.rng, tries, patch.nodes)
         self.left -= int(tries * part) + 1
@@ -97,12 +100,19 @@ class Search:
 
     def whole(self) -> None:
         """The climb with whole frames."""
-        wanted = self.missing
-        if len(wanted) and self.left >= FEWEST:
-            seeds = self.draw(min(AT_ONCE, self.left))
-            for batch, _ in self.kept[-8:]:
-                seeds = {name: np.concatenate([raw, batch[name]]) for name, raw in seeds.items()}
-            self.take_all(climb(self.survey, self.survey.graph.inputs, seeds, wanted, self.rng, self.left))
+        by_patch = np.zeros(self.survey.count, dtype=bool)
+        for place in self.survey.known:
+            by_patch[place.all] = place.node in self.patched
+        for tried in (False, True):  # what no patch was for comes first
+            wanted = np.intersect1d(self.missing, np.flatnonzero(by_patch == tried))
+            if len(wanted) and self.left >= FEWEST:
+                seeds = self.draw(min(AT_ONCE, self.left // 4))
+                for batch, _ in self.kept[-8:]:
+                    seeds = {name: np.concatenate([raw, batch[name]]) for name, raw in seeds.items()}
+                self.left -= len(next(iter(seeds.values())))
+                frames = self.left if tried else self.left * 3 // 4
+                self.take_all(climb(self.survey, self.survey.graph.inputs, seeds, wanted, self.rng, frames))
+                self.left -= frames
 
     def take_all(self, frames: Batch) -> None:
         """Some frames, of which there may be none."""
@@ -115,8 +125,8 @@ def reaching(graph: Graph, first: Batch, most: int, rng: np.random.Generator) ->
     survey = Survey(graph)
     known = survey.look(first)[0].any(axis=0) if len(next(iter(first.values()))) else np.zeros(survey.count, dtype=bool)
     budget = max(1, min(VALUES // max(1, survey.values_of_frame), FRAMES_FOR_ONE * most))
-    search = Search(survey, rng, budget, known.copy())
-    search.small(most)
+    search = Search(survey, rng, budget, most, known.copy())
+    search.small()
     search.fill(max(1, budget // 3))
     search.whole()
     if not search.kept:
