@@ -10,7 +10,7 @@ import numpy as np
 
 from ..graph import Graph, Node
 from ..op import Spec
-from . import recurrent_rules  # noqa: F401  which registers its rules
+from . import recurrent_rules, softmax_rules  # noqa: F401  which register their rules
 from .bound import Bound
 from .rules import LARGEST, RULES, Found, moved
 
@@ -22,17 +22,18 @@ def bounds(graph: Graph) -> dict[tuple[str, int], Bound]:
     found: dict[tuple[str, int], Bound] = {}
     for node in graph.nodes:
         sources = [tensors[name] for name in node.inputs]
-        tensors[node.name], steps = _node(node, sources, [specs[name] for name in node.inputs], specs[node.name])
+        bound, steps = _node(node, sources, [specs[name] for name in node.inputs])
+        output = specs[node.name]
+        tensors[node.name] = Bound.of_type(output.type, output.shape[-1]) if bound is None else bound
         found |= {(node.name, k): bound for k, bound in enumerate(steps) if bound is not None}
     return found
 
 
-def _node(node: Node, sources: list[Bound], inputs: list[Spec], output: Spec) -> Found:
+def _node(node: Node, sources: list[Bound], inputs: list[Spec]) -> Found:
+    """What its rule says; nothing where it has none and does not only move values."""
     rule = RULES.get(type(node.op))
     if rule is not None:
-        bound, steps = rule(node.op, sources, inputs)
-        whole = Bound.of_type(output.type, output.shape[-1])
-        return (whole if bound is None else bound), steps
+        return rule(node.op, sources, inputs)
     if node.op.moves and all(np.prod(spec.shape) <= LARGEST for spec in inputs):
         return moved(node.op, sources, inputs), []
-    return Bound.of_type(output.type, output.shape[-1]), []
+    return None, []

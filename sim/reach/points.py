@@ -138,7 +138,8 @@ class DecisionPoints(Points):
         return ("largest just below the threshold", "largest at the threshold")[point - 2 * self.classes + 1]
 
     def hits(self, values: IntArray) -> BoolArray:
-        return self.errors(values, np.arange(self.count)) == 0
+        found: BoolArray = np.asarray(self.errors(values, np.arange(self.count)) == 0)
+        return found
 
     def errors(self, values: IntArray, points: IntArray) -> IntArray:
         return _least(np.stack([self._error(values, int(point)) for point in points], axis=2))
@@ -146,12 +147,12 @@ class DecisionPoints(Points):
     def _error(self, values: IntArray, point: int) -> IntArray:
         largest: IntArray = values.max(axis=-1)
         if point >= 2 * self.classes - 1:
-            return self.thresholds[point - 2 * self.classes + 1] - largest
+            return np.asarray(self.thresholds[point - 2 * self.classes + 1] - largest)
         k = point if point < self.classes else point - self.classes + 1
         before: IntArray = values[..., :k].max(axis=-1) if k else values[..., 0] - 1
         own = values[..., k]
         if point < self.classes:
-            return (largest - own) + np.maximum(before - own + 1, 0)
+            return np.asarray((largest - own) + np.maximum(before - own + 1, 0))
         tie: IntArray = before - own  # as far as one of the two is the largest
         return np.where(largest == np.maximum(own, before), tie, (largest - own) + (largest - before))
 

@@ -20,7 +20,7 @@ from .rules import Found, Steps, activation, rule
 
 
 def _part(x: Bound, first: int, last: int) -> Bound:
-    return Bound(*(np.asarray(part)[first:last] for part in (x.low, x.high, x.step)))
+    return Bound(x.low[first:last], x.high[first:last], x.step[first:last])
 
 
 def _shifted(x: Bound, source: Fixed, target: Fixed) -> Bound:
@@ -108,14 +108,16 @@ def _lstm(op: LSTM, sources: list[Bound], inputs: list[Spec]) -> Found:
     (x, *_), u, steps = sources, op.units, _initial(op)
     gates = _gates(op, x)
     candidate_input = _cast(_part(gates, 2 * u, 3 * u), op.gates_type, op.candidate_input, steps)
-    others = Bound(*(np.concatenate([part[: 2 * u], part[3 * u :]]) for part in (gates.low, gates.high, gates.step)))
-    opened = _function(op.recurrent_activation, _cast(others, op.gates_type, op.gate_input, steps), steps)
-    i, f, o = (_part(opened, k * u, (k + 1) * u) for k in range(3))
+    low, high, step = (np.concatenate([part[: 2 * u], part[3 * u :]]) for part in (gates.low, gates.high, gates.step))
+    opened = _function(
+        op.recurrent_activation, _cast(Bound(low, high, step), op.gates_type, op.gate_input, steps), steps
+    )
+    i, f, out = (_part(opened, k * u, (k + 1) * u) for k in range(3))
     g = _function(op.activation, candidate_input, steps)
     kept, added = _corners(f, Bound.of_type(op.cell.type, u)), _corners(i, g)
     up_kept = op.new_cell_type.fraction - op.gate_type.fraction - op.cell.type.fraction
     up_added = op.new_cell_type.fraction - op.gate_type.fraction - op.activation.output_type.fraction
     ends = ((kept.low, added.low), (kept.high, added.high))
     cell = Bound.between(*((a << up_kept) + (b << up_added) for a, b in ends))
-    hidden = _corners(o, _function(op.cell_activation, cell, steps))
+    hidden = _corners(out, _function(op.cell_activation, cell, steps))
     return (None if op.with_cell else hidden), [*steps, hidden, cell]

@@ -152,7 +152,7 @@ def activation(op: Activation, sources: list[Bound], inputs: list[Spec]) -> Foun
     if op.table_type is not None:
         to = Cast(op.table_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW)
         address = addresses(x, op.input_type.fraction, to)
-        return _entries(op.table, address), [x, address]
+        return entries(op.table, address), [x, address]
     bent = op.kind in (Kind.RELU, Kind.LEAKY_RELU, Kind.THRESHOLDED_RELU, Kind.ABSOLUTE)
     free, exact = _exact(op, x, limited=False), _exact(op, x, limited=True)
     steps: Steps = [x] if bent else []
@@ -174,7 +174,7 @@ def _exact(op: Activation, x: Bound, limited: bool) -> Bound:
     return Bound(low, high, step)
 
 
-def _entries(table: IntArray, address: Bound) -> Bound:
+def entries(table: IntArray, address: Bound) -> Bound:
     """The least and the largest entry that an address reaches, of each channel."""
     beside = [int(table[end & (len(table) - 1)]) for end in address.ends]
     known: dict[tuple[int, int], list[int]] = {}

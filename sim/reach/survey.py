@@ -74,6 +74,8 @@ class Survey:
         """
         frames = len(next(iter(inputs.values())))
         wanted = np.zeros(0, dtype=np.int64) if wanted is None else wanted
+        if frames == 0:
+            return np.zeros((0, self.count), dtype=bool), np.zeros((0, len(wanted)), dtype=np.int64)
         whole = {name: np.prod(spec.shape, dtype=int) for name, spec in self.graph.inputs}
         part = max(raw[0].size / max(1, whole[name]) for name, raw in inputs.items())
         each = max(1, int(CHUNK / max(1, self.values_of_frame * part)))
@@ -114,8 +116,9 @@ class Survey:
             return None  # a smaller image may have steps of its own
         if key not in self.places:
             points = points_of(step, channels)
-            self.places[key] = points and Place(node.name, order, title(step), points, self.count)
-            self.count += points.count if points else 0
+            known = None if points is None else Place(node.name, order, title(step), points, self.count)
+            self.places[key] = known
+            self.count += 0 if points is None else points.count
         return self.places[key]
 
 

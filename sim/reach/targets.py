@@ -8,6 +8,7 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..rounding import IntArray, Overflow, Rounding, limits, shift_right
 from ..watch import Divided, Limited, Rounded, Split, Step
@@ -47,9 +48,9 @@ class Target:
             nearest = np.clip(self.residue + (values - self.residue + apart // 2) // apart * apart, first, last)
         return nearest - values
 
-    def hit(self, values: IntArray) -> IntArray:
+    def hit(self, values: IntArray) -> NDArray[np.bool_]:
         """Where a value is a member."""
-        inside = np.ones(values.shape, dtype=bool) if self.low <= -FAR else values >= self.low
+        inside: NDArray[np.bool_] = np.full(values.shape, True) if self.low <= -FAR else np.asarray(values >= self.low)
         if self.high < FAR:
             inside &= values <= self.high
         if self.modulus > 1:

@@ -20,7 +20,8 @@ from bitsmith.gen.simulate import verilator
 from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.simulate.simulation import Drive, Run
 from bitsmith.gen.synth.estimate import estimate
-from bitsmith.gen.verify.vectors import Batch, make
+from bitsmith.gen.verify.batch import Batch
+from bitsmith.gen.verify.vectors import make
 from bitsmith.hw.rtl.adder_graph import Adder, AdderGraph, Output
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference

@@ -79,7 +79,7 @@ def test_the_count_the_extremes_and_the_seed() -> None:
         assert x.shape == (count, 6, 6, 2)
         first = min(4, count // 2)
         np.testing.assert_array_equal(x[:first], vectors.extremes(graph.inputs[0][1])[:first])
-        np.testing.assert_array_equal(x, *vectors.of_graph(graph, count, 3).values())
+        np.testing.assert_array_equal(x, vectors.of_graph(graph, count, 3)["x"])
     (other,) = vectors.of_graph(graph, 40, 4).values()
     assert not np.array_equal(x, other)
 

@@ -58,7 +58,10 @@ FAMILIES: tuple[Family, ...] = (_uniform, _scaled, _sparse, _extreme, _by_channe
 
 def pool(spec: Spec, count: int, rng: np.random.Generator) -> IntArray:
     """(count, *shape) of all families in turn."""
-    return np.stack([FAMILIES[k % len(FAMILIES)](spec, rng) for k in range(count)])
+    found = np.zeros((count, *spec.shape), dtype=np.int64)
+    for k in range(count):
+        found[k] = FAMILIES[k % len(FAMILIES)](spec, rng)
+    return found
 
 
 # changes of a frame; ``other`` is another one ------------------------------------------------------------------

@@ -123,7 +123,7 @@ class Search:
 def reaching(graph: Graph, first: Batch, most: int, rng: np.random.Generator) -> Batch:
     """At most so many frames that reach what ``first`` do not, those that reach most in front."""
     survey = Survey(graph)
-    known = survey.look(first)[0].any(axis=0) if len(next(iter(first.values()))) else np.zeros(survey.count, dtype=bool)
+    known = np.asarray(survey.look(first)[0].any(axis=0))
     budget = max(1, min(VALUES // max(1, survey.values_of_frame), FRAMES_FOR_ONE * most))
     search = Search(survey, rng, budget, most, known.copy())
     search.small()

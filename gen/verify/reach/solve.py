@@ -37,4 +37,5 @@ def solutions(
         rest = rest - k * slopes[at]
     nearest = np.abs(rest).argsort(kind="stable")[:most]
     _, first = np.unique(found[nearest], axis=0, return_index=True)
-    return found[nearest][np.sort(first)]
+    best: IntArray = found[nearest][np.sort(first)]
+    return best
