@@ -22,6 +22,7 @@ from ..ops.global_max_pool2d import GlobalMaxPool2D
 from ..ops.max_pool2d import MaxPool2D
 from ..ops.prelu import PReLU
 from ..ops.retype import Retype
+from ..rounding import Rounding
 from ..table import ADDRESS_OVERFLOW, ADDRESS_ROUNDING
 from ..window import window_counts
 from .bound import Bound, addresses, rounded
@@ -134,15 +135,23 @@ def _retype(op: Retype, sources: list[Bound], inputs: list[Spec]) -> Found:
 
 @rule(AveragePool2D)
 def _average_pool(op: AveragePool2D, sources: list[Bound], inputs: list[Spec]) -> Found:
-    (x,), shape = sources, inputs[0].shape
-    counts = np.unique(window_counts(shape, op.pool, op.strides, op.padding))
-    return None, [Bound(x.low * count, x.high * count, x.step) for count in counts]
+    counts = np.unique(window_counts(inputs[0].shape, op.pool, op.strides, op.padding))
+    return _means(op, sources[0], [int(count) for count in counts])
 
 
 @rule(GlobalAveragePool2D)
 def _global_average(op: GlobalAveragePool2D, sources: list[Bound], inputs: list[Spec]) -> Found:
-    (x,), (height, width, _) = sources, inputs[0].shape
-    return None, [Bound(x.low * (height * width), x.high * (height * width), x.step)]
+    height, width, _ = inputs[0].shape
+    return _means(op, sources[0], [height * width])
+
+
+def _means(op: Any, x: Bound, counts: list[int]) -> Found:
+    """Divisions of sums of so many values, and then the overflow."""
+    sums = [Bound(x.low * count, x.high * count, x.step) for count in counts]
+    ends = [[division.exact(end) for end in (s.low, s.high)] for s, division in zip(sums, map(op.division, counts))]
+    means = Bound.between(np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0))
+    found = rounded(means, op.output_type.fraction, Cast(op.output_type, Rounding.TRN, op.overflow))
+    return found, [*sums, means]
 
 
 @rule(Activation)

@@ -26,6 +26,8 @@ AT_ONCE = 256
 """Frames of one round."""
 PATIENCE = 8
 """Rounds of its own in which a point's frame may come no nearer."""
+WANTED = 512
+"""So many points at once, drawn from more."""
 PROBES, ANSWERS = 48, 12
 MANY = 1024
 """Of more inputs than so many a few probes say little."""
@@ -137,6 +139,7 @@ def climb(
     nodes: Sequence[Node] | None = None,
 ) -> Batch:
     """The frames that reach some of the points ``wanted``; so many are tried at the most, besides ``seeds``."""
+    wanted = np.sort(rng.permutation(wanted)[:WANTED])
     near = survey.look(seeds, wanted, nodes)[1]
     at = np.abs(near).argmin(axis=0)
     elite, lacks = {name: raw[at] for name, raw in seeds.items()}, near[at, np.arange(len(at))]

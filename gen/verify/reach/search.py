@@ -18,7 +18,7 @@ from .patches import Patch, packed, patch_of
 
 VALUES = 1 << 26
 """So many integers of all tensors together are computed at the most: some seconds."""
-FRAMES_FOR_ONE, TRIES_FOR_ONE, MOST_TRIES = 128, 24, 2048
+FRAMES_FOR_ONE, TRIES_FOR_ONE, MOST_TRIES = 128, 24, 8192
 """Nor more frames for each that is wanted, nor work on a layer's patches, nor so many of them."""
 FEWEST = 64
 """A climb of fewer frames comes nowhere."""
@@ -89,7 +89,7 @@ class Search:
         if not len(missing):
             return np.zeros((0, *patch.spec.shape), dtype=np.int64)
         part = np.prod(patch.spec.shape) / np.prod(dict(self.survey.graph.inputs)[patch.source].shape)
-        tries = int(min(share / part, 32 * len(missing) + 4 * AT_ONCE, TRIES_FOR_ONE * self.most / part, MOST_TRIES))
+        tries = int(min(share / part, 64 * len(missing) + 4 * AT_ONCE, TRIES_FOR_ONE * self.most / part, MOST_TRIES))
         seeds = {patch.source: pool(patch.spec, max(1, min(2 * AT_ONCE, tries // 2)), self.rng)}
         images = climb(self.survey, ((patch.source, patch.spec),), seeds, missing, self.rng, tries, patch.nodes)
         self.left -= int(tries * part) + 1
