@@ -90,7 +90,7 @@ def rtl(job: Job) -> Outcome:
         outcome.problems += [problem for problem in further.problems if problem not in outcome.problems]
         outcome.cycles = _cycles(job, top, device, run)
     if outcome.mismatches == 0 and (_decides(job) or top.inside):
-        frames = _inside(job)
+        frames = _inside(job) if top.inside else first(job, INSIDE_FRAMES)
         job.say(f"rtl: every layer of {len(frames)} vectors")
         if top.inside:
             run = device.run(job.part(frames)[0], full_speed(job))
