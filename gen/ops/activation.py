@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil, floor
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -153,10 +153,10 @@ def convert_relu(build: Builder, layer: Layer, inputs: tuple[Tensor, ...]) -> Te
     return emit(build, layer, x, Curve(Kind.RELU, upper=limit))
 
 
-def _above(threshold: float, type: Fixed, upper: Constant | None, strictly: bool = False) -> Curve:
-    """Zero below the threshold, and ``strictly`` at it, too: from the first value of the input's grid that is not."""
-    exact = Fraction(float(np.float32(threshold))) * Fraction(2) ** type.fraction
-    first = floor(exact) + 1 if strictly else ceil(exact)
+def _above(threshold: float, type: Fixed, upper: Constant | None) -> Curve:
+    """Zero below the threshold and at it, as Keras computes (its documents say otherwise of a ReLU): all from the first
+    value of the input's grid above it."""
+    first = floor(Fraction(float(np.float32(threshold))) * Fraction(2) ** type.fraction) + 1
     if first > type.raw_max:
         return Curve(Kind.RELU, upper=ZERO)
     return Curve(Kind.THRESHOLDED_RELU, offset=shortest(first, type.fraction), upper=upper)
@@ -169,7 +169,7 @@ def convert_thresholded_relu(build: Builder, layer: Layer, inputs: tuple[Tensor,
     if theta < 0:  # as in Keras
         a.refuse("theta", theta, "0 and more")
     a.finish()
-    return emit(build, layer, x, _above(theta, x.type, None, strictly=True))
+    return emit(build, layer, x, _above(theta, x.type, None))
 
 
 @converts("LeakyReLU", "LeakyRelu", floats=floats.leaky_relu, each_step=last_axis)

@@ -107,7 +107,7 @@ def relu(layer: Layer, x: Array) -> Array:
     a = Attributes(layer.name, layer.config)
     slope, upper = a.number("negative_slope", 0.0), a.number("max_value", None)
     threshold = a.number("threshold", 0.0)
-    return np.minimum(np.where(x >= threshold, x, slope * (x - threshold)), np.inf if upper is None else upper)
+    return np.minimum(np.where(x > threshold, x, slope * (x - threshold)), np.inf if upper is None else upper)
 
 
 def thresholded_relu(layer: Layer, x: Array) -> Array:

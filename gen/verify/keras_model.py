@@ -175,13 +175,14 @@ def _loaded(path: Path, library: str, register: Callable[[], object], hgq: bool 
 
 
 def _qkeras_objects() -> dict[str, Any]:
-    """QKeras's classes by name; the two names that its recurrent layers miss in a newer TensorFlow are put back."""
+    """QKeras's classes by name; the names that its layers miss in a newer TensorFlow are put back."""
     tensorflow = import_module("tensorflow")
     nest, array_ops = (import_module(f"tensorflow.python.{n}") for n in ("util.nest", "ops.array_ops"))
     if not hasattr(nest, "is_sequence"):
         nest.is_sequence = nest.is_nested  # type: ignore[attr-defined]
-    if not hasattr(array_ops, "unstack"):
-        array_ops.unstack = tensorflow.unstack  # type: ignore[attr-defined]
+    for name in ("stack", "unstack"):  # of QConv2DTranspose, of the recurrent layers
+        if not hasattr(array_ops, name):
+            setattr(array_ops, name, getattr(tensorflow, name))
     objects: dict[str, Any] = {}
     import_module("qkeras.utils")._add_supported_quantized_objects(objects)
     return objects

@@ -36,6 +36,8 @@ def activations(k: Any, x: Any) -> dict[str, Any]:
     found = {name: layers.Activation(name, name=f"f_{name}")(x) for name in dict.fromkeys(names) if _has(k, name)}
     found["elu_half"] = layers.ELU(0.5)(x)
     found["threshold"] = layers.ReLU(max_value=5.0, threshold=0.7)(x)
+    found["threshold_met"] = layers.ReLU(threshold=0.5)(x)  # a value of the input's grid, which many inputs have
+    found["threshold_limited"] = layers.ReLU(max_value=1.0, threshold=1.0)(x)
     found["dense"] = layers.Dense(3, activation="mish", name="dense")(x)
     if is_3:
         o = k.ops
