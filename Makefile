@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/* tb/*.py tb/*.j2)
 
-.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs formal images schedule full gdn soak hls4ml-suite lint bench train lock wheel install-check clean
+.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs formal images schedule full gdn fuzz hls4ml-suite lint bench train lock wheel install-check clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second cocotb netlist synth train,$(MAKECMDGOALS)),)
@@ -103,8 +103,8 @@ full: .venv/.test $(SOURCES) ## lic at the published widths: emitted, whole in C
 gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 8 to 192 channels, all forms (an hour)
 	$(PY) -m bitsmith.bench.gdn_pixels
 
-soak: .venv/.test $(SOURCES) ## random networks through every level of verify, for MINUTES (20)
-	$(PY) tests/helpers/soak.py --minutes $(or $(MINUTES),20)
+fuzz: .venv/.test $(SOURCES) ## random whole networks from model files through Keras, reference, HLS and Verilog; MINUTES=20, SEED=1, REPEAT=FILE
+	PYTHONPATH=tests/helpers $(PY) -m fuzz $(if $(REPEAT),--repeat $(REPEAT),--minutes $(or $(MINUTES),20) --seed $(or $(SEED),1) --networks $(or $(NETWORKS),6) $(if $(SMALL),--small))
 
 hls4ml-suite: .venv/.test $(SOURCES) ## the models of hls4ml's own tests under the configurations that it writes, beside Keras (two minutes)
 	$(PY) tests/helpers/hls4ml_table.py $(MODELS)

@@ -1,0 +1,69 @@
+"""What a run has shown: a table of layers, frames by level, and what was refused or failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .prove import Result
+
+ROOT = Path(__file__).parents[3]
+
+
+def layers() -> dict[str, list[str]]:
+    """The README's table: the classes of each operator."""
+    between = (ROOT / "README.md").read_text().partition("<!-- layers:")[2].partition("<!-- /layers -->")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in between.splitlines() if line.startswith("|")]
+    return {stem: names.split(", ") for stem, names in rows[2:]}
+
+
+@dataclass
+class Tally:
+    """Adds up results. Networks count, not builds."""
+
+    operators: Counter[str] = field(default_factory=Counter)
+    classes: Counter[str] = field(default_factory=Counter)
+    frames: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    builds: int = 0
+    networks: int = 0
+    exact: int = 0
+
+    def add(self, result: Result) -> None:
+        self.builds += 1
+        self.refused += result.refused.values()
+        if result.stage:
+            self.failed.append(f"seed {result.recipe['seed']}: {result.stage}: {result.reason}")
+            return
+        self.networks += len(result.proven)
+        self.exact += len(result.exact)
+        for number in result.proven:
+            self.operators.update(set(result.operators[number]))
+            self.classes.update(set(result.classes[number]))
+        for level, frames in result.compared.items():
+            self.frames[level] += frames * len(result.proven)
+
+    def text(self, seconds: float) -> str:
+        """The table, for people."""
+        lines = ["networks with it, by operator and by Keras's class (those that went through every level):"]
+        for stem, names in layers().items():
+            shown = ", ".join(f"{name} {self.classes[name]}" for name in names)
+            lines.append(f"{stem:>22} {self.operators[stem]:5}  {shown}")
+        frames = ", ".join(f"{level} {count:,}" for level, count in self.frames.items())
+        lines += [
+            f"frames of networks compared: {frames or 'none'}",
+            f"refused networks: {len(self.refused)}",
+            *(f"  {count} × {why}" for why, count in Counter(map(_kind, self.refused)).most_common()),
+            f"failed builds: {len(self.failed)}",
+            *(f"  {why}" for why in self.failed),
+            f"{self.builds} builds, {self.networks} networks through every level, {self.exact} of them equal to Keras "
+            f"in every value, {self.networks / max(seconds, 1e-9) * 3600:.0f} networks per hour",
+        ]
+        return "\n".join(lines)
+
+
+def _kind(reason: str) -> str:
+    """Without the names of one network."""
+    return " ".join(word for word in reason.split() if not word.strip("':;").startswith("n") or "_" not in word)[:160]

@@ -1,0 +1,127 @@
+"""``make fuzz``: a seed of the day through everything, and a planted fault that shrinks and is found again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fuzz import table
+from fuzz.kinds import KINDS
+from fuzz.prove import Result, alone, prove
+from fuzz.recipe import draw
+from fuzz.run import failure, line, main
+from fuzz.shrink import shrink
+
+from bitsmith.gen.verify.levels import LEVELS
+
+Need = Callable[..., None]
+QUIET = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@pytest.fixture
+def _float64() -> Iterator[None]:
+    """A recipe's Keras computes in float64; other tests of the process do not."""
+    yield
+    for name in {"keras", "tf_keras"} & set(sys.modules):
+        sys.modules[name].backend.set_floatx("float32")
+
+
+def test_a_seed_is_a_recipe() -> None:
+    """The same every time, another for each seed, and JSON; every kind of layer is drawn by some seed."""
+    recipes = [draw(seed) for seed in range(60)]
+    assert recipes == [json.loads(json.dumps(draw(seed))) for seed in range(60)]
+    assert len({json.dumps(recipe["networks"]) for recipe in recipes}) == 60
+    assert {kind for kind in KINDS if f'"kind": "{kind}"' in json.dumps(recipes)} == set(KINDS)
+
+
+def test_shrinking_takes_what_still_fails_and_nothing_else() -> None:
+    """A fault that needs two layers of one network, one inside of a branch, and a setting; without Keras."""
+
+    def fails(recipe: Any) -> bool:
+        return any(
+            all(f'"kind": "{kind}"' in json.dumps(network) for kind in ("fork", "max_pool"))
+            for network in recipe["networks"]
+        ) and "strategy" in recipe["config"].get("Bitsmith", {})
+
+    seed = next(seed for seed in range(1000) if fails(draw(seed)))
+    small = shrink(draw(seed), fails)
+    assert fails(small)
+    assert len(small["networks"]) == 1
+    assert len(small["networks"][0]["layers"]) <= 2
+    assert set(small["config"]) == {"Bitsmith"}
+    assert set(small["config"]["Bitsmith"]) == {"strategy"}
+    assert set(small["networks"][0]["shape"]) == {1}
+    assert shrink(draw(seed), fails, seconds=0) == draw(seed)
+
+
+@pytest.mark.train
+@QUIET
+@pytest.mark.usefixtures("_float64")
+def test_a_planted_fault_is_found_shrunk_and_repeated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a network has a pool of maxima, the level keras is told that something is wrong."""
+    level = LEVELS["keras"]
+
+    def faulty(job: Any) -> Any:
+        outcome = level(job)
+        pools = [node.name for node in job.graph.nodes if node.op.stem == "max_pool2d"]
+        outcome.problems += [f"planted at {name}" for name in pools]
+        return outcome
+
+    monkeypatch.setitem(LEVELS, "keras", faulty)
+    recipe = next(r for r in (draw(seed, 2, small=True) for seed in range(1000)) if _suits(r))
+    result = prove(recipe, until="keras")
+    assert (result.stage, result.reason[:7]) == ("keras", "planted")
+    report = failure(result, tmp_path)
+    path = tmp_path / f"seed{recipe['seed']}.json"
+    assert f"make fuzz REPEAT={path}" in report
+    small = json.loads(path.read_text())
+    assert [layer["kind"] for network in small["networks"] for layer in network["layers"]] == ["max_pool"]
+    assert list((tmp_path / f"{path.stem}_model").glob("model.*"))
+    assert main(["--repeat", str(path)]) == 1
+    assert "FAILED at keras: planted" in capsys.readouterr().out
+    monkeypatch.undo()
+    assert prove(small, until="keras").stage == ""
+
+
+def _suits(recipe: Any) -> bool:
+    """Both networks have a pool of maxima behind another layer."""
+    kinds = [[layer["kind"] for layer in network["layers"]] for network in recipe["networks"]]
+    return recipe["library"] == "tf_keras" and all("max_pool" in every[1:] for every in kinds)
+
+
+@pytest.mark.train
+@QUIET
+@pytest.mark.usefixtures("_float64")
+def test_the_seed_of_the_day(need: Need, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two small networks through every level. Which, is another question every day."""
+    need("g++", "verilator")
+    seed = int(date.today().strftime("%Y%m%d"))
+    result = prove(draw(seed, 2, small=True))
+    with capsys.disabled():
+        print(f"\nfuzz: today's seed; again: make fuzz SEED={seed} NETWORKS=2 SMALL=1 MINUTES=0: {line(result)}")
+    assert result.stage == "", f"{line(result)}\n{json.dumps(result.recipe)}"
+    assert result.proven or result.refused
+
+
+def test_the_table_lists_every_layer_and_every_reason() -> None:
+    """Also those that no network had, with 0."""
+    tally = table.Tally()
+    recipe = alone(draw(1, 2), [0])
+    tally.add(Result(recipe, operators={0: ["dense"]}, classes={0: ["QDense", "QDense"]}, compared={"rtl": 24}))
+    tally.add(Result(alone(recipe, []), refused={0: "'n0_conv3' is too wide"}))
+    tally.add(Result(recipe, "rtl", "2 frames differ"))
+    text = tally.text(3600)
+    rows = {words[0]: words[1] for words in (row.split() for row in text.splitlines()) if len(words) > 2}
+    assert {stem: rows[stem] for stem in table.layers()} == {s: str(int(s == "dense")) for s in table.layers()}
+    assert "QDense 1, TernaryDense 0" in text
+    assert "1 × is too wide" in text
+    assert "seed 1: rtl: 2 frames differ" in text
+    assert "3 builds, 1 networks through every level" in text
+    assert "1 networks per hour" in text
