@@ -104,7 +104,7 @@ def _draw_weights(model: Any, grown: dict[int, Grow]) -> None:
 
 def configuration(recipe: Recipe, grown: dict[int, Grow], names: set[str]) -> dict[str, Any]:
     """The recipe's, with sections of the layers that are in the model, and types of inputs without a quantizer."""
-    given = recipe["config"]
+    given: dict[str, Any] = recipe["config"]
     hls = dict(given.get("HLSConfig", {}))
     sections = {name: section for g in grown.values() for name, section in g.sections.items()
                 if names & {name, name.rpartition("_")[0]}}  # fmt: skip
