@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..sim.errors import BitsmithError
 from .files import hashes
 from .files.folder import open_build, write_text
+from .files.json_file import read_json
 from .verdict import equal, information, verdict
 
+_OPTIONAL = ("estimate.json", "verify.json")
 RESOURCES = ("lut", "ff", "dsp", "bram")
 
 
@@ -20,8 +23,23 @@ def write_report(folder: str | Path) -> Path:
     build = open_build(folder)
     page = Path(folder) / "report.html"
     found = hashes.changed(folder, build)
-    write_text(page, render(build, _optional(folder, "estimate.json"), _optional(folder, "verify.json"), found))
+    parts = {name: _optional(folder, name) for name in _OPTIONAL}
+    try:
+        text = render(build, parts["estimate.json"], parts["verify.json"], found)
+    except Exception as error:  # a file that is not what we wrote may break whatever reads it
+        raise BitsmithError(_culprit(folder, build, parts)) from error
+    write_text(page, text)
     return page
+
+
+def _culprit(folder: str | Path, build: dict[str, Any], parts: dict[str, dict[str, Any]]) -> str:
+    """Which file cannot be shown: the one without which the others can."""
+    for name in _OPTIONAL:
+        rest = {**parts, name: {}}
+        with suppress(Exception):
+            render(build, rest["estimate.json"], rest["verify.json"])
+            return f"'{Path(folder) / name}' is not what was written there; delete it and make it again"
+    return f"'{Path(folder) / hashes.MARK}' {hashes.CHANGED}"
 
 
 def render(
@@ -67,10 +85,9 @@ def _count(value: object) -> str:
 
 def _optional(folder: str | Path, name: str) -> dict[str, Any]:
     path = Path(folder) / name
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return read_json(path, "a whole build folder")
+    except BitsmithError as error:
         raise BitsmithError(f"cannot read '{path}'; delete it and make it again") from error
-    return data

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...sim.errors import BitsmithError
+from .json_file import read_json
 from .workplace import WORK, flush, remaking, sweep, work_folder
 
 MARK = "bitsmith.json"
@@ -57,8 +58,13 @@ def check_target(shown: str | Path, sources: Iterable[str | Path] = ()) -> Path:
     """
     if str(shown) == "":
         raise BitsmithError("the output folder has no name; give one with -o")
+    for path in (shown, *sources):
+        if "\0" in str(path):
+            raise BitsmithError(f"'{path}' is no path: it holds a null character; give a file's path")
     place = Path(os.path.realpath(shown))
     sweep(place.parent)
+    if os.path.islink(place):  # noqa: PTH114  (never an OSError) all others were followed
+        raise BitsmithError(f"'{shown}' is a link to itself; choose another name with -o")
     here = Path(os.path.realpath("."))
     if place == here or place in here.parents:
         raise BitsmithError(f"'{shown}' is the folder we stand in, or above it; name a new folder with -o")
@@ -111,11 +117,15 @@ def _litter(name: str) -> bool:
 
 def is_ours(folder: Path) -> bool:
     """Whether the folder has our mark: a readable bitsmith.json with our name in it."""
+    return _mark(folder) is not None
+
+
+def _mark(folder: Path) -> dict[str, Any] | None:
     try:
-        mark = json.loads((folder / MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(mark, dict) and mark.get("made_by") == "bitsmith"
+        mark = read_json(folder / MARK, "a build folder")
+    except BitsmithError:
+        return None
+    return mark if mark.get("made_by") == "bitsmith" else None
 
 
 def open_build(folder: str | Path) -> dict[str, Any]:
@@ -125,9 +135,9 @@ def open_build(folder: str | Path) -> dict[str, Any]:
         sweep(Path(os.path.realpath(path)).parent)  # a build that was killed may have taken it away
     if not path.exists():
         raise BitsmithError(f"no folder '{folder}'; make it with 'bitsmith build MODEL -o {folder}'")
-    if not path.is_dir() or not is_ours(path):
+    mark = _mark(path) if path.is_dir() else None
+    if mark is None:
         raise BitsmithError(f"'{folder}' is no build folder of Bitsmith's; make one with 'bitsmith build MODEL -o DIR'")
-    mark: dict[str, Any] = json.loads((path / MARK).read_text(encoding="utf-8"))
     return mark
 
 

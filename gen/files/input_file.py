@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from ...sim.errors import BitsmithError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MOST_BYTES = 1 << 36
 """Of data; what is small by nature has a limit of its own."""
@@ -51,6 +51,8 @@ def read_file(path: Path, what: str, most: int) -> bytes:
 
 def as_array(data: Any, what: str) -> NDArray[Any]:
     """What a caller gives as an array; BitsmithError that begins with ``what`` where it is none, as a ragged list."""
+    import numpy as np  # the list of commands imports this file, and is there in half a second
+
     try:
         return np.asarray(data)
     except (ValueError, TypeError, OverflowError) as error:

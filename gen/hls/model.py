@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,6 +17,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
 from ..files import cache
 from ..files.folder import writes_to, writing
+from ..files.json_file import read_json
 from ..tools import gxx, made_by
 
 FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared"]
@@ -38,8 +38,8 @@ class HlsModel:
         home = Path(folder)
         self.project = home / "hls" if (home / "hls").is_dir() else home
         try:
-            self.ports: dict[str, Any] = json.loads((self.project / "ports.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            self.ports = read_json(self.project / "ports.json", "a whole build folder")
+        except BitsmithError as error:
             raise BitsmithError(f"'{folder}' holds no HLS project; make it with 'bitsmith build'") from error
         self.cache = self.project.parent / "sim"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from ...hw.rtl.layout import Layout
 from ...sim.errors import BitsmithError
 from ...sim.fixed import Fixed, IntArray
 from ...sim.op import Shape
+from ..files.json_file import read_json
 
 ByteArray = NDArray[np.uint8]
 
@@ -178,7 +178,7 @@ class Top:
     def load(cls, rtl: Path) -> Top:
         """Read ``rtl/ports.json``; BitsmithError where there is none."""
         try:
-            data = json.loads((rtl / "ports.json").read_text())
+            data = read_json(rtl / "ports.json", "a whole build folder")
             names = ("inputs", "outputs", "traces")
             inputs, outputs, traces = (tuple(Port.from_json(e) for e in data.get(key, ())) for key in names)
             return cls(
@@ -192,7 +192,7 @@ class Top:
                 quiet_cycles=data.get("quiet_cycles", 0),
                 frame_ends=data.get("frame_ends"),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (BitsmithError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise BitsmithError(f"no readable ports.json in '{rtl}': run 'bitsmith build' again") from error
 
     @property

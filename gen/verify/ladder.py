@@ -69,8 +69,8 @@ def verify(
     except Exception as error:  # a file that is not what we wrote may break whatever reads it
         if any(name in str(error) for name in altered) or not altered:
             raise
-        cause = str(error) if isinstance(error, BitsmithError) else f"unexpected {type(error).__name__}: {error}"
-        raise BitsmithError(f"{cause}; {lines(home, altered)[0]}") from error
+        cause = f"{error}; " if isinstance(error, BitsmithError) else ""
+        raise BitsmithError(f"{cause}{lines(home, altered)[0]}") from error
     write_json(home / "verify.json", report)
     return report
 
