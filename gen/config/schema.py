@@ -228,8 +228,16 @@ def _explain(error: ValidationError) -> str:
     if first["type"] in ("model_type", "dict_type"):
         message = "give keys and values here"
     given = first.get("input")
-    shown = f" (found {given!r})" if isinstance(given, (str, int, float, bool)) and "error" not in message else ""
+    shown = f" (found {_short(given)})" if isinstance(given, (str, int, float)) and "error" not in message else ""
     return f"{where}: {message}{shown}"
+
+
+def _short(given: str | int | float) -> str:
+    """A value for people; Python refuses to print whole numbers of thousands of digits."""
+    if isinstance(given, int) and given.bit_length() > 1000:
+        return "a number of hundreds of digits"
+    text = repr(given)
+    return text if len(text) < 80 else f"{text[:60]}..."
 
 
 def _keys(location: list[str]) -> list[str]:

@@ -12,6 +12,10 @@ from .input_file import read_file
 MOST_BYTES = 1 << 20
 MOST_VALUES = 20_000
 """Keys, values and lists, each counted as often as an alias repeats it; hls4ml writes some 40 for each layer."""
+MOST_DIGITS = 64
+"""Of a number, in whatever base: a million digits of base 60 take minutes, and none may be printed."""
+_TAG = "tag:yaml.org,2002:"
+_NUMBERS = (f"{_TAG}int", f"{_TAG}float")
 
 
 def load_yaml(path: Path, left_out: Collection[str] = ()) -> Any:
@@ -26,8 +30,10 @@ def load_yaml(path: Path, left_out: Collection[str] = ()) -> Any:
         return yaml.load(text.decode("utf-8"), Loader=_loader(left_out))
     except BitsmithError as error:
         raise BitsmithError(f"{path}: {error}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        line = str(error).splitlines()[0] if str(error) else "nested too deeply"
+    except Exception as error:  # PyYAML raises KeyError, IndexError and others for '!!bool perhaps' and the like
+        known = isinstance(error, (yaml.YAMLError, ValueError)) and str(error)
+        nested = isinstance(error, RecursionError)
+        line = str(error).splitlines()[0] if known else "nested too deeply" if nested else "a value is not of its tag"
         mark = getattr(error, "problem_mark", None)
         at = f" in line {mark.line + 1}" if mark else ""
         raise BitsmithError(f"{path} is no YAML{at} ({line}); check its indentation") from None
@@ -54,6 +60,7 @@ def _loader(left_out: Collection[str]) -> Any:
             node = super().get_single_node()
             if node is not None:
                 _check(_size(node, {}))
+                _check_nodes(node, set())
             if isinstance(node, yaml.MappingNode):
                 node.value = [(key, _none(key) if key.value in left_out else value) for key, value in node.value]
             return node
@@ -62,6 +69,7 @@ def _loader(left_out: Collection[str]) -> Any:
         return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
     Loader.yaml_constructors = dict(SafeConstructor.yaml_constructors)
+    del Loader.yaml_constructors[f"{_TAG}binary"]  # bytes would be taken for text
     Loader.yaml_multi_constructors = dict(SafeConstructor.yaml_multi_constructors)
     Loader.yaml_implicit_resolvers = dict(Resolver.yaml_implicit_resolvers)
     Loader.yaml_path_resolvers = dict(Resolver.yaml_path_resolvers)
@@ -89,6 +97,33 @@ def _size(node: Any, known: dict[Any, int]) -> int:
     children = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
     known[node] = 1 + sum(_size(child, known) for child in children)
     return known[node]
+
+
+def _check_nodes(node: Any, seen: set[Any]) -> None:
+    """BitsmithError for a key that stands twice, of which one would be dropped, and for a number without end."""
+    if node in seen:
+        return
+    seen.add(node)
+    if isinstance(node.value, str):
+        if node.tag in _NUMBERS and len(node.value) > MOST_DIGITS:
+            line = node.start_mark.line + 1
+            raise BitsmithError(f"the number in line {line} has {len(node.value):,} characters; give a shorter one")
+        return
+    keys: set[tuple[str, str]] = set()
+    for item in node.value:
+        if isinstance(item, tuple):
+            _check_key(item[0], keys)
+        for part in item if isinstance(item, tuple) else (item,):
+            _check_nodes(part, seen)
+
+
+def _check_key(key: Any, before: set[tuple[str, str]]) -> None:
+    if not isinstance(key.value, str) or key.tag == f"{_TAG}merge":
+        return
+    if (key.tag, key.value) in before:
+        line = key.start_mark.line + 1
+        raise BitsmithError(f"the key '{key.value}' in line {line} stands there twice; leave one of them out")
+    before.add((key.tag, key.value))
 
 
 def _check(count: int) -> None:
