@@ -60,7 +60,7 @@ def load_data(path: Path, shape: tuple[int, ...]) -> FloatArray:
     try:
         with path.open("rb") as file:
             array = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # numpy's reader raises whatever a damaged header makes it stumble over
         text = " ".join(str(error).split())[:80]
         raise BitsmithError(f"{path}: no array of numbers ({text}); save it with numpy.save") from None
     return checked(array, str(path), shape)

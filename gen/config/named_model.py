@@ -37,6 +37,6 @@ def files_of(config: dict[str, Any], folder: Path, where: str = "") -> Files:
 
 
 def _path(value: Any, key: str, folder: Path, where: str) -> Path:
-    if not isinstance(value, (str, Path)):
+    if not isinstance(value, (str, Path)) or "\0" in str(value):
         raise BitsmithError(f"{where}{key} is no file's path; give one, e.g. '{key}: model.h5'")
     return folder / value

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,7 +127,9 @@ def _unzipped(path: Path, name: str, limit: int) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
             return _member(archive, name, limit, path)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+    except BitsmithError:
+        raise
+    except Exception as error:  # zipfile raises whatever a damaged file makes it stumble over, LZMAError and others
         raise BitsmithError(f"{path} is a damaged or truncated zip ({error}); save the model again") from None
 
 
