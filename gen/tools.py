@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..sim.errors import BitsmithError
+from . import running
 from .files.folder import write_text
 from .files.workplace import outliving
 
@@ -45,16 +45,7 @@ class Tool:
         ``cwd``: they go when we are killed, and iverilog pastes TMPDIR into shell commands.
         """
         kept = outliving(cwd)
-        done = subprocess.run(
-            [*self.command, *arguments],
-            cwd=cwd,
-            env=self.env if kept == cwd else {**self.env, "TMPDIR": "."},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        done = running.run([*self.command, *arguments], cwd, self.env if kept == cwd else {**self.env, "TMPDIR": "."})
         if done.returncode:
             log = _keep_log(kept, what, done.stdout + done.stderr)
             raise BitsmithError(f"{what} failed: {first_error(done.stderr or done.stdout)}{log}")
@@ -155,8 +146,7 @@ def _package(name: str) -> Path | None:
 
 def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
     env = {**os.environ, **(environment or {})}
-    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    return running.run(command, env=env).stdout.strip()
 
 
 def _verilator_version(command: str) -> tuple[int, int]:

@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .undisturbed import undisturbed
+
 LOCK, NEW, OLD = "lock", "new", "old"
 WORK = re.compile(r"\.(.+)\.new-[0-9a-f]{8}", re.DOTALL)
 """A work folder's name. It has 40 characters of the other: 255 bytes are allowed, and a character takes up to 4."""
@@ -32,12 +34,16 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 def work_folder(place: Path) -> Iterator[Path]:
     """An empty folder beside ``place``, removed in the end; those that killed processes left there are swept first."""
     sweep(place.parent)
-    folder, lock = _claim(place)
+    claimed = None
     try:
-        yield folder
+        with undisturbed:
+            claimed = _claim(place)
+        yield claimed[0]
     finally:
-        _remove(folder)
-        os.close(lock)
+        with undisturbed:
+            if claimed:
+                _remove(claimed[0])
+                os.close(claimed[1])
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..files import cache
+from ..running import pool
 from ..tools import gxx, made_by
 
 OPTIMIZED_BYTES, UNOPTIMIZED_BYTES = 800_000, 10_000_000
@@ -36,8 +36,8 @@ def compile_all(work: Path, sources: list[Path], flags: list[str], objects: list
         compiler.run([*options, "-c", source.name, "-o", f"{source.stem}.o"], work, f"g++ {source.name}")
         return f"{source.stem}.o"
 
-    with ThreadPoolExecutor(2) as pool:
-        built = list(pool.map(one, parts))
+    with pool(2) as threads:
+        built = list(threads.map(one, parts))
     compiler.run([*built, *map(str, objects), "-pthread", "-o", "harness"], work, "g++ link")
     for target in built:
         (work / target).unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ..files.folder import writes_to
 from ..files.workplace import work_folder
+from ..running import run
 from ..tools import iverilog
 from .ports import Port, Top
 from .simulation import FULL_SPEED, Drive, Run, cached, problem_lines, render
@@ -54,7 +54,7 @@ class IcarusSimulation:
         numbers = (f"+frames={frames}", f"+seed={drive.seed}", f"+stalls={int(drive.stalls)}", f"+idle={idle}")
         holds = (f"+holds={int(drive.holds)}", f"+still={self.top.still_cycles}")
         command = ["vvp", "-n", str(self.program), *numbers, *holds, f"+threshold={threshold:x}"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = run(command, folder)
         if done.returncode:
             raise BitsmithError(f"vvp ended with status {done.returncode}: {done.stderr.strip()[:200]}")
         return done.stdout.splitlines()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..files import cache
 from ..files.folder import writes_to
 from ..files.workplace import remaking, sweep, work_folder
 from ..rtl.schedule import later_half, mean_interval
+from ..running import run
 from .ports import ByteArray, Port, Top
 
 TEMPLATES = Path(__file__).resolve().parent
@@ -129,7 +129,7 @@ class Simulation:
             int(drive.traced),
         )
         command = [str(self.program), str(folder), *map(str, (*numbers, *trials))]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run(command)
         if done.returncode:
             raise BitsmithError(f"'{self.program}' ended with status {done.returncode}: {done.stderr.strip()[:200]}")
         *lines, last = done.stdout.splitlines()

@@ -72,6 +72,7 @@ def _runtime(tool: Tool, flags: list[str], work: Path) -> Path:
     def compile_in(folder: Path) -> None:
         (folder / "runtime.cc").write_text("".join(f'#include "{name}"\n' for name in RUNTIME))
         gxx().run([*flags, "-Og", "-c", "runtime.cc", "-o", "runtime.o"], folder, "g++ Verilator's runtime")
+        (folder / "runtime.cc").unlink()  # a build's folder is the same whether it was compiled there or not
 
     cache.filled("verilated", cache.key(made_by(tool, gxx()), *FLAGS, *texts), work, ["runtime.o"], compile_in)
     return work / "runtime.o"

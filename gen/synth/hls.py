@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from ...sim.errors import BitsmithError
 from ..files.folder import open_build, write_text
+from ..running import run
 
 COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "vitis": (
@@ -51,9 +52,7 @@ def synth(folder: str | Path, tool: str, csim: bool = True) -> dict[str, Any]:
         command.append(_ARGUMENT.format(csim=int(csim)))
     log = project / "synth.log"
     with log.open("wb") as output:
-        done = subprocess.run(
-            command, cwd=project, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
-        )
+        done = run(command, project, stdout=output, stderr=subprocess.STDOUT)
     if done.returncode:
         raise BitsmithError(f"{command[0]} failed with status {done.returncode}; the log is '{log}'")
     return read_report(project)

@@ -13,7 +13,6 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..files.folder import open_build, write_json, writes_to
 from ..files.workplace import remaking
 from ..progress import Say, silent
 from ..resources.estimate import open_plan, sum_rows
+from ..running import pool
 from ..simulate.ports import Top
 from ..tools import Tool, yosys
 
@@ -76,8 +76,8 @@ def synth(folder: str | Path, tool: str = "yosys", say: Say = silent) -> dict[st
 def synth_xcu(path: Path, say: Say) -> dict[str, Any]:
     """Resources on xcu, for each stage of the plan and the whole."""
     start = time.monotonic()
+    plan, _ = open_plan(path)  # before Yosys works for minutes on what is not that plan's
     modules = module_cells(Top.load(path / "rtl"), path / "synth" / "yosys", say)
-    plan, _ = open_plan(path)
     rows: list[dict[str, Any]] = []
     for stage in plan.stages:
         parts = [stage.core.name, *(module.name for module in stage.pointwise), *plan.fifo_names(stage)]
@@ -111,8 +111,9 @@ def module_cells(top: Top, work: Path, say: Say, only: Collection[str] | None = 
     wanted = {source.stem for source in sources} if only is None else set(only)
     parts = _balanced([source for source in sources if source.stem in wanted - {top.name}])
     say(f"yosys: {len(sources)} files in {len(parts)} processes")
-    with writes_to(work), remaking(work) as fresh, ThreadPoolExecutor(PROCESSES) as pool:
-        jobs = [pool.submit(_synthesize, tool, top, sources, part, fresh / f"part_{k}") for k, part in enumerate(parts)]
+    with writes_to(work), remaking(work) as fresh, pool(PROCESSES) as threads:
+        places = [fresh / f"part_{k}" for k in range(len(parts))]
+        jobs = [threads.submit(_synthesize, tool, top, sources, part, place) for part, place in zip(parts, places)]
         found = [job.result() for job in jobs]
     own = {name: cells for modules in found for name, cells in modules.items()}
     cells = {name: inside(name, own) for name in own}

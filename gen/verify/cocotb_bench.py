@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ...sim.errors import BitsmithError
+from .. import running
 from ..files.folder import write_text, writes_to
 from ..files.workplace import outliving, work_folder
 from ..simulate.ports import Top
@@ -108,18 +109,8 @@ def _make(folder: Path, settings: list[str]) -> str:
     if make is None:
         raise BitsmithError("no make found; install it (Debian, Ubuntu: apt install make)")
     environment = {name: value for name, value in os.environ.items() if not _FOREIGN.fullmatch(name)}
-    done = subprocess.run(
-        [make, *settings],
-        cwd=folder,
-        env={**environment, "TMPDIR": "."},  # iverilog pastes it into shell commands
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    return done.stdout
+    environment["TMPDIR"] = "."  # iverilog pastes it into shell commands
+    return running.run([make, *settings], folder, environment, stderr=subprocess.STDOUT).stdout
 
 
 def _results(path: Path) -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...sim.errors import BitsmithError
+from ..files.json_file import read_json
+from ..running import pool
 from ..simulate import cxxrtl, icarus, netlist, verilator
 from ..simulate.ports import Top
 from ..simulate.simulation import Run, Simulation
@@ -182,8 +182,8 @@ def compile_ahead(job: Job, chosen: list[str]) -> None:
     every = {level: _COMPILED[level] for level in chosen if level in _COMPILED}
     if every:
         job.say(f"{', '.join(every)}: compiling {' and '.join(what for what, _ in every.values())}")
-        with ThreadPoolExecutor(len(every)) as pool:
-            list(pool.map(lambda one: one[1](job), every.values()))
+        with pool(len(every)) as threads:
+            list(threads.map(lambda one: one[1](job), every.values()))
 
 
 def _cycles(job: Job, top: Top, device: Simulator, run: Run) -> Cycles:
@@ -203,7 +203,7 @@ def _cycles(job: Job, top: Top, device: Simulator, run: Run) -> Cycles:
 def _predicted(path: Path) -> tuple[int, float, tuple[int, int], dict[str, list[int]]]:
     """Latency, interval, the frames that it is taken over, and each output's ends of frames."""
     try:
-        estimate = json.loads(path.read_text())
+        estimate = read_json(path, "a whole build folder")
         first, last = estimate["steady_frames"]
         return (
             estimate["latency_cycles"],
@@ -211,5 +211,5 @@ def _predicted(path: Path) -> tuple[int, float, tuple[int, int], dict[str, list[
             (first, last),
             dict(estimate["frame_ends"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (BitsmithError, ValueError, LookupError, TypeError) as error:
         raise BitsmithError(f"'{path}' holds no predicted cycles: run 'bitsmith build' again") from error

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from .result import Result
 from .sim.errors import BitsmithError
+from .sim.shown import one_line
 
 if TYPE_CHECKING:
     from .gen.build import Build
@@ -40,7 +41,7 @@ def _in_one_line(function: Callable[P, T]) -> Callable[P, T]:
         try:
             return function(*args, **named)
         except BitsmithError as error:
-            line = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
+            line = one_line("".join(c if c.isprintable() else " " for c in str(error)))
             if line == str(error):
                 raise
             raise BitsmithError(line) from error

@@ -113,7 +113,20 @@ def test_the_check_allows_what_is_lazy() -> None:
 
 
 GEN_ORDER = (
-    *("suggest", "progress", "classes", "files", "tools", "config", "quantize", "read", "ops", "passes", "convert"),
+    *(
+        "suggest",
+        "progress",
+        "classes",
+        "files",
+        "running",
+        "tools",
+        "config",
+        "quantize",
+        "read",
+        "ops",
+        "passes",
+        "convert",
+    ),
     *(
         "calibrate",
         "inspect",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from .outcome import BAD_INPUT, BROKEN_PIPE, DONE, INTERRUPTED, TERMINATED, Outcome, printable
+from . import signals
+from .outcome import BAD_INPUT, BROKEN_PIPE, DONE, INTERRUPTED, Outcome, one_line, printable
 
 OUT_OF_MEMORY = "out of memory; fewer test vectors (--vectors) or a smaller image need less"
 
@@ -21,8 +21,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal in ASCII prints any name
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, _terminated)
+    signals.install()
     status = _run(argv)
     try:
         sys.stdout.flush()
@@ -63,7 +62,10 @@ def _call(argv: list[str]) -> Any:
 
     from .app import app
 
-    return get_command(app)(argv, prog_name="bitsmith", standalone_mode=False)
+    try:
+        return get_command(app)(argv, prog_name="bitsmith", standalone_mode=False)
+    finally:
+        signals.forget()
 
 
 def _quietly(argv: list[str]) -> Any:
@@ -103,7 +105,7 @@ def _explain(error: Exception, as_json: bool) -> int:
 
 
 def _fail(message: str, status: int, as_json: bool = False) -> int:
-    line = printable(" ".join(message.split()))
+    line = one_line(printable(one_line(message)))
     try:
         print(f"error: {line}", file=sys.stderr)
         if as_json:
@@ -120,7 +122,3 @@ def _silence(error: OSError) -> int:
         return BROKEN_PIPE
     print(f"error: cannot print the result: {error.strerror}", file=sys.stderr)
     return BAD_INPUT
-
-
-def _terminated(number: int, frame: object) -> NoReturn:
-    raise SystemExit(TERMINATED)  # unlike the default action, this runs the clean-up

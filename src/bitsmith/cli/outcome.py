@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..sim.shown import escape, html_table, printable
+from ..sim.shown import escape, html_table, one_line, printable
 
-__all__ = ["Outcome", "View", "printable", "table"]
+__all__ = ["Outcome", "View", "one_line", "printable", "table"]
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141  # 128 + the signal, as a shell reports it
