@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/* tb/*.py tb/*.j2)
 
-.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs formal images schedule full gdn fuzz hls4ml-suite lint bench train lock wheel install-check clean
+.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs formal images schedule full gdn fuzz bad-input kills fuzz-reader hls4ml-suite lint bench train lock wheel install-check clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second cocotb netlist synth train,$(MAKECMDGOALS)),)
@@ -105,6 +105,15 @@ gdn: .venv/.test $(SOURCES) ## 100,000 pixels through divisive normalization of 
 
 fuzz: .venv/.test $(SOURCES) ## random whole networks from model files through Keras, reference, HLS and Verilog; MINUTES=20, SEED=1, REPEAT=FILE
 	PYTHONPATH=tests/helpers $(PY) -m fuzz $(if $(REPEAT),--repeat $(REPEAT),--minutes $(or $(MINUTES),20) --seed $(or $(SEED),1) --networks $(or $(NETWORKS),6) $(if $(SMALL),--small))
+
+bad-input: .venv/.test $(SOURCES) ## broken models, configurations, data and builds through the commands: CASES (600), SEED (1); five minutes
+	$(PY) tests/helpers/bad_input_table.py build/bad_input --cases $(or $(CASES),600) --seed $(or $(SEED),1)
+
+kills: .venv/.test $(SOURCES) ## build, verify, report and synth killed at random times: KILLS (200), SEED (1); ten minutes
+	$(PY) tests/helpers/kills_table.py build/kills --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
+
+fuzz-reader: .venv/.test $(SOURCES) ## damaged models for the reader, by hypothesis, for MINUTES (60), from SEED (1)
+	$(PY) tests/helpers/reader_fuzz.py build/fuzz_reader --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
 hls4ml-suite: .venv/.test $(SOURCES) ## the models of hls4ml's own tests under the configurations that it writes, beside Keras (two minutes)
 	$(PY) tests/helpers/hls4ml_table.py $(MODELS)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..sim.errors import BitsmithError
 from .files import hashes
-from .files.folder import open_build, write_text
+from .files.folder import MARK, open_build, write_text
 from .files.json_file import read_json
 from .verdict import equal, information, verdict
 
@@ -39,7 +39,7 @@ def _culprit(folder: str | Path, build: dict[str, Any], parts: dict[str, dict[st
         with suppress(Exception):
             render(build, rest["estimate.json"], rest["verify.json"])
             return f"'{Path(folder) / name}' is not what was written there; delete it and make it again"
-    return f"'{Path(folder) / hashes.MARK}' {hashes.CHANGED}"
+    return f"'{Path(folder) / MARK}' {hashes.CHANGED}"
 
 
 def render(

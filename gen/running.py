@@ -88,8 +88,9 @@ def _started(command: list[str], watcher: Any, options: dict[str, Any]) -> subpr
     with _lock:  # nothing starts between a pool's end and the end of its programs
         if _stopping:
             raise BitsmithError("interrupted")
-        text = {"text": True, "errors": "replace"}
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **text, **options)
+        process: subprocess.Popen[str] = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=True, text=True, errors="replace", **options
+        )
         _groups.add(process.pid)
         os.write(watcher.stdin.fileno(), b"%d\n" % process.pid)
     return process

@@ -75,8 +75,11 @@ def started(tmp_path: Path, body: str, lines: int = 1) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("body", [SWALLOWS, IN_DEL, REMOVES], ids=["swallowed", "in __del__", "while it removes"])
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("body", "number", "status"),
+    [(SWALLOWS, signal.SIGTERM, 143), (IN_DEL, signal.SIGINT, 130), (REMOVES, signal.SIGTERM, 143)],
+    ids=["swallowed", "in __del__", "while it removes"],
+)
 def test_a_signal_at_a_bad_moment(body: str, number: signal.Signals, status: int, tmp_path: Path) -> None:
     process = started(tmp_path, body)
     process.send_signal(number)
