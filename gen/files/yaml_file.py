@@ -108,6 +108,9 @@ def _check_nodes(node: Any, seen: set[Any]) -> None:
         if node.tag in _NUMBERS and len(node.value) > MOST_DIGITS:
             line = node.start_mark.line + 1
             raise BitsmithError(f"the number in line {line} has {len(node.value):,} characters; give a shorter one")
+        if any("\ud800" <= character <= "\udfff" for character in node.value):
+            line = node.start_mark.line + 1
+            raise BitsmithError(f"the text in line {line} holds half a character (\\ud800 to \\udfff); write the whole")
         return
     keys: set[tuple[str, str]] = set()
     for item in node.value:

@@ -43,6 +43,11 @@ def test_a_key_that_stands_twice(text: str, line: int, tmp_path: Path) -> None:
     assert f"in line {line} stands there twice; leave one of them out" in refusal(tmp_path / "c.yaml", text)
 
 
+@pytest.mark.parametrize("text", ['Part: "\\ud800"', '"\\udfff": 1', 'HLSConfig: {LayerName: {"a\\ud800": {}}}'])
+def test_half_a_character_cannot_be_written_again(text: str, tmp_path: Path) -> None:
+    assert "the text in line 1 holds half a character" in refusal(tmp_path / "c.yaml", text)
+
+
 def test_the_same_key_in_two_places_and_a_merged_one_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n'1': 4\n1: 5\n")
