@@ -9,8 +9,10 @@ does not hold, the first cycle in which it can be broken is found, and which pro
 from __future__ import annotations
 
 import re
+import signal
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +22,7 @@ import pytest
 from bitsmith.gen.tools import yosys
 
 PATIENCE = 300
-"""Seconds that a proof may take."""
+"""Seconds that a proof may take, all its searches together."""
 # Verilog to an and-inverter graph whose outputs are bad states. What nothing drives becomes a free input, and so does
 # what a memory gives for an address that it has not.
 READ = """\
@@ -58,6 +60,10 @@ BASE, STEP = "bmc3,-F,{cycles}", "orpos;ind,-F,{cycles}"
 """Induction over so many cycles: from the initial state nothing is broken in them, and where nothing was broken in so
 many, nothing is in the next."""
 ONE_GATE = "module one_gate (input a, input b, output y);\n  assign y = a & b;\nendmodule\n"
+
+
+class NotProven(RuntimeError):
+    """Nothing is known of a proof: the time was over first."""
 
 
 @dataclass(frozen=True)
@@ -139,15 +145,33 @@ def instance(module: str, *ports: str, clocked: bool = True) -> str:
 def prove(harness: Harness, emitted: Mapping[str, str], folder: Path, patience: int = PATIENCE) -> Verdict:
     """Whether all properties hold in every cycle of every run from the emitted modules' initial state.
 
-    ``emitted``: Verilog by module. RuntimeError where neither a proof nor a counterexample is found in time.
+    ``emitted``: Verilog by module. NotProven where neither a proof nor a counterexample is found in ``patience``
+    seconds, whichever of the steps takes them.
     """
     start = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     files = {f"{name}.v": text for name, text in emitted.items()} | {"harness.v": harness.text()}
     for name, text in {**files, "one_gate.v": ONE_GATE}.items():
         (folder / name).write_text(text)
-    _yosys(folder, READ.format(files=" ".join(files)))
-    return _decided(harness, folder, patience, start)
+    with _limited(patience):
+        _yosys(folder, READ.format(files=" ".join(files)))
+        return _decided(harness, folder, patience, start)
+
+
+@contextmanager
+def _limited(seconds: int) -> Iterator[None]:
+    """NotProven inside after so many seconds: Yosys and some of ABC's searches know no limit of their own."""
+
+    def late(*_: object) -> None:
+        raise NotProven(f"neither a proof nor a counterexample in {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _decided(harness: Harness, folder: Path, patience: int, start: float) -> Verdict:
@@ -169,7 +193,7 @@ def _decided(harness: Harness, folder: Path, patience: int, start: float) -> Ver
             return verdict(True, found.depth)
         if found.answer == "SAT":
             return verdict(False, found.depth, names[found.output])
-    raise RuntimeError(f"neither a proof nor a counterexample after {time.monotonic() - start:.0f} s")
+    raise NotProven(f"neither a proof nor a counterexample after {time.monotonic() - start:.0f} s")
 
 
 class Status(NamedTuple):

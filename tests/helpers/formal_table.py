@@ -21,9 +21,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     widths = [max(len(line[k]) for line in lines) for k in range(len(HEAD))]
     for line in lines:
         terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
-    proven = sum(row[2] == "proven" for row in rows)
+    proven, broken = (sum(row[2] == result for row in rows) for result in ("proven", "broken"))
     seconds = sum(float(row[4]) for row in rows)
-    terminalreporter.write_line(f"{proven} proven, {len(rows) - proven} with a bug found, {seconds:.0f} s")
+    late = len(rows) - proven - broken
+    terminalreporter.write_line(f"{proven} proven, {broken} with a bug found, {late} not in time, {seconds:.0f} s")
 
 
 def _rows(terminalreporter: Any) -> list[list[Any]]:
