@@ -64,8 +64,8 @@ second: $(BUILD)/bitsmith.json ## a second opinion: the Verilog on Icarus, or on
 cocotb: $(BUILD)/bitsmith.json ## the build's own cocotb bench; SIM=icarus, FRAMES=20, WAVES=1
 	$(MAKE) -C $(BUILD)/tb PYTHON="$(CURDIR)/$(PY)"
 
-netlist: $(BUILD)/bitsmith.json ## simulate what Yosys synthesizes (many minutes)
-	$(RUN) verify $(BUILD) --level netlist
+netlist: $(BUILD)/bitsmith.json ## simulate what Yosys synthesizes; CELLS=generic, xilinx, ecp5, routed (many minutes)
+	$(RUN) verify $(BUILD) --level netlist$(if $(CELLS),-$(CELLS))
 
 synth: $(BUILD)/bitsmith.json ## synthesize with TOOL
 	$(RUN) synth $(BUILD) --tool $(TOOL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...hw.rtl.fifo import CHECK
@@ -24,16 +25,17 @@ KEPT = "kept.vlt"
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
 
-def build(top: Top, folder: Path, optimize: str = "-Og") -> Simulation:
+def build(top: Top, folder: Path, optimize: str = "-Og", options: Sequence[str] = ()) -> Simulation:
     """Compile ``top`` under ``folder``, once for the same sources; BitsmithError where a tool is missing or fails.
 
-    ``optimize`` is the compiler's option: -O0 compiles in a third of the time, for a few frames.
+    ``optimize`` is the compiler's option: -O0 compiles in a third of the time, for a few frames. ``options`` are
+    more of Verilator's.
     """
     tool = verilator()
     ports = device(top, "verilator.hpp.j2", mangle, inside=top.inside)
     kept = _kept(top)
     sources = top.sources()
-    texts = [" ".join([*VERILATE, *FLAGS]), top.name, optimize, ports, *harness_texts(), kept]
+    texts = [" ".join([*VERILATE, *options, *FLAGS]), top.name, optimize, ports, *harness_texts(), kept]
     texts += [text for path in sources for text in (path.name, path.read_text())]
 
     def compile_in(work: Path) -> None:
@@ -41,7 +43,9 @@ def build(top: Top, folder: Path, optimize: str = "-Og") -> Simulation:
         (work / KEPT).write_text(kept)
         for path in sources:  # Verilator expands $NAME in a path: it sees none but the files' names
             shutil.copyfile(path, work / path.name)
-        tool.run([*VERILATE, "--top-module", top.name, KEPT, *(path.name for path in sources)], work, "Verilator")
+        tool.run(
+            [*VERILATE, *options, "--top-module", top.name, KEPT, *(path.name for path in sources)], work, "Verilator"
+        )
         flags = [*FLAGS, f"-I{tool.include}", f"-I{tool.include}/vltstd"]
         units = sorted(work.glob("*.cpp"))
         compile_all(work, units, flags, [_runtime(tool, flags, work), harness(work)], optimize)

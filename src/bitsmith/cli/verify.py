@@ -21,7 +21,8 @@ def verify(
         typer.Option(
             "--level",
             metavar="LEVEL",
-            help="hls, rtl, second, netlist, cocotb, keras; repeatable [default: hls rtl].",
+            help="hls, rtl, second, netlist, cocotb, keras, and netlist-generic, netlist-xilinx, netlist-ecp5, "
+            "netlist-routed; repeatable [default: hls rtl].",
         ),
     ] = None,
     vectors: Annotated[
