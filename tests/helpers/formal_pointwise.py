@@ -31,9 +31,9 @@ def pointwise(module: Pointwise, outputs: list[str]) -> Harness:
         h.register(f"valid_{k}", 1, valid)
         h.register(f"then_{k}", module.layout.bits, then)
         valid, then = f"valid_{k}", f"then_{k}"
-    _elements(h, then, module.layout.elements, module.layout.type)
+    elements(h, then, module.layout.elements, module.layout.type)
     h.properties["a result comes in its cycle"] = f"o_tvalid == {valid}"
-    _compared(h, valid, "o_tdata", outputs, module.output.type)
+    compared(h, valid, "o_tdata", outputs, module.output.type)
     return h
 
 
@@ -53,20 +53,22 @@ def kernel(module: MatrixKernel, outputs: list[str]) -> Harness:
         h.register(f"valid_{k}", 1, valid)
         h.register(f"then_{k}", len(module.x), then)
         valid, then = f"valid_{k}", f"then_{k}"
-    _elements(h, then, groups * inputs, module.spec.x_type)
+    elements(h, then, groups * inputs, module.spec.x_type)
     h.properties["a result comes in its cycle"] = f"o_tvalid == {valid}"
-    _compared(h, valid, "o", outputs, module.spec.y_type)
+    compared(h, valid, "o", outputs, module.spec.y_type)
     assert len(outputs) == groups * sums
     return h
 
 
-def _elements(h: Harness, beat: str, count: int, type_: Fixed) -> None:
+def elements(h: Harness, beat: str, count: int, type_: Fixed) -> None:
+    """The numbers of a beat, as ``x0_<k>``."""
     for k in range(count):
         part = f"{beat}[{(k + 1) * type_.width - 1}:{k * type_.width}]"
         h.wire(f"x0_{k}", part, type_.width, type_.signed)
 
 
-def _compared(h: Harness, valid: str, data: str, outputs: list[str], type_: Fixed) -> None:
+def compared(h: Harness, valid: str, data: str, outputs: list[str], type_: Fixed) -> None:
+    """Where ``valid``, each element of ``data`` is its expression."""
     for k, expression in enumerate(outputs):
         h.wire(f"y_{k}", expression, type_.width, type_.signed)
         part = f"{data}[{(k + 1) * type_.width - 1}:{k * type_.width}]"
