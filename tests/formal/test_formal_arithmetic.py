@@ -31,7 +31,7 @@ WIDE = [(S(9, 10), S(4, 3)), (U(5, 9), U(2, 2)), (U(5, 9), S(2, 2)), (S(5, 9), U
 WIDE += [(S(20, 20), S(10, 10)), (S(1, 6), S(0, 0))]
 
 
-@pytest.mark.parametrize("types", marked(NARROW, NARROW[:2]), ids=str)
+@pytest.mark.parametrize("types", marked(NARROW, NARROW[:1]), ids=str)
 def test_all_28_mode_pairs_are_the_reference(types: tuple[Fixed, Fixed], proof: Prove) -> None:
     """For every number of a narrow type: the reference's table."""
     modes = Modes(*types)
@@ -44,7 +44,7 @@ def test_all_28_mode_pairs_are_the_reference(types: tuple[Fixed, Fixed], proof: 
     assert verdict.proven, verdict
 
 
-@pytest.mark.parametrize("types", marked(WIDE, WIDE[:1]), ids=str)
+@pytest.mark.parametrize("types", marked(WIDE, ()), ids=str)
 def test_all_28_mode_pairs_are_what_the_vendor_says(types: tuple[Fixed, Fixed], proof: Prove) -> None:
     """For every number of a wide type: UG1399's definition, written out."""
     modes = Modes(*types)
@@ -64,6 +64,7 @@ ROUNDING_BUGS = {
 }
 
 
+@pytest.mark.slow
 def test_a_wrong_rounding_or_limit_is_found(proof: Prove) -> None:
     modes = Modes(S(3, 4), S(1, 1))
     texts = emitted(modes.hardware())
@@ -93,7 +94,7 @@ def dividers(divisor: int, source: Fixed, target: Fixed) -> tuple[Functions, dic
     return Functions(source, functions), tables
 
 
-@pytest.mark.parametrize("divisor", marked((1, 2, 3, 5, 6, 7, 9, 12, 49), (9,)))
+@pytest.mark.parametrize("divisor", marked((1, 2, 3, 5, 6, 7, 9, 12, 49), ()))
 @pytest.mark.parametrize("source", marked((S(6, 0), U(8, 0)), (S(6, 0),)), ids=str)
 def test_a_divider_is_a_division(divisor: int, source: Fixed, proof: Prove) -> None:
     """In all seven rounding modes, for every sum."""
@@ -103,6 +104,7 @@ def test_a_divider_is_a_division(divisor: int, source: Fixed, proof: Prove) -> N
     assert verdict.proven, verdict
 
 
+@pytest.mark.slow
 def test_a_wrong_reciprocal_is_found(proof: Prove) -> None:
     source = S(6, 0)
     division = RoundedDivision(source.raw_min, source.raw_max, 2, 9, Rounding.TRN)
@@ -136,7 +138,7 @@ ROOTS = [root(inverse, form, newton) for inverse in (False, True) for form in Fo
 NAMES = [f"{'square root' if r.inverse else 'reciprocal root'}, {r.form.value}{', newton' * r.newton}" for r in ROOTS]
 
 
-@pytest.mark.parametrize("which", marked(range(len(ROOTS)), (1,)), ids=NAMES.__getitem__)
+@pytest.mark.parametrize("which", marked(range(len(ROOTS)), ()), ids=NAMES.__getitem__)
 def test_a_root_by_lines_is_the_reference(which: int, proof: Prove) -> None:
     """Normalized, looked up, interpolated, improved where a Newton step follows, shifted back and rounded."""
     unit = ROOTS[which]
@@ -145,6 +147,7 @@ def test_a_root_by_lines_is_the_reference(which: int, proof: Prove) -> None:
     assert verdict.proven, verdict
 
 
+@pytest.mark.slow
 def test_a_wrong_line_is_found(proof: Prove) -> None:
     unit = ROOTS[0]
     module = RootUnit(unit)
@@ -172,7 +175,7 @@ def made(strategy: str, reuse: int) -> tuple[MatrixKernel, list[str]]:
     return module, sums
 
 
-@pytest.mark.parametrize("kind", marked(KERNELS, KERNELS[:2]), ids=str)
+@pytest.mark.parametrize("kind", marked(KERNELS, KERNELS[:1]), ids=str)
 def test_a_matrix_is_its_sums(kind: tuple[str, int], proof: Prove) -> None:
     strategy, reuse = kind
     module, sums = made(strategy, reuse)
@@ -187,7 +190,7 @@ MATRIX_BUGS = {
 }
 
 
-@pytest.mark.parametrize("bug", MATRIX_BUGS)
+@pytest.mark.parametrize("bug", marked(MATRIX_BUGS, ("a wrong product",)))
 def test_a_wrong_matrix_is_found(bug: str, proof: Prove) -> None:
     strategy, reuse, old, new = MATRIX_BUGS[bug]
     module, sums = made(strategy, reuse)

@@ -14,14 +14,14 @@ BLOCK = 1
 """Every buffer deeper than this is made for block RAM in the tests of those."""
 
 
-@pytest.mark.parametrize("depth", marked((1, 2, 3, 4, 5, 8), (1, 2, 3)))
+@pytest.mark.parametrize("depth", marked((1, 2, 3, 4, 5, 8), (2,)))
 def test_every_beat_in_order(depth: int, proof: Prove) -> None:
     device = Fifo(2, depth)
     verdict = proof(f"FIFO of {depth}", fifo_harness(device), to_verilog({"fifo": device}))
     assert verdict.proven, verdict
 
 
-@pytest.mark.parametrize("depth", marked((2, 3, 5), (2, 3)))
+@pytest.mark.parametrize("depth", marked((2, 3, 5), (2,)))
 def test_every_beat_in_order_through_block_ram(depth: int, proof: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fifo, "DEEP", BLOCK)
     device = Fifo(2, depth)
@@ -50,7 +50,7 @@ SPOILT = {
         None,
     ),
 }
-IN_CI = ("a credit too few at power-up", "a beat is held back", "the payload is not held", "the last place is left out")
+IN_CI = ("a credit too few at power-up", "the last place is left out")
 
 
 @pytest.mark.parametrize("name", marked(SPOILT, IN_CI))

@@ -25,7 +25,7 @@ MOST = 40
 """Steps of a frame: what has more has smaller cases beside it."""
 SHARED = ("join", "narrow", "reshape")
 """Modules whose cores belong to no operator."""
-IN_CI = ("dense", "reverse", "add")
+IN_CI = ("add",)
 
 
 def stems() -> Iterator[str]:
@@ -76,7 +76,7 @@ BUGS: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("bug", BUGS)
+@pytest.mark.parametrize("bug", marked(BUGS, list(BUGS)[:1]))
 @pytest.mark.parametrize("stem", marked(stems(), ("max_pool2d",)))
 def test_a_planted_bug_is_found(stem: str, bug: str, proof: Prove) -> None:
     for name, several in cores(stem).items():

@@ -84,7 +84,7 @@ def _later(h: Harness, name: str, value: str) -> None:
 
 def _weights(h: Harness, module: Packed, weight: Fixed) -> None:
     """Every pair of weights, and the factor that ``Packing.upper`` makes of them."""
-    parts = []
+    parts: list[str] = []
     for k in range(module.terms):
         for n in range(2):
             h.free[f"free{k}_{n}"] = weight.width
@@ -115,7 +115,8 @@ def apart(module: Packed, weight: Fixed) -> Harness:
     h, x = _started(module, "given"), module.x_type
     ends = [module.summed * w * v for w in (weight.raw_min, weight.raw_max) for v in (x.raw_min, x.raw_max)]
     bits = Fixed.holding(min(*ends, -1), max(*ends, 1), 0).width
-    given, fits = [], []
+    given: list[str] = []
+    fits: list[str] = []
     for k in range(module.terms):
         for n in range(2):
             h.free[f"free{k}_{n}"] = bits
