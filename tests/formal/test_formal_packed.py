@@ -94,7 +94,7 @@ def test_packed_products_are_both_products(pair: Pair, proof: Prove) -> None:
 BUGS = {
     "a negative lower sum takes nothing from the upper one": ("{59'd0, packed_end_0[22]}", "60'd0"),
     "the lower weight's sign is lost": ("factor[6:3], factor[2],", "factor[6:3], 1'b0,"),
-    "a field that is a bit too short": ("{{37{packed_end_0[22]}}, packed_end_0[22:0]}", "$signed(packed_end_0[21:0])"),
+    "a field that is too short": ("{{37{packed_end_0[22]}}, packed_end_0[22:0]}", "$signed(packed_end_0[3:0])"),
 }
 
 

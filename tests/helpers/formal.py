@@ -184,6 +184,8 @@ def _decided(harness: Harness, folder: Path, patience: int, start: float) -> Ver
         return verdict(True, 0)
     if harness.memory:
         base = _searched(folder, BASE.format(cycles=cycles))
+        if base.answer == "SAT":
+            return verdict(False, base.depth, names[base.output])
         unbroken = base.answer == "UNK" and base.depth == cycles - 1
         if unbroken and _searched(folder, STEP.format(cycles=cycles)).answer == "UNSAT":
             return verdict(True, cycles)
