@@ -23,7 +23,7 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/* tb/*.py tb/*.j2)
 
-.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs formal images schedule full gdn fuzz bad-input kills fuzz-reader hls4ml-suite lint bench train lock wheel install-check clean
+.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs formal images schedule full gdn fuzz bad-input kills fuzz-reader mutate hls4ml-suite lint bench train lock wheel install-check clean
 .DEFAULT_GOAL := help
 
 ifneq ($(filter demo golden sim second cocotb netlist synth train,$(MAKECMDGOALS)),)
@@ -114,6 +114,10 @@ kills: .venv/.test $(SOURCES) ## build, verify, report and synth killed at rando
 
 fuzz-reader: .venv/.test $(SOURCES) ## damaged models for the reader, by hypothesis, for MINUTES (60), from SEED (1)
 	$(PY) tests/helpers/reader_fuzz.py build/fuzz_reader --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
+
+mutate: .venv/.test $(SOURCES) ## faults planted in Verilog, C++ and the reference, and what verify says of each; MUTANTS=500, SEED=1, ONLY=code, JSON=file (half an hour)
+	PYTHONPATH=tests/helpers $(PY) -m mutation --mutants $(or $(MUTANTS),500) --seed $(or $(SEED),1) \
+	  $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 hls4ml-suite: .venv/.test $(SOURCES) ## the models of hls4ml's own tests under the configurations that it writes, beside Keras (two minutes)
 	$(PY) tests/helpers/hls4ml_table.py $(MODELS)

@@ -194,7 +194,12 @@ struct Bench {
         if (kind == 0) source.wrong = {end - 1 - random.below(source.beats - 1)};
         if (kind == 1) source.wrong = {end};
         if (kind == 2) source.wrong = {end, end + 1};
-        for (uint64_t quiet = 0; quiet < idle && source.sent < source.wrong.back() + 2;) quiet = step() ? 0 : quiet + 1;
+        // Other inputs may go on for ever while this one stands still, so that only its own beats count.
+        for (uint64_t quiet = 0; quiet < idle && source.sent < source.wrong.back() + 2;) {
+            const size_t sent = source.sent;
+            step();
+            quiet = source.sent != sent ? 0 : quiet + 1;
+        }
         if (!tlast_was_wrong) report("deadlock: no transfer for ", std::to_string(idle) + " cycles before a wrong tlast");
         for (int k = 0; k < 64; k++) step();
         any_reset();

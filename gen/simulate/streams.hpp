@@ -123,9 +123,9 @@ struct Sink {
         waiting = valid && !ready;
         before = now, last_before = last;
         if (!valid || !ready) return false;
-        if (done()) {
+        if (done()) {  // not progress: one without an end would hide that another output waits for ever
             report("surplus beat on ", where(cycle));
-            return true;
+            return false;
         }
         data.insert(data.end(), now.begin(), now.end());
         if (++taken % beats == 0) frame_ends.push_back(cycle);

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..simulate import verilator
 from ..simulate.ports import Port, Top
 from ..simulate.simulation import Drive, Run
@@ -84,7 +86,7 @@ def through(
 
     ``inside``: what the layers hand on is compared, too, where the top shows it.
     """
-    chosen = first(job, frames, top)
+    chosen = varied_first(job, first(job, frames, top))
     outcome = Outcome(len(chosen))
     for what, drive in hardships(job, top, brief).items():
         job.say(f"{level}: {len(chosen)} vectors, {what}")
@@ -102,6 +104,16 @@ def through(
 def first(job: Job, count: int, top: Top | None = None) -> list[int]:
     """The first frames; with a top, so many of the hardware's."""
     return list(range(min(job.frames, count * (top.sequences if top else 1))))
+
+
+def varied_first(job: Job, frames: list[int]) -> list[int]:
+    """The same frames, from the one with the most different values on.
+
+    It comes first after each reset. A uniform one, with which the vectors begin, would hide values in wrong places.
+    """
+    values = [sum(len(np.unique(raw[frame])) for raw in job.inputs.values()) for frame in frames]
+    begin = int(np.argmax(values))
+    return frames[begin:] + frames[:begin]
 
 
 def compare(level: str, job: Job, top: Top, device: Simulator, drive: Drive, frames: list[int]) -> tuple[Outcome, Run]:

@@ -142,11 +142,13 @@ def instance(module: str, *ports: str, clocked: bool = True) -> str:
     return f"{module} dut ({', '.join(f'.{port}({port})' for port in every)});"
 
 
-def prove(harness: Harness, emitted: Mapping[str, str], folder: Path, patience: int = PATIENCE) -> Verdict:
+def prove(
+    harness: Harness, emitted: Mapping[str, str], folder: Path, patience: int = PATIENCE, undefined: str = "anyseq"
+) -> Verdict:
     """Whether all properties hold in every cycle of every run from the emitted modules' initial state.
 
-    ``emitted``: Verilog by module. NotProven where neither a proof nor a counterexample is found in ``patience``
-    seconds, whichever of the steps takes them.
+    ``emitted``: Verilog by module. ``undefined``: what nothing defines is anything, or ``zero``. NotProven where neither a
+    proof nor a counterexample is found in ``patience`` seconds, whichever of the steps takes them.
     """
     start = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +156,7 @@ def prove(harness: Harness, emitted: Mapping[str, str], folder: Path, patience: 
     for name, text in {**files, "one_gate.v": ONE_GATE}.items():
         (folder / name).write_text(text)
     with _limited(patience):
-        _yosys(folder, READ.format(files=" ".join(files)))
+        _yosys(folder, READ.format(files=" ".join(files)).replace("-anyseq", f"-{undefined}"))
         return _decided(harness, folder, patience, start)
 
 

@@ -1,0 +1,158 @@
+"""Faults in the three parts that are compared: Verilog, C++ and the reference."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import mutants
+from rigs import sealed_again
+
+from bitsmith.gen.tools import gxx
+from bitsmith.gen.verify import vectors
+from bitsmith.sim.fast.predict import Reference
+
+from . import cpp, equivalence, frames, judge, reference, verilog
+from .equivalence import Answer
+from .judge import Verdict, apart
+from .networks import ROWS
+from .planted import Home, Planted, drawn
+
+PROOF_PATIENCE = 40
+"""Seconds for each search of a proof."""
+
+
+def rtl(home: Home, count: int, rng: random.Random, only: str = "", also: tuple[str, ...] = ()) -> list[Planted]:
+    """Faults in the Verilog; ``also``: digests of some that are planted before those that are drawn."""
+    every = verilog.sites(home.right / "rtl")
+    chosen = [site for code in also for site in drawn(every, 1, rng, code)] + drawn(every, count, rng, only)
+    spoilt = home.built("rtl")
+    verilog.plant(spoilt / "rtl", enumerate(chosen, 1))
+    sealed_again(spoilt)
+
+    def planted(number: int, site: verilog.Site) -> Planted:
+        def verify() -> Verdict:
+            (home.work / mutants.FILE).write_text(f"{number:x}\n")
+            return apart(lambda: judge.judged(spoilt, ("rtl",)), home.work)
+
+        def closer() -> Answer:
+            return equivalence.compared(site, home.right / "rtl", home.folder / "proof", PROOF_PATIENCE)
+
+        return Planted("rtl", home.name, site.kind, site.key, verify, closer)
+
+    return [_right("rtl", home, planted(0, chosen[0]))] * bool(chosen) + [planted(*one) for one in enumerate(chosen, 1)]
+
+
+def hls(home: Home, count: int, rng: random.Random, only: str = "") -> list[Planted]:
+    """Faults in the C++, of those that the network's frames come to."""
+    every = drawn(cpp.sites(home.right / "hls" / "firmware"), 3 * count + 10, rng, only)
+    every = _that_compile(home, every)
+    spoilt = home.folder / "hls"
+    seen = home.folder / "seen"
+    numbers: dict[int, cpp.Site] = dict(enumerate(every, 1))
+    os.environ[cpp.VARIABLE] = "0"
+    apart(lambda: frames.reached(spoilt, home.network.graph, home.many[0], seen), home.work)
+    reached = [int(line) for line in seen.read_text().split() if int(line) in numbers][:count]
+
+    def planted(number: int, site: cpp.Site) -> Planted:
+        def living(task: Callable[[], tuple[str, str]]) -> Callable[[], tuple[str, str]]:
+            def run() -> tuple[str, str]:
+                os.environ[cpp.VARIABLE] = str(number)
+                return task()
+
+            return run
+
+        def verify() -> Verdict:
+            return apart(living(lambda: judge.judged(spoilt, ("hls",))), home.work)
+
+        def closer() -> Answer:
+            batch, expected = home.many
+            return home.looked_at(living(lambda: frames.in_cpp(spoilt, home.network.graph, batch, expected)))
+
+        return Planted("hls", home.name, site.kind, site.key, verify, closer)
+
+    first = [_right("hls", home, planted(0, numbers[reached[0]]))] if reached else []
+    return first + [planted(number, numbers[number]) for number in reached]
+
+
+def _that_compile(home: Home, sites: list[cpp.Site]) -> list[cpp.Site]:
+    """Plants them; a fault that is no C++ there is left out, and the others are planted anew."""
+    for _ in range(6):
+        spoilt = home.built("hls")
+        firmware = spoilt / "hls" / "firmware"
+        lines = cpp.plant(firmware, enumerate(sites, 1))
+        errors = _errors(spoilt / "hls")
+        bad = {n for file, line in errors for n in lines.get(file, {}).get(line, [])}
+        if not errors:
+            sealed_again(spoilt)
+            return sites
+        assert bad, f"an error where no fault stands: {errors[:3]}"
+        sites = [site for number, site in enumerate(sites, 1) if number not in bad]
+    raise AssertionError("faults that are no C++ were left out six times, and there are still some")
+
+
+def _errors(project: Path) -> list[tuple[str, int]]:
+    """Where g++ finds an error: the file and the line."""
+    top = next(project.glob("firmware/*.cpp"))
+    command = [*gxx().command, "-std=c++11", "-w", "-fsyntax-only", f"-I{project}", f"-I{project}/firmware/ap_types"]
+    command += ["-include", str(top), str(project / "bitsmith_bridge.cpp")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    home = re.escape(f"{project}/firmware/")
+    found = [(match[1], int(match[2])) for match in re.finditer(rf"{home}([\w./]+):(\d+):", done.stderr)]
+    return found if done.returncode else []
+
+
+def sim(home: Home, count: int, rng: random.Random, only: str = "") -> list[Planted]:
+    """Faults in functions of the reference that compute this network's frames, and that emit nothing.
+
+    What emits the network calls some functions, too: tables, the constants of a division, types. A fault there is in
+    the reference, the C++ and the Verilog alike, and no comparison of the three can see it.
+    """
+    graph = home.network.graph
+    batch = vectors.make(graph.inputs, 64, 0)
+    inputs = [batch[name] for name, _ in graph.inputs]
+    computing = reference.used(lambda: Reference(graph, threads=1).predict_raw(*inputs))
+    chosen = drawn(reference.sites(computing, home.emitting), count, rng, only)
+
+    def planted(site: reference.Site | None, like: reference.Site) -> Planted:
+        def wrong(task: Callable[[], tuple[str, str]]) -> Callable[[], tuple[str, str]]:
+            def run() -> tuple[str, str]:
+                if site is not None:
+                    reference.live(site)
+                return task()
+
+            return run
+
+        def from_build() -> tuple[str, str]:
+            return judge.judged(home.built("sim"), ("hls", "rtl"))
+
+        def closer() -> Answer:
+            given, expected = home.many
+
+            def compared() -> tuple[str, str]:
+                got = frames.first_wrong(graph, expected, frames.right(graph, given))
+                return ("not equal" if got else "equal"), got
+
+            return home.looked_at(wrong(compared))
+
+        return Planted("sim", home.name, like.kind, like.key, lambda: apart(wrong(from_build), home.work), closer)
+
+    first = [_right("sim", home, planted(None, chosen[0]))] if chosen else []
+    return first + [planted(site, site) for site in chosen]
+
+
+def _right(part: str, home: Home, like: Planted) -> Planted:
+    """None of the faults: the build must pass, or nothing that is found with a fault says anything."""
+    return Planted(part, home.name, "none", "without a fault", like.verify, like.closer)
+
+
+def parts(network: str) -> list[str]:
+    """Where faults of a network are planted."""
+    return ["rtl"] if network in ROWS else list(PARTS)
+
+
+PARTS: dict[str, Callable[[Home, int, random.Random, str], list[Planted]]] = {"rtl": rtl, "hls": hls, "sim": sim}
