@@ -80,8 +80,11 @@ def alone(module: str, text: str) -> Harness:
     return h
 
 
-def whole(top: str, text: str, part: str) -> Harness:
-    """Equal at the ports whose names have ``part`` in them, with inputs that stay until they are taken."""
+def whole(top: str, text: str, part: str, errors: bool) -> Harness:
+    """Equal at the ports whose names have ``part`` in them, with inputs that stay until they are taken.
+
+    ``errors``: and in ``tlast_error``, which a fault outside of the top itself reaches by way of a ``tready`` only.
+    """
     ports = Ports.of(text)
     h = Harness()
     instances(h, top, ports, {"aclk": "clk", "aresetn": "~rst"})
@@ -98,7 +101,7 @@ def whole(top: str, text: str, part: str) -> Harness:
         given -= {f"{stream}_{end}" for end in ("tdata", "tvalid", "tlast")}
     h.free |= {name: ports.inputs[name] for name in sorted(given)}
     for name in ports.outputs:
-        if part in name or name == "tlast_error":
+        if part in name or (name == "tlast_error" and errors):
             valid = re.sub(r"_t(data|last)$", "_tvalid", name)
             masked = f"!{valid} || " if valid != name and valid in ports.outputs else ""
             h.properties[name] = f"{masked}{name} == other_{name}"
@@ -120,7 +123,8 @@ def compared(site: Site, rtl: Path, folder: Path, patience: int) -> Answer:
     answer = Answer(UNDECIDED, "module", "", 0.0)
     for scope, name in _scopes(site, top):
         needed = _needed(right, name)
-        harness = alone(name, right[name]) if scope == "module" else whole(top, right[top], chain(site, top))
+        errors = site.module == top or not chain(site, top)
+        harness = alone(name, right[name]) if scope == "module" else whole(top, right[top], chain(site, top), errors)
         both = {n: right[n] for n in needed} | renamed({n: wrong[n] for n in needed})
         answer = _answer(scope, harness, both, folder / scope, patience, answer.seconds)
         if answer.result == SAME:

@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from bitsmith.gen.hls.model import HlsModel
+from bitsmith.gen.simulate import verilator
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.simulate.simulation import Drive
+from bitsmith.gen.verify.job import argmax_threshold
 from bitsmith.gen.verify.vectors import Batch
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import IntArray
@@ -56,6 +60,8 @@ def right(graph: Graph, batch: Batch) -> list[IntArray]:
 def first_wrong(graph: Graph, expected: list[IntArray], got: list[IntArray]) -> str:
     """An output and a frame that differ, in words; empty where none does."""
     for name, a, b in zip(graph.outputs, expected, got):
+        if len(a) != len(b):
+            return f"'{name}' delivers {len(b)} of {len(a)} frames"
         frames = np.flatnonzero((a != b).reshape(len(a), -1).any(axis=1))
         if len(frames):
             return f"'{name}' differs in {len(frames)} of {len(a)} frames, first in {int(frames[0])}"
@@ -67,6 +73,14 @@ def in_cpp(folder: Path, graph: Graph, batch: Batch, expected: list[IntArray]) -
     model = HlsModel(folder, "-O1")
     got = list(model.predict_raw(*(batch[name] for name, _ in graph.inputs)))
     wrong = first_wrong(graph, expected, got)
+    return ("not equal" if wrong else "equal"), wrong
+
+
+def in_verilog(folder: Path, graph: Graph, batch: Batch, expected: list[IntArray]) -> tuple[str, str]:
+    """The Verilog at full speed on all these frames, likewise."""
+    top = Top.load(folder / "rtl").without_traces()
+    run = verilator.build(top, folder / "sim", "-O0").run(batch, Drive(threshold=argmax_threshold(graph)))
+    wrong = first_wrong(graph, expected, [run.outputs[name] for name in graph.outputs])
     return ("not equal" if wrong else "equal"), wrong
 
 

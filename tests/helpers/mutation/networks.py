@@ -151,8 +151,8 @@ def vectors() -> dict[str, Case]:
     """Vectors, value by value, and what decides."""
     three, pixels = Spec((3,), S4), Spec((1, 2, 2), S4)
     signs, whole, fractions = np.array([1, 0, 1]), np.array([0, 1, 1]), np.array([1, 1, 0])
-    table = {"function": "tanh", "table_type": S4}
-    hard = {"slope": Constant(1, 1), "offset": Constant(1, 1), "lower": Constant(0), "upper": Constant(1)}
+    table: Layer = {"function": "tanh", "table_type": S4}
+    hard: Layer = {"slope": Constant(1, 1), "offset": Constant(1, 1), "lower": Constant(0), "upper": Constant(1)}
     soft = Softmax(S4, TABLE, UNIT, TABLE, UNIT, Fixed(False, 0, 6))
     logarithm = LogSoftmax(S4, TABLE, UNIT, TABLE, UNIT, Fixed(True, 3, 2))
     return {

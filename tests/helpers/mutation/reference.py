@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -69,13 +70,13 @@ class Used:
 
 def used(task: Callable[[], object]) -> Used:
     """Of the functions that compute integers."""
-    functions, lines = set[tuple[CodeType, str]](), set[tuple[CodeType, int]]()
+    codes, lines = set[CodeType](), set[tuple[CodeType, int]]()
 
     def seen(frame: Any, event: str, _: object) -> Any:
         code = frame.f_code
         if "/sim/" not in code.co_filename:
             return None
-        functions.add((code, code.co_qualname))
+        codes.add(code)
         lines.add((code, frame.f_lineno))
         return seen
 
@@ -84,9 +85,20 @@ def used(task: Callable[[], object]) -> Used:
         task()
     finally:
         sys.settrace(None)
-    here = {(_inside(code), name) for code, name in functions}
-    chosen = {one for one in here if COMPUTING.search(" ".join(one)) and not NOT_COMPUTING.search(" ".join(one))}
+    here = {(_inside(code), _qualified(_inside(code), code.co_firstlineno)) for code in codes}
+    chosen = {
+        one for one in here if one[1] and COMPUTING.search(" ".join(one)) and not NOT_COMPUTING.search(" ".join(one))
+    }
     return Used(chosen, {(_inside(code), line) for code, line in lines})
+
+
+@cache
+def _qualified(file: str, line: int) -> str:
+    """The qualified name of the function whose code begins in a line; empty where none does, as for a lambda."""
+    for name, function in _functions(ast.parse((HOME / file).read_text()), ""):
+        if line == min([function.lineno, *(one.lineno for one in function.decorator_list)]):
+            return name
+    return ""
 
 
 def _inside(code: CodeType) -> str:
@@ -197,9 +209,9 @@ def live(site: Site) -> None:
 
 
 def _code(module: CodeType, name: str) -> CodeType | None:
+    """The code of a function, by its qualified name."""
+    first, _, rest = name.partition(".")
     for constant in module.co_consts:
-        if isinstance(constant, CodeType):
-            found = constant if constant.co_qualname == name else _code(constant, name)
-            if found is not None:
-                return found
+        if isinstance(constant, CodeType) and constant.co_name == first:
+            return _code(constant, rest) if rest else constant
     return None

@@ -50,9 +50,11 @@ def judged(planted: Planted, known: dict[str, str]) -> Result:
         return result(verdict.found if verdict.found in CAUGHT else OTHERWISE, verdict.why, verdict.seconds)
     answer = planted.closer()
     seconds = verdict.seconds + answer.seconds
+    if answer.result == SAME and answer.scope == "values":
+        return result(BY_REASON, f"in a value, and no output differs at full speed: {answer.detail}", seconds)
     if answer.result == SAME:
         return result(PROVEN, f"{answer.scope}: {answer.detail or 'for every input'}", seconds)
-    if planted.name in known and not (answer.result == OTHER and answer.scope == "frames"):
+    if planted.name in known and answer.result != OTHER:
         return result(BY_REASON, known[planted.name], seconds)
     return result(HOLE, f"{answer.scope}: {answer.result} {answer.detail}", seconds)
 
@@ -60,7 +62,7 @@ def judged(planted: Planted, known: dict[str, str]) -> Result:
 def table(results: Iterable[Result]) -> str:
     """By part and kind, how many were planted and what became of them."""
     every = list(results)
-    rows = [("part", "kind", "planted", *COLUMNS)]
+    rows: list[tuple[str, ...]] = [("part", "kind", "planted", *COLUMNS)]
     groups = sorted({(r.part, r.kind) for r in every})
     for part, kind in [*groups, *((part, "all") for part in sorted({r.part for r in every})), ("all", "")]:
         chosen = [r for r in every if part in (r.part, "all") and kind in (r.kind, "all", "")]

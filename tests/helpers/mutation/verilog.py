@@ -67,6 +67,14 @@ class Site:
         return text[: self.start] + new + text[self.end :]
 
 
+def is_a_value(site: Site) -> bool:
+    """Whether it is in a value on its way and in no handshake, counter or address: then a frame's result depends on
+    that frame alone."""
+    kinds = {"constant", "rounding", "saturation", "signedness", "slice", "swap", "table entry"}
+    steers = FLAG.search(site.holder) or PLACE.search(site.holder) or site.form == "if" or "fifo" in site.module
+    return site.kind in kinds and not steers
+
+
 def sites(folder: Path) -> list[Site]:
     """Every fault that can be planted in the Verilog there, the tracing twin left out."""
     files = [path for path in sorted(folder.glob("*.v")) if not path.stem.endswith("_trace")]
@@ -78,13 +86,34 @@ def of_text(file: str, text: str) -> Iterator[Site]:
     for module in MODULE.finditer(text):
         widths = {name: int(high or 0) + 1 for high, name in DECLARED.findall(module[0])}
         signed = set(re.findall(r"\b(?:wire|reg|input) +signed (?:\[\d+:0\] )?(\w+)", module[0]))
+        traced = _traced(module[0])
         shut = [match.span() for match in NOT_TOUCHED.finditer(module[0])]
         resets = [match.span() for match in RESET.finditer(module[0])]
         for form, pattern in STATEMENTS.items():
             for match in pattern.finditer(module[0]):
+                if match["name"] in traced or TRACED.match(match["name"]):
+                    continue
                 if not any(a <= match.start() < b or a <= match.end() <= b for a, b in shut):
                     reset = any(a <= match.start() < b for a, b in resets)
                     yield from _of_statement(file, module, form, match, widths, signed, reset)
+
+
+def _traced(module: str) -> set[str]:
+    """Registers that nothing but the trace reads, or another such register."""
+    assigned = re.findall(r"(?m)^ +(?:assign )?(\w+)(?:\[\w+\])? <?= ([^;]+);", module)
+    declared = set(re.findall(r"(?m)^  reg (?:signed )?(?:\[\d+:0\] )?(\w+) = ", module))
+    found: set[str] = set()
+    while True:
+        seen_by_trace = " ".join(value for name, value in assigned if TRACED.match(name) or name in found)
+        more = {
+            name
+            for name in declared - found
+            if len(re.findall(rf"\b{name}\b", module)) - 1 - sum(name == other for other, _ in assigned)
+            <= len(re.findall(rf"\b{name}\b", seen_by_trace))
+        }
+        if not more:
+            return found
+        found |= more
 
 
 def _of_statement(
@@ -97,7 +126,7 @@ def _of_statement(
     reset: bool,
 ) -> Iterator[Site]:
     name, value, part = match["name"], match["value"], match.groupdict().get("part") or ""
-    if (form == "if" and (value == "rst" or "(*" in value)) or TRACED.match(name):
+    if form == "if" and (value == "rst" or "(*" in value):
         return
     size = widths.get(name, 1)
     if form == "assign" and part:
@@ -176,13 +205,13 @@ def _switched(several: list[tuple[int, Site]]) -> str:
             value = f"(mutant[0] == {number}) ? ({one.fault}) : {value}"
         return site.text[:at] + value + site.text[at + len(site.value) :]
     if site.form == "set":
-        at = re.search(r"\w+(?:\[\w+\])? <= ", site.text)
-        assert at is not None
-        statement = site.text[at.start() :]
+        begin = re.search(r"\w+(?:\[\w+\])? <= ", site.text)
+        assert begin is not None
+        statement = site.text[begin.start() :]
         for number, one in several:
             wrong = "" if one.fault is None else f"{site.holder} <= {one.fault}"
             statement = f"if (mutant[0] == {number}) begin {wrong}; end else {statement}"
-        return f"{site.text[: at.start()]}begin {statement} end"
+        return f"{site.text[: begin.start()]}begin {statement} end"
     return _switched_wire(site, several)
 
 
