@@ -198,11 +198,7 @@ def live(site: Site) -> None:
     assert code is not None
     replaced = 0
     for one in gc.get_objects():
-        if (
-            isinstance(one, FunctionType)
-            and one.__code__.co_qualname == outermost
-            and _inside(one.__code__) == site.file
-        ):
+        if isinstance(one, FunctionType) and one.__qualname__ == outermost and _inside(one.__code__) == site.file:
             one.__code__ = code
             replaced += 1
     assert replaced, f"no function {outermost} of {site.file} lives"
