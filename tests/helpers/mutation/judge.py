@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import resource
@@ -115,6 +116,7 @@ def apart(task: Callable[[], tuple[str, str]], home: Path) -> Verdict:
 def _work(task: Callable[[], tuple[str, str]], home: Path, sender: Any) -> None:
     os.setsid()
     os.chdir(home)
+    faulthandler.disable()  # a crash is a verdict
     log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):  # the C simulation warns of every stream that it finds in disorder
         os.dup2(log, stream)
