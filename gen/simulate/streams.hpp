@@ -95,7 +95,8 @@ struct Source {
     const uint8_t* beat() const { return valid ? &data[sent % total * bytes] : noise.data(); }
     bool is_wrong() const { return std::find(wrong.begin(), wrong.end(), sent) != wrong.end(); }
     bool last() const { return valid ? ((sent + 1) % beats == 0) != is_wrong() : noise_last; }
-    size_t frames() const { return (sent + beats - 1) / beats; }
+    // Those begun: a beat that is offered cannot be taken back.
+    size_t frames() const { return (sent + valid + beats - 1) / beats; }
     void restart() { sent = 0, valid = false, wrong.clear(); }
 };
 
