@@ -147,8 +147,8 @@ def prove(
 ) -> Verdict:
     """Whether all properties hold in every cycle of every run from the emitted modules' initial state.
 
-    ``emitted``: Verilog by module. ``undefined``: what nothing defines is anything, or ``zero``. NotProven where neither a
-    proof nor a counterexample is found in ``patience`` seconds, whichever of the steps takes them.
+    ``emitted``: Verilog by module. ``undefined``: what nothing defines is anything, or ``zero``. NotProven where there
+    is neither a proof nor a counterexample in ``patience`` seconds, whichever of the steps takes them.
     """
     start = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)

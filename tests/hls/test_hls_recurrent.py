@@ -19,7 +19,7 @@ from test_lstm import lstm
 from test_simple_rnn import simple_rnn
 
 from bitsmith.gen.hls import HlsModel
-from bitsmith.gen.verify import vectors
+from bitsmith.gen.verify.batch import Batch
 from bitsmith.gen.verify.diverge import internals
 from bitsmith.gen.verify.job import Job
 from bitsmith.gen.verify.levels import hls
@@ -252,7 +252,7 @@ def test_a_flipped_bit_in_the_cpp(name: str, whole: Path, tmp_path: Path, need: 
 
 def job(graph: Graph, folder: Path, inputs: list[IntArray]) -> Job:
     reference = Reference(graph)
-    outputs: vectors.Batch = dict(zip(graph.outputs, reference.predict_raw(*inputs)))
+    outputs: Batch = dict(zip(graph.outputs, reference.predict_raw(*inputs)))
     named = {name: raw for (name, _), raw in zip(graph.inputs, inputs)}
     return Job(folder, graph, reference, named, outputs, SEED, lambda text: None)
 

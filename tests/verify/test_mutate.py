@@ -1,94 +1,19 @@
-"""``make mutate`` in small: faults in the Verilog of one network, what ``verify`` says, and what survives."""
+"""``make mutate`` in small, in a process in which no library has started threads: see mutation_checks.py."""
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from mutation import judge, results
-from mutation.__main__ import reported
-from mutation.networks import KINDS, network
-from mutation.parts import hls, rtl, sim
-from mutation.planted import Home, Planted, digest
 
-from bitsmith.sim.op import Operator
-
-Need = Callable[..., None]
-FAULTS = 30
-NEVER_TAKEN = "stuck | panes_mean_x | idle = 1'b1 -> 1'b0"
-READ_ON = "reset removed | panes_turned_x | read_beat_place = 2'd0 -> not reset"
+CHECKS = Path(__file__).parents[1] / "helpers" / "mutation_checks.py"
 
 
-@pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> list[Planted]:
-    """The network without a fault first, then faults of every kind, of which the first are known."""
-    home = Home("panes", tmp_path_factory.mktemp("mutate"))
-    return rtl(home, FAULTS, random.Random(1), also=(digest(NEVER_TAKEN), digest(READ_ON)))
-
-
-@pytest.fixture(scope="module")
-def judged(planted: list[Planted]) -> list[results.Result]:
-    return [results.judged(one, results.reasons()) for one in planted[1:]]
-
-
-def test_without_a_fault_it_passes(planted: list[Planted], need: Need) -> None:
-    need("g++", "verilator")
-    assert planted[0].verify().found == judge.SURVIVED
-
-
-def test_verify_finds_what_changes_an_output(judged: list[results.Result], need: Need) -> None:
-    need("g++", "verilator", "yosys")
-    assert [one.name for one in judged if one.end == results.HOLE] == []
-    ends = Counter(one.end for one in judged)
-    assert ends["rtl data"] >= 5
-    assert ends["rtl protocol"] >= 5
-    assert len({one.kind for one in judged}) >= 10
-
-
-def test_a_fault_that_verify_misses_is_a_hole(
-    planted: list[Planted], judged: list[results.Result], capsys: pytest.CaptureFixture[str], need: Need
-) -> None:
-    """One that changes data; as if the vectors had missed it."""
-    need("yosys")
-    harmful = next(one for one, end in zip(planted[1:], judged) if end.end == "rtl data")
-    missed = replace(harmful, verify=lambda: judge.Verdict(judge.SURVIVED, "", 0.0))
-    found = results.judged(missed, {})
-    assert found.end == results.HOLE
-    assert "not equal" in found.why
-    assert reported([*judged, found]) == 1
-    assert f"make mutate ONLY={found.code}  # {found.name}" in capsys.readouterr().out
-    assert reported(judged) == 0
-
-
-def test_an_input_that_is_never_taken_ends_the_simulation(planted: list[Planted], need: Need) -> None:
-    """Others go on for ever beside it, and are no progress of its own."""
-    need("g++", "verilator")
-    assert planted[1].key == NEVER_TAKEN
-    found = planted[1].verify()
-    assert (found.found, found.why.split(":")[0]) == ("rtl protocol", "deadlock")
-
-
-def test_a_reset_while_a_frame_is_read(planted: list[Planted], need: Need) -> None:
-    """The next frame begins at a wrong place, which shows in none whose values are all the same."""
-    need("g++", "verilator")
-    assert planted[2].key == READ_ON
-    assert planted[2].verify().found == "rtl reset"
-
-
-def test_every_operator_is_in_a_network() -> None:
-    stems = {node.op.stem for name in KINDS for node in network(name).graph.nodes}
-    assert set(Operator.registry) - stems == set()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("part", [hls, sim])
-def test_faults_in_the_other_two(part: Callable[..., list[Planted]], tmp_path: object, need: Need) -> None:
-    need("g++", "verilator")
-    right, *wrong = part(Home("panes", tmp_path), 12, random.Random(2))  # type: ignore[arg-type]
-    assert right.verify().found == judge.SURVIVED
-    ends = Counter(results.judged(one, {}).end for one in wrong)
-    assert ends[results.HOLE] == 0
-    assert ends["hls"] >= 5
+@pytest.mark.parametrize("more", [[], pytest.param(["--slow", "-m", "slow"], marks=pytest.mark.slow)], ids=["", "slow"])
+def test_verify_finds_planted_faults(more: list[str]) -> None:
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *more, str(CHECKS)]
+    done = subprocess.run(command, cwd=CHECKS.parents[2], capture_output=True, text=True, check=False, timeout=1800)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout

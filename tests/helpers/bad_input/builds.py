@@ -23,7 +23,7 @@ READERS = (
 )
 
 
-def _build(act: Callable[[Path], None]) -> Break:
+def _build(act: Callable[[Path], object]) -> Break:
     def make(folder: Path, good: Good, rng: np.random.Generator) -> None:
         act(good.copy_build(folder))
 
@@ -39,7 +39,7 @@ def _gone(name: str) -> Break:
 
 
 def _text(name: str, text: str) -> Break:
-    return _build(lambda out: (out / name).write_text(text) and None)
+    return _build(lambda out: (out / name).write_text(text))
 
 
 def _half(name: str) -> Break:
@@ -114,7 +114,7 @@ BREAKS: dict[str, Callable[[str], Break]] = {
     "a list": lambda name: _text(name, "[1, 2]"),
     "a number": lambda name: _text(name, "NaN"),
     "no keys": lambda name: _text(name, "{}"),
-    "no UTF-8": lambda name: _build(lambda out: (out / name).write_bytes(b"\xff\xfe\x00") and None),
+    "no UTF-8": lambda name: _build(lambda out: (out / name).write_bytes(b"\xff\xfe\x00")),
     "a folder": _folder,
     "a pipe": _pipe,
     "a link to itself": _loop,
@@ -172,7 +172,7 @@ def _case(
 def _targets() -> list[Case]:
     """What stands where a build shall go."""
 
-    def place(act: Callable[[Path], None]) -> Break:
+    def place(act: Callable[[Path], object]) -> Break:
         def make(folder: Path, good: Good, rng: np.random.Generator) -> None:
             good.put(folder, "model.h5", "x.npy")
             act(folder / "out")
@@ -192,7 +192,7 @@ def _targets() -> list[Case]:
         folder.chmod(0o555)
 
     things: dict[str, Break] = {
-        "a file": place(lambda path: path.write_text("mine") and None),
+        "a file": place(lambda path: path.write_text("mine")),
         "a pipe": place(lambda path: os.mkfifo(path)),
         "a device": place(lambda path: path.symlink_to("/dev/null")),
         "a link to itself": place(lambda path: path.symlink_to("out")),

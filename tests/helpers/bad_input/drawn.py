@@ -37,7 +37,7 @@ def _model(rng: Random, good: Good) -> Case:
         ".keras": keras_damage,
     }
     how, damage = mutate.one(rng, (("bits", mutate.flipped), ("length", mutate.cut), *(("values", deep[suffix]),) * 4))
-    more = ("-c", "gru.yaml") if name == "gru.h5" or rng.random() < 0.2 else ()
+    more: tuple[str, ...] = ("-c", "gru.yaml") if name == "gru.h5" or rng.random() < 0.2 else ()
     more += ("--weights", "w.h5") if suffix == ".json" else ()
     also = ("config.yaml", "gru.yaml", "w.h5", "x.npy")
     commands = [build(name, *more)] * 4 + [("inspect", name, *more)] * 2
@@ -62,8 +62,8 @@ def keras_damage(data: bytes, rng: Random) -> bytes:
 
 def _config(rng: Random, good: Good) -> Case:
     damage = mutate.one(rng, (mutate.yaml_text,) * 6 + (mutate.flipped, mutate.cut))
-    commands = (build("model.h5", "-c", "config.yaml"), build("model.h5", "-c", "config.yaml"))
-    commands += (("config", "model.h5", "-c", "config.yaml"), ("inspect", "model.h5", "-c", "config.yaml"))
+    given = ("model.h5", "-c", "config.yaml")
+    commands = (build(*given), build(*given), ("config", *given), ("inspect", *given))
     make = _damaged("config.yaml", damage, ("model.h5",))
     return Case("yaml", damage.__name__, mutate.one(rng, commands), make, accepted=True)
 
@@ -71,10 +71,10 @@ def _config(rng: Random, good: Good) -> Case:
 def _data(rng: Random, good: Good) -> Case:
     damage = mutate.one(rng, (_head, _head, mutate.flipped, mutate.cut))
     if rng.random() < 0.6:
-        command = ("calibrate", "model.h5", "--data", "x.npy", "-o", "c.yaml")
-        return Case("npy", damage.__name__, command, _damaged("x.npy", damage, ("model.h5",)), accepted=True)
-    command = ("verify", "out", "--level", "rtl", "--inputs", "x.npy", "--vectors", "4")
-    return Case("npy", damage.__name__, command, _in_build("x.npy", damage), accepted=True)
+        calibrate = ("calibrate", "model.h5", "--data", "x.npy", "-o", "c.yaml")
+        return Case("npy", damage.__name__, calibrate, _damaged("x.npy", damage, ("model.h5",)), accepted=True)
+    verify = ("verify", "out", "--level", "rtl", "--inputs", "x.npy", "--vectors", "4")
+    return Case("npy", damage.__name__, verify, _in_build("x.npy", damage), accepted=True)
 
 
 def _head(data: bytes, rng: Random) -> bytes:

@@ -59,8 +59,8 @@ def answer(
     begin = time.monotonic()
     child = start(command, folder, home, private, seconds, memory)
     status = waited(child, begin + 2 * seconds)
-    texts = [path.read_text(errors="replace") if path.is_file() else "" for path in _streams(home)]
-    return Answer(status, *texts, time.monotonic() - begin)
+    out, err = (path.read_text(errors="replace") if path.is_file() else "" for path in _streams(home))
+    return Answer(status, out, err, time.monotonic() - begin)
 
 
 def start(

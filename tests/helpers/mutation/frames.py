@@ -11,8 +11,8 @@ from bitsmith.gen.hls.model import HlsModel
 from bitsmith.gen.simulate import verilator
 from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.simulate.simulation import Drive
+from bitsmith.gen.verify.batch import Batch
 from bitsmith.gen.verify.job import argmax_threshold
-from bitsmith.gen.verify.vectors import Batch
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import IntArray
 from bitsmith.sim.graph import Graph

@@ -9,6 +9,7 @@ import resource
 import signal
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,10 +107,12 @@ def apart(task: Callable[[], tuple[str, str]], home: Path) -> Verdict:
         try:
             found, why = receiver.recv()
         except EOFError:
-            found, why = "crash", "the simulation ended the process"
+            found, why = "crash", ""
     if found == STOPPED and process.pid:
         os.killpg(process.pid, signal.SIGKILL)  # the simulation, too
     process.join()
+    if found == "crash" and not why:
+        why = f"the process ended with status {process.exitcode}"
     return Verdict(found, why, round(_children() - before, 3))
 
 
@@ -117,6 +120,7 @@ def _work(task: Callable[[], tuple[str, str]], home: Path, sender: Any) -> None:
     os.setsid()
     os.chdir(home)
     faulthandler.disable()  # a crash is a verdict
+    warnings.resetwarnings()  # under pytest they are errors, for a command they are not
     log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):  # the C simulation warns of every stream that it finds in disorder
         os.dup2(log, stream)
