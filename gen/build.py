@@ -143,7 +143,7 @@ def _write(
     mark |= {"config": config.model_dump(mode="json", by_alias=True, exclude_unset=True), "layers": layers(graph)}
     with replacing(folder, sources) as fresh:
         save_graph(graph, fresh / "graph.json")
-        say(f"vectors: {origin['vectors']} that reach every rounding, saturation and table")
+        say(f"vectors: {origin['vectors']}, made to reach roundings, saturations and tables")
         _write_vectors(graph, fresh / "vectors", origin["seed"], origin["vectors"])
         _emit(graph, config, fresh, say)
         mark = sealed(fresh, mark)

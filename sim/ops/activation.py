@@ -132,7 +132,7 @@ class Activation(Operator):
     def exact(self, x: IntArray, limited: bool = True) -> IntArray:
         """The value before the rounding, raw with ``exact_fraction`` (no table): with its limits, or without."""
         plain = x << (self.exact_fraction - self.input_type.fraction)
-        if watched() and self.kind in _SPLIT:
+        if watched() and self.bends:
             self._show_sides(x)
         if self.kind in (Kind.LEAKY_RELU, *_HARD):
             scaled = (x * self.slope.raw) << (self.exact_fraction - self.input_type.fraction - self.slope.fraction)
@@ -144,7 +144,7 @@ class Activation(Operator):
             plain = np.where(plain >= self.aligned(self.offset), plain, 0)
         if self.kind is Kind.ABSOLUTE:
             plain = np.abs(plain)
-        lower, upper = (self.aligned(c) if c and limited else None for c in (self.lower, self.upper))
+        lower, upper = (self.aligned(c) if c is not None and limited else None for c in (self.lower, self.upper))
         if (watcher := watched()) and (lower, upper) != (None, None):
             watcher(plain, Limited(lower, upper, self.exact_step))
         if lower is not None:
@@ -157,6 +157,11 @@ class Activation(Operator):
         up = self.exact_fraction - self.input_type.fraction
         plain, scaled = 1 << up, abs(self.slope.raw) << (up - self.slope.fraction)
         return max(scaled, 1) if self.kind in _HARD else min(plain, scaled or plain)
+
+    @property
+    def bends(self) -> bool:
+        """Whether its two sides are different functions; limits are no sides."""
+        return self.kind in _SPLIT
 
     def _show_sides(self, x: IntArray) -> None:
         """To who watches: where the function bends."""

@@ -162,9 +162,8 @@ def activation(op: Activation, sources: list[Bound], inputs: list[Spec]) -> Foun
         to = Cast(op.table_type, ADDRESS_ROUNDING, ADDRESS_OVERFLOW)
         address = addresses(x, op.input_type.fraction, to)
         return entries(op.table, address), [x, address]
-    bent = op.kind in (Kind.RELU, Kind.LEAKY_RELU, Kind.THRESHOLDED_RELU, Kind.ABSOLUTE)
     free, exact = _exact(op, x, limited=False), _exact(op, x, limited=True)
-    steps: Steps = [x] if bent else []
+    steps: Steps = [x] if op.bends else []
     steps += [free] if (op.lower, op.upper) != (None, None) else []
     return rounded(exact, op.exact_fraction, Cast(op.output_type, op.rounding, op.overflow)), [*steps, exact]
 

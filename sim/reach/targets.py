@@ -72,7 +72,7 @@ def _meet(a: int, m: int, b: int, n: int) -> tuple[int, int] | None:
 
 
 def targets(step: Step) -> tuple[Target, ...]:
-    """What values must come to a step of one of these kinds; tables and decisions are in ``sim/reach/steps.py``."""
+    """What values must come to a step of one of these kinds; tables and decisions are in ``sim/reach/points.py``."""
     return tuple(t for t in _targets(step) if t.within(-FAR, FAR) is not None)
 
 

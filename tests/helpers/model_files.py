@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +142,23 @@ def write_functional(path: Path, model: dict[str, Any], weights: dict[str, dict[
             for key, value in values.items():
                 file.create_dataset(f"model_weights/{layer}/w/{key}:0", data=np.asarray(value, dtype=np.float32))
     return path
+
+
+def keras_zip(config: str | bytes | None, weights: bytes | None, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A ``.keras`` file; None leaves a part out."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, part in (("config.json", config), ("model.weights.h5", weights)):
+            if part is not None:
+                archive.writestr(name, part)
+    return buffer.getvalue()
+
+
+def numbered() -> bytes:
+    """The weights of a small ``.keras`` file."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        group = file.create_group("layers/q_dense/vars")
+        group.create_dataset("0", data=np.full((3, 2), 0.5))
+        group.create_dataset("1", data=np.zeros(2))
+    return buffer.getvalue()

@@ -9,9 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from model_files import BITS4, Layers, dense, input_layer, model_json, quantize, write_h5
+from model_files import BITS4, Layers, dense, input_layer, model_json, numbered, quantize, write_h5
 from reading import evaluate, legacy_keras, library, randomize, save
-from test_read_files import keras_file, weights_bytes
+from test_read_files import keras_file
 
 import bitsmith
 from bitsmith.cli import main
@@ -67,7 +67,7 @@ def test_weights_out_of_a_whole_model(tmp_path: Path) -> None:
     wanted = read_model(model, weights=write_weights(tmp_path / "w.h5")).nodes[0].op.kernel  # type: ignore[attr-defined]
     whole = write_h5(tmp_path / "whole.h5", LAYERS)
     assert read_model(model, weights=whole).nodes[0].op.kernel.tolist() == wanted.tolist()  # type: ignore[attr-defined]
-    zipped = keras_file(tmp_path / "whole.keras", model_json(LAYERS), weights_bytes())
+    zipped = keras_file(tmp_path / "whole.keras", model_json(LAYERS), numbered())
     assert read_model(model, weights=zipped).nodes[0].op.kernel.tolist() == [[4, 4]] * 3  # type: ignore[attr-defined]
 
 
@@ -87,7 +87,7 @@ class TestMixUps:
         """The message is the cure: what it says works."""
         model, weights = pair(tmp_path)
         if form == "Keras 3":
-            weights.write_bytes(weights_bytes())
+            weights.write_bytes(numbered())
         text = refusal(weights)
         assert f"{weights} holds weights but no model; name the model's JSON" in text
         assert f"MODEL.json --weights {weights} (in Python: weights=)" in text
@@ -99,7 +99,7 @@ class TestMixUps:
         if path.suffix == ".h5":
             write_h5(path, LAYERS)
         else:
-            keras_file(path, model_json(LAYERS), weights_bytes())
+            keras_file(path, model_json(LAYERS), numbered())
         weights = write_weights(tmp_path / "w.h5")
         assert refusal(path, weights) == f"{path} is a whole model with its weights; leave out --weights {weights}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from model_files import BITS4, Layers, dense, input_layer, model_json, quantize, write_h5
+from model_files import BITS4, Layers, dense, input_layer, keras_zip, model_json, numbered, quantize, write_h5
 
 from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.convert import read_model
@@ -32,27 +31,14 @@ def small(tmp_path: Path, *layers: Any) -> Path:
 
 
 def keras_file(path: Path, config: str | None, weights: bytes | None, method: int = zipfile.ZIP_STORED) -> Path:
-    with zipfile.ZipFile(path, "w", method) as archive:
-        if config is not None:
-            archive.writestr("config.json", config)
-        if weights is not None:
-            archive.writestr("model.weights.h5", weights)
+    path.write_bytes(keras_zip(config, weights, method))
     return path
-
-
-def weights_bytes() -> bytes:
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        group = file.create_group("layers/q_dense/vars")
-        group.create_dataset("0", data=np.full((3, 2), 0.5))
-        group.create_dataset("1", data=np.zeros(2))
-    return buffer.getvalue()
 
 
 def test_the_small_model_is_good(tmp_path: Path) -> None:
     graph = read_model(small(tmp_path, dense()))
     assert [node.op.stem for node in graph.nodes] == ["dense"]
-    again = keras_file(tmp_path / "m.keras", model_json([input_layer(3), quantize(), dense()]), weights_bytes())
+    again = keras_file(tmp_path / "m.keras", model_json([input_layer(3), quantize(), dense()]), numbered())
     assert read_model(again).nodes[0].op.kernel.tolist() == [[4, 4]] * 3  # type: ignore[attr-defined]
 
 
@@ -80,7 +66,7 @@ class TestContainers:
 
     @pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
     def test_truncated_zip(self, tmp_path: Path, part: float) -> None:
-        path = keras_file(tmp_path / "m.keras", model_json([input_layer(3), quantize(), dense()]), weights_bytes())
+        path = keras_file(tmp_path / "m.keras", model_json([input_layer(3), quantize(), dense()]), numbered())
         data = path.read_bytes()
         path.write_bytes(data[: int(len(data) * part)])
         refused(path, "damaged or truncated")
@@ -89,7 +75,7 @@ class TestContainers:
         path = keras_file(
             tmp_path / "m.keras",
             model_json([input_layer(3), quantize(), dense()]),
-            weights_bytes(),
+            numbered(),
             zipfile.ZIP_DEFLATED,
         )
         data = bytearray(path.read_bytes())
@@ -98,7 +84,7 @@ class TestContainers:
         refused(path, "damaged or truncated")
 
     def test_zip_without_parts(self, tmp_path: Path) -> None:
-        refused(keras_file(tmp_path / "m.keras", None, weights_bytes()), "no config.json inside")
+        refused(keras_file(tmp_path / "m.keras", None, numbered()), "no config.json inside")
         refused(keras_file(tmp_path / "n.keras", model_json([]), None), "no model.weights.h5 inside")
 
     def test_zip_with_broken_weights(self, tmp_path: Path) -> None:
@@ -297,13 +283,13 @@ class TestLayers:
 
     def test_a_name_that_climbs_out_of_the_folder(self, tmp_path: Path) -> None:
         config = model_json([input_layer(3), quantize(), dense("../x")])
-        graph = read_model(keras_file(tmp_path / "m.keras", config, weights_bytes()))
+        graph = read_model(keras_file(tmp_path / "m.keras", config, numbered()))
         assert graph.outputs == ("x",)
         assert graph.labels == {"x": "../x"}
 
     def test_two_layers_of_one_name(self, tmp_path: Path) -> None:
         config = model_json([input_layer(3), quantize("same"), quantize("same")])
-        refused(keras_file(tmp_path / "m.keras", config, weights_bytes()), "two layers are called 'same'")
+        refused(keras_file(tmp_path / "m.keras", config, numbered()), "two layers are called 'same'")
 
 
 class TestInputs:
@@ -382,5 +368,5 @@ def test_functional_edges_that_make_no_sense(tmp_path: Path) -> None:
         ([[["in", 0, 3, {}]]], [["f", 0, 0]], "no tensor 3 of layer 'in'"),
         ([[{"scale": 2}]], [["f", 0, 0]], "is called on something that is no tensor"),
     ):
-        path = keras_file(tmp_path / "m.keras", functional(inbound, output), weights_bytes())
+        path = keras_file(tmp_path / "m.keras", functional(inbound, output), numbered())
         refused(path, message, {"Bitsmith": {"input": "ufixed<8,0>"}})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from model_files import keras_zip, numbered
 
 from . import mutate
 from .case import Break, Case, build
-from .good import Good, keras_zip, numbered
+from .good import Good
 
 Random = np.random.Generator
 BUILT = ("bitsmith.json", "graph.json", "estimate.json", "verify.json", "rtl/ports.json", "hls/ports.json")

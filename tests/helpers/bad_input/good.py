@@ -8,14 +8,24 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from model_files import conv2d, dense, flatten, gru, input_layer, model_json, quantize, write_h5
+from model_files import (
+    conv2d,
+    dense,
+    flatten,
+    gru,
+    input_layer,
+    keras_zip,
+    model_json,
+    numbered,
+    quantize,
+    write_h5,
+)
 
 CONFIG = """\
 Backend: Vitis
@@ -111,26 +121,6 @@ def npy(array: Any) -> bytes:
     """The bytes of a .npy file."""
     buffer = io.BytesIO()
     np.save(buffer, array)
-    return buffer.getvalue()
-
-
-def keras_zip(config: str | bytes | None, weights: bytes | None, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A ``.keras`` file; None leaves a part out."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, part in (("config.json", config), ("model.weights.h5", weights)):
-            if part is not None:
-                archive.writestr(name, part)
-    return buffer.getvalue()
-
-
-def numbered() -> bytes:
-    """The weights of a small ``.keras`` file."""
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        group = file.create_group("layers/q_dense/vars")
-        group.create_dataset("0", data=np.full((3, 2), 0.5))
-        group.create_dataset("1", data=np.zeros(2))
     return buffer.getvalue()
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import h5py
 import numpy as np
-from model_files import Layer, dense, input_layer, model_json, quantize, write_h5
+from model_files import Layer, dense, input_layer, keras_zip, model_json, numbered, quantize, write_h5
 
 from .case import Break, Case, build
-from .good import Good, keras_zip, numbered
+from .good import Good
 
 Random = np.random.Generator
 

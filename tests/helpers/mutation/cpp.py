@@ -6,7 +6,6 @@ All of them stand in one project, and ``MUTANT`` of the environment says which o
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,9 +173,7 @@ def _faults(value: str, form: str, options: set[str]) -> Iterator[edits.Fault]:
 
 def plant(firmware: Path, chosen: Iterable[tuple[int, Site]]) -> dict[str, dict[int, list[int]]]:
     """All of them in the project; returns the numbers of those that stand in each line, by file."""
-    by_file: dict[str, list[tuple[int, Site]]] = defaultdict(list)
-    for number, site in chosen:
-        by_file[site.file].append((number, site))
+    by_file = edits.grouped(chosen, lambda site: site.file)
     for file, planted in by_file.items():
         path = firmware / file
         path.write_text(_planted(path.read_text(), planted))
@@ -195,9 +192,7 @@ def _lines(text: str) -> dict[int, list[int]]:
 
 
 def _planted(text: str, planted: list[tuple[int, Site]]) -> str:
-    by_place: dict[tuple[int, int], list[tuple[int, Site]]] = defaultdict(list)
-    for number, site in planted:
-        by_place[site.start, site.end].append((number, site))
+    by_place = edits.grouped(planted, lambda site: (site.start, site.end))
     end = len(text) + 1
     for (start, stop), several in sorted(by_place.items(), reverse=True):
         if stop <= end:  # a statement inside of another one that is planted already is left as it is

@@ -6,8 +6,12 @@ Each function gives (kind, new text) for every place of an expression that it kn
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
+S = TypeVar("S")
+K = TypeVar("K")
 Fault = tuple[str, str]
 """Kind, and the whole expression with the fault in it."""
 COMPARED = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
@@ -18,6 +22,14 @@ SLICE = re.compile(r"\b(\w+)\[(\d+):(\d+)\]")
 BIT = re.compile(r"\b(\w+)\[(\d+)\]")
 EXTENDED = re.compile(r"\{\d+\{(\w+\[\d+\])\}\}")
 LIMITED = re.compile(r"(?s)(?:.*? \? .*? : )+(\w+\[\d+:0\])")
+
+
+def grouped(numbered: Iterable[tuple[int, S]], key: Callable[[S], K]) -> dict[K, list[tuple[int, S]]]:
+    """Numbered sites by what ``key`` says of each."""
+    found: dict[K, list[tuple[int, S]]] = defaultdict(list)
+    for number, site in numbered:
+        found[key(site)].append((number, site))
+    return found
 
 
 def put(text: str, match: re.Match[str], new: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,19 +171,14 @@ def _constant_kind(name: str, entry: bool, reset: bool) -> str:
 
 def plant(folder: Path, chosen: Iterable[tuple[int, Site]]) -> None:
     """All of them in the Verilog of ``folder``, under their numbers; ``mutants.FILE`` says which one lives."""
-    by_file: dict[str, list[tuple[int, Site]]] = defaultdict(list)
-    for number, site in chosen:
-        by_file[site.file].append((number, site))
-    for file, planted in by_file.items():
+    for file, planted in edits.grouped(chosen, lambda site: site.file).items():
         path = folder / file
         path.write_text(planted_text(path.read_text(), planted))
 
 
 def planted_text(text: str, planted: list[tuple[int, Site]]) -> str:
     """One file's text with several faults, each under its number."""
-    by_place: dict[tuple[int, int], list[tuple[int, Site]]] = defaultdict(list)
-    for number, site in planted:
-        by_place[site.start, site.end].append((number, site))
+    by_place = edits.grouped(planted, lambda site: (site.start, site.end))
     for (start, end), several in sorted(by_place.items(), reverse=True):
         text = text[:start] + _switched(several) + text[end:]
     modules = {site.module for _, site in planted}
