@@ -5,7 +5,8 @@ MODEL  ?= cells
 TOOL   ?= vitis
 PYTHON ?= python3
 PY     := .venv/bin/python
-PIP    := $(PY) -m pip --disable-pip-version-check install --quiet
+# Modules are compiled when they are first imported: few of all that is installed ever are.
+PIP    := $(PY) -m pip --disable-pip-version-check install --quiet --no-compile
 RUN    := $(PY) -m bitsmith
 BUILD  := build/$(MODEL)
 

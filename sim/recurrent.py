@@ -25,6 +25,7 @@ from .ranges import Accumulator, accumulator
 from .watch import Began, watched
 
 if TYPE_CHECKING:
+    from .graph import Graph
     from .ops.activation import Activation  # which imports this module's package
 
 Tensors = dict[str, IntArray]
@@ -167,3 +168,8 @@ class Recurrent(Operator):
         found = self.activations[name].input_type
         if found != expected:
             raise BitsmithError(f"{self.stem}: the activation of {name} takes {found}, what comes to it is {expected}")
+
+
+def recurrent(graph: Graph) -> bool:
+    """Whether a graph has a layer that waits for itself."""
+    return any(isinstance(node.op, Recurrent) for node in graph.nodes)

@@ -18,7 +18,7 @@ from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
 from ..files import cache
 from ..files.folder import writes_to, writing
 from ..files.json_file import read_json
-from ..tools import gxx, made_by
+from ..tools import gxx, less_analysis, made_by
 
 FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared"]
 LIBRARY = "library.so"
@@ -30,11 +30,11 @@ class HlsModel:
     """The C simulation in ``folder`` (a build folder, or the project itself). Not for several threads at once."""
 
     def __init__(self, folder: str | Path, optimization: str = "-O2") -> None:
-        """``optimization`` is the compiler's option: -O0 compiles faster and runs slower.
+        """``optimization`` is the compiler's option: the lower, the faster it compiles and the slower it runs.
 
         BitsmithError where there is no HLS project of ours.
         """
-        self.flags = [*FLAGS, optimization]
+        self.optimization = optimization
         home = Path(folder)
         self.project = home / "hls" if (home / "hls").is_dir() else home
         try:
@@ -47,7 +47,8 @@ class HlsModel:
         """The shared library, compiled unless it is there for the same sources; BitsmithError without g++."""
         compiler = gxx()
         # As one unit: the headers and the templates of both are most of the work.
-        digest = self._digest(compiler.command)
+        flags = [*FLAGS, self.optimization, *([] if self.optimization == "-O2" else less_analysis(compiler))]
+        digest = self._digest([*compiler.command, *flags])
         target = self.cache / f"hls-{digest[:16]}.so"
         if target.is_file():
             return target
@@ -55,15 +56,15 @@ class HlsModel:
             self.cache.mkdir(exist_ok=True)
         with writing(target) as fresh:
             key = cache.key(made_by(compiler), digest)
-            cache.filled("hls", key, fresh.parent, [LIBRARY], self._compile_in)
+            cache.filled("hls", key, fresh.parent, [LIBRARY], lambda work: self._compile_in(work, flags))
             (fresh.parent / LIBRARY).rename(fresh)
         return target
 
-    def _compile_in(self, work: Path) -> None:
+    def _compile_in(self, work: Path, flags: list[str]) -> None:
         home = os.path.relpath(os.path.realpath(self.project), work)
         sources = ["-include", f"{home}/firmware/{self.ports['top']}.cpp", f"{home}/bitsmith_bridge.cpp"]
         includes = [f"-I{STREAM.parent}", f"-I{home}", f"-I{home}/firmware/ap_types"]
-        gxx().run([*self.flags, *includes, "-o", LIBRARY, *sources], work, "C simulation")
+        gxx().run([*flags, *includes, "-o", LIBRARY, *sources], work, "C simulation")
 
     def predict_raw(self, *raw: ArrayLike, threshold: int | None = None) -> tuple[IntArray, ...]:
         """Raw outputs for raw inputs, batch first; ``threshold`` (raw) replaces argmax's own."""
@@ -144,7 +145,7 @@ class HlsModel:
 
     def _digest(self, command: Sequence[str]) -> str:
         """Of the compiler and of everything that is compiled."""
-        digest = hashlib.sha256(" ".join([*command, *self.flags]).encode())
+        digest = hashlib.sha256(" ".join(command).encode())
         files = [self.project / "bitsmith_bridge.cpp", *sorted(self.project.glob("firmware/**/*"))]
         digest.update(STREAM.read_bytes())
         for path in files:

@@ -12,8 +12,8 @@ from ...hw import hls as cores_folder
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph
 from ...sim.names import safe_name
+from ...sim.recurrent import recurrent
 from ..config.schema import Config
-from ..passes.interleave import recurrent
 from ..rtl.plan import Choice, Plan
 from . import bench
 from .extension import flow

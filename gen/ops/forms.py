@@ -40,12 +40,16 @@ def _registers(table: dict[type[Operator], Form], operators: tuple[type[Operator
     return register
 
 
+NO_FORM = "where Verilog takes several sequences at once; make two networks of it, with this layer outside"
+"""Why a layer is refused beside recurrent ones, and what helps."""
+
+
 def interleaved_shape(shape: Shape, sequences: int) -> Shape:
     """(1, steps, channels) to (steps, sequences, channels), (channels,) to (1, sequences, channels)."""
     if len(shape) == 1:
         return (1, sequences, *shape)
     if shape[0] != 1:
-        raise BitsmithError(f"is an image {shape} in a network with recurrent layers, which Verilog has not")
+        raise BitsmithError(f"is an image {shape} in a network with recurrent layers, {NO_FORM}")
     return (shape[1], sequences, shape[2])
 
 

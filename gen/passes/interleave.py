@@ -14,13 +14,7 @@ from ...sim.check import check_graph
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph, Node
 from ...sim.op import Operator, Shape, Spec
-from ...sim.recurrent import Recurrent
-from ..ops.forms import INTERLEAVED, interleaved_shape
-
-
-def recurrent(graph: Graph) -> bool:
-    """Whether a graph has a layer that waits for itself."""
-    return any(isinstance(node.op, Recurrent) for node in graph.nodes)
+from ..ops.forms import INTERLEAVED, NO_FORM, interleaved_shape
 
 
 def interleave(graph: Graph, sequences: int) -> Graph:
@@ -52,7 +46,7 @@ def _operator(node: Node, x: Shape, sequences: int) -> Operator:
     if node.op.per_pixel:
         return node.op
     if type(op) not in INTERLEAVED:
-        raise BitsmithError(f"'{node.name}' is a {op.stem} in a network with recurrent layers, which Verilog has not")
+        raise BitsmithError(f"'{node.name}' is a {op.stem} in a network with recurrent layers, {NO_FORM}")
     try:
         return INTERLEAVED[type(op)](op, x, sequences)
     except BitsmithError as error:

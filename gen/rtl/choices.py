@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from ...hw.rtl.role import sharing_of
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph, Node
+from ...sim.recurrent import recurrent
 from ..classes import DIRECTIONS
-from ..passes.interleave import interleave, recurrent
+from ..passes.interleave import interleave
 from .plan import plan
 from .relations import projects, repeated
 from .stages import STRATEGY_DEFAULT, Choice, Origin, Plan, PlannedStage

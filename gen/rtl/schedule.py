@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...hw.rtl.core import Timing
+if TYPE_CHECKING:  # a simulator takes the frames to measure from here, and needs no Amaranth
+    from ...hw.rtl.core import Timing
 
 Times = NDArray[np.int64]
 FRAMES = 4

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from ...hw.rtl.fifo import CHECK
+from ...hw.rtl.fifo_check import CHECK
 from ..tools import yosys
 from .compiling import compile_all, harness, harness_texts
 from .ports import Top
@@ -34,8 +34,7 @@ def build_with(script: str, kind: str, top: Top, sources: list[Path], folder: Pa
         steps = script.format(files=" ".join(path.name for path in sources), top=top.name)
         tool.run(["-q", "-p", steps], work, "Yosys")
         flags = [*FLAGS, f"-I{tool.include}/backends/cxxrtl/runtime"]
-        # Few frames: compiling is what takes time.
-        compile_all(work, [work / "device.cpp"], flags, [harness(work)], optimize="-O0")
+        compile_all(work, [work / "device.cpp"], flags, [harness(work)])
 
     return Simulation(cached(folder.resolve(), f"{top.name}-{kind}", texts, compile_in) / "harness", top)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...hw.rtl.fifo import CHECK
+from ...hw.rtl.fifo_check import CHECK
 from ...sim.errors import BitsmithError
 from ...sim.fixed import IntArray
 from ..files.folder import writes_to

@@ -67,10 +67,10 @@ KINDS = {
 }
 
 
-def build(top: Top, folder: Path, cells: str = "luts", say: Say = silent, optimize: str = "-Og") -> Simulation:
+def build(top: Top, folder: Path, cells: str = "luts", say: Say = silent) -> Simulation:
     """Synthesize ``top`` into ``cells`` and compile the netlist under ``folder``; slow for a large top.
 
-    ``optimize`` as for Verilator's ``build``. BitsmithError where a tool is missing or fails.
+    BitsmithError where a tool is missing or fails.
     """
     kind, tool = KINDS[cells], yosys()
     if kind.routes:
@@ -97,7 +97,7 @@ def build(top: Top, folder: Path, cells: str = "luts", say: Say = silent, optimi
     home = cached(folder.resolve(), f"{top.name}-{cells}", texts, synthesize)
     say("compiling the netlist")
     netlist = replace(top.without_traces(), folder=home, files=("netlist.v", *models))
-    return verilator.build(netlist, folder, optimize, QUIET)
+    return verilator.build(netlist, folder, QUIET)
 
 
 def _route(work: Path, tool: Tool, top: str, clock_mhz: float, say: Say) -> None:

@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...hw.rtl.fifo import CHECK
+from ...hw.rtl.fifo_check import CHECK
 from ..files import cache
-from ..tools import Tool, gxx, made_by, verilator
-from .compiling import compile_all, harness, harness_texts
+from ..tools import Tool, gxx, less_analysis, made_by, verilator
+from .compiling import OPTIMIZE, compile_all, harness, harness_texts
 from .ports import STREAM, Top
 from .simulation import Simulation, cached, device
 
@@ -25,17 +25,22 @@ KEPT = "kept.vlt"
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
 
-def build(top: Top, folder: Path, optimize: str = "-Og", options: Sequence[str] = ()) -> Simulation:
+def build(top: Top, folder: Path, options: Sequence[str] = ()) -> Simulation:
     """Compile ``top`` under ``folder``, once for the same sources; BitsmithError where a tool is missing or fails.
 
-    ``optimize`` is the compiler's option: -O0 compiles in a third of the time, for a few frames. ``options`` are
-    more of Verilator's.
+    ``options`` are more of Verilator's.
     """
     tool = verilator()
     ports = device(top, "verilator.hpp.j2", mangle, inside=top.inside)
     kept = _kept(top)
     sources = top.sources()
-    texts = [" ".join([*VERILATE, *options, *FLAGS]), top.name, optimize, ports, *harness_texts(), kept]
+    texts = [
+        " ".join([*VERILATE, *options, *FLAGS, OPTIMIZE, *less_analysis(gxx())]),
+        top.name,
+        ports,
+        *harness_texts(),
+        kept,
+    ]
     texts += [text for path in sources for text in (path.name, path.read_text())]
 
     def compile_in(work: Path) -> None:
@@ -48,7 +53,7 @@ def build(top: Top, folder: Path, optimize: str = "-Og", options: Sequence[str] 
         )
         flags = [*FLAGS, f"-I{tool.include}", f"-I{tool.include}/vltstd"]
         units = sorted(work.glob("*.cpp"))
-        compile_all(work, units, flags, [_runtime(tool, flags, work), harness(work)], optimize)
+        compile_all(work, units, flags, [_runtime(tool, flags, work), harness(work)])
 
     home = cached(folder.resolve(), top.name, [*tool.command, *texts], compile_in, lambda: made_by(tool, gxx()))
     return Simulation(home / "harness", top)

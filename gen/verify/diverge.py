@@ -13,8 +13,7 @@ import numpy as np
 
 from ...sim.fixed import IntArray
 from ...sim.graph import Graph
-from ...sim.recurrent import Recurrent
-from ..passes.interleave import recurrent
+from ...sim.recurrent import Recurrent, recurrent
 from .batch import Batch
 
 

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,23 +23,9 @@ from ..files.hashes import of_file
 from ..read import one_line, read_network_file
 from ..read.container import keras_version
 from ..read.hgq import is_hgq, is_proxy
+from .origin import Origin
 
 BATCH = 64
-
-
-def nothing() -> None:
-    """Nothing to register."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the Keras model is: a file, a model in memory, or None: then it is looked for by the build's name of it.
-
-    ``register`` makes custom layers known to Keras; it is called before a file is loaded.
-    """
-
-    model: Any = None
-    register: Callable[[], object] = nothing
 
 
 class KerasModel:

@@ -18,13 +18,13 @@ from ..files.folder import open_build, write_json
 from ..files.graph_file import load_graph
 from ..files.hashes import changed, lines
 from ..progress import Say, silent
-from . import keras_model, labels
+from . import labels
 from . import vectors as vector_files
 from .batch import Batch
 from .diverge import first_difference
 from .job import Job
-from .keras_model import Origin
 from .levels import LEVELS, compile_ahead
+from .origin import Origin
 from .reach.reached import reached
 from .trials import Cycles, Outcome
 
@@ -128,6 +128,8 @@ def _with_keras(job: Job, wanted: Wanted, levels: list[str]) -> Job:
     """The model that Keras computes, where that level was asked for; loaded before anything is compiled."""
     if "keras" not in levels:
         return job
+    from . import keras_model
+
     job.say("keras: loading the model")
     model = keras_model.load(wanted.model, job.folder, open_build(job.folder), job.graph)
     real: dict[str, FloatArray]

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...sim.errors import BitsmithError
 from ..files.json_file import read_json
 from ..running import pool
@@ -16,7 +18,7 @@ from ..simulate.simulation import Run, Simulation
 from ..tools import iverilog
 from . import cocotb_bench, keras_level
 from .batch import Batch
-from .diverge import Divergence, first_difference, locate, named, tensors, wrong_frames
+from .diverge import first_difference, locate, named, tensors, wrong_frames
 from .job import Job
 from .trials import (
     STALLED_FRAMES,
@@ -43,16 +45,14 @@ NETLISTS = {"netlist": "luts", **{f"netlist-{cells}": cells for cells in netlist
 """Levels, and the cells that their netlists are made of."""
 FEW_FRAMES = 256
 """Up to so many the C simulation is optimized less: compiling takes longer than running."""
-FEW_CYCLES = 150_000
-"""Up to so many of all frames the Verilog's simulation is not optimized, for the same reason."""
 
 
 def hls(job: Job) -> Outcome:
     """hls4ml's C simulation, every frame."""
     model = _hls_model(job)
     job.say(f"hls: {job.frames} vectors")
-    raw = model.predict_raw(*(job.inputs[name] for name, _ in job.graph.inputs))
-    got = dict(zip(job.graph.outputs, raw))
+    looked_into = _inside(job) if _hides(job) else []
+    seen, got = _hls_frames(job, model, looked_into)
     wrong = wrong_frames(job.expected, got)
     outcome = Outcome(job.frames, len(wrong))
     if wrong:
@@ -63,20 +63,22 @@ def hls(job: Job) -> Outcome:
             return job.trace(frames), model.trace_raw(*(inputs[name] for name, _ in job.graph.inputs))
 
         outcome.divergence = locate("hls", job.graph, wrong[0], (job.expected, got), traced)
-    elif _hides(job):
-        outcome.divergence = _look_inside(job, model)
-        outcome.mismatches = int(outcome.divergence is not None)
+    elif looked_into:
+        job.say(f"hls: every layer of {len(looked_into)} vectors")
+        found = first_difference(tensors(job.graph), job.trace(looked_into), seen)
+        outcome.divergence = found and named("hls", job.graph, found, looked_into[found.frame])
+        outcome.mismatches = int(found is not None)
     return outcome
 
 
-def _look_inside(job: Job, model: HlsModel) -> Divergence | None:
-    """The first layer of some vectors that is wrong in the C simulation, whatever the outputs say."""
-    frames = _inside(job)
-    job.say(f"hls: every layer of {len(frames)} vectors")
-    inputs, _ = job.part(frames)
-    got = model.trace_raw(*(inputs[name] for name, _ in job.graph.inputs))
-    found = first_difference(tensors(job.graph), job.trace(frames), got)
-    return None if found is None else named("hls", job.graph, found, frames[found.frame])
+def _hls_frames(job: Job, model: HlsModel, looked_into: list[int]) -> tuple[Batch, Batch]:
+    """Every tensor of some frames, and the outputs of all."""
+    rest = sorted(set(range(job.frames)) - set(looked_into))
+    inside, others = ([job.part(frames)[0][name] for name, _ in job.graph.inputs] for frames in (looked_into, rest))
+    seen = model.trace_raw(*inside) if looked_into else {}
+    outputs = dict(zip(job.graph.outputs, model.predict_raw(*others)))
+    order = np.argsort([*looked_into, *rest])
+    return seen, {name: np.concatenate([*([seen[name]] if seen else []), raw])[order] for name, raw in outputs.items()}
 
 
 def rtl(job: Job) -> Outcome:
@@ -135,8 +137,7 @@ def synthesized(level: str, cells: str) -> Callable[[Job], Outcome]:
 
     def run(job: Job) -> Outcome:
         top = Top.load(job.folder / "rtl")
-        optimize = _optimized(job, top, NETLIST_FRAMES)
-        device = netlist.build(top.without_traces(), job.sim, cells, lambda line: job.say(f"{level}: {line}"), optimize)
+        device = netlist.build(top.without_traces(), job.sim, cells, lambda line: job.say(f"{level}: {line}"))
         return through(level, job, top, device, NETLIST_FRAMES, brief=True)
 
     return run
@@ -164,14 +165,7 @@ def _hls_model(job: Job) -> HlsModel:
 
 def _compile_rtl(job: Job) -> Simulation:
     top = _compared_top(job)
-    optimize = _optimized(job, top, job.frames)
-    return verilator.build(top if top.inside else top.without_traces(), job.sim, optimize)
-
-
-def _optimized(job: Job, top: Top, frames: int) -> str:
-    """The compiler's option for a simulation of so many of the model's frames."""
-    _, interval, _, _ = _predicted(job.folder / "estimate.json")
-    return "-O0" if frames / top.sequences * interval <= FEW_CYCLES else "-Og"
+    return verilator.build(top if top.inside else top.without_traces(), job.sim)
 
 
 def _compared_top(job: Job) -> Top:

@@ -172,7 +172,7 @@ def verify(
     value is not equal.
     """
     from .gen.verify import verify as compare
-    from .gen.verify.keras_model import Origin
+    from .gen.verify.origin import Origin
 
     chosen = [levels] if isinstance(levels, str) else list(levels)
     count = None if vectors is None else _number(vectors, "vectors", 1)

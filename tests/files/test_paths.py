@@ -44,7 +44,7 @@ def test_a_build_of_any_name_gives_the_references_integers(here: Path, need: Cal
     inputs = random_inputs(graph, 8, 1)
     expected = Reference(graph).predict_raw(*inputs)
     top = Top.load(Path(NASTY) / "rtl").without_traces()
-    run = verilator.build(top, Path(NASTY) / "sim", "-O0").run({"x": inputs[0]})
+    run = verilator.build(top, Path(NASTY) / "sim").run({"x": inputs[0]})
     assert run.problems == ()
     for name, simulated, reference, of_c in zip(
         graph.outputs, run.outputs.values(), expected, HlsModel(NASTY, "-O0").predict_raw(*inputs)

@@ -189,7 +189,7 @@ class Hardware:
     def _top(self, group: Group) -> tuple[Simulation, dict[str, tuple[int, ...]]]:
         if group not in self._tops:
             rtl, ends = self.emitted(group)
-            simulation = verilator.build(Top.load(rtl).without_traces(), rtl.parent / "sim", "-O0")
+            simulation = verilator.build(Top.load(rtl).without_traces(), rtl.parent / "sim")
             self._tops[group] = simulation, ends
         return self._tops[group]
 

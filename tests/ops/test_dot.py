@@ -164,7 +164,7 @@ def test_vectors_side_by_side(pixels: int, tmp_path: Path, need: Need) -> None:
     schedule = emit_plan(planned, tmp_path / "rtl")
     batch = vectors.make(graph.inputs, schedule.frames + 2, 3)
     (each,) = Reference(alone).predict_raw(*(x.reshape(-1, 3) for x in batch.values()))
-    device = verilator.build(Top.load(tmp_path / "rtl").without_traces(), tmp_path / "sim", "-O0")
+    device = verilator.build(Top.load(tmp_path / "rtl").without_traces(), tmp_path / "sim")
     for drive in (Drive(), Drive(stalls=True, seed=3)):
         run_ = device.run(batch, drive)
         assert run_.problems == ()

@@ -93,7 +93,7 @@ def test_the_verilog_gives_the_integers_in_the_predicted_cycles(pixels: int, tmp
     schedule = emit_plan(planned, tmp_path / "rtl")
     inputs = make(graph.inputs, schedule.frames + 2, 7)
     expected = dict(zip(graph.outputs, Reference(graph).predict_raw(*(inputs[n] for n, _ in graph.inputs))))
-    device = verilator.build(Top.load(tmp_path / "rtl").without_traces(), tmp_path / "sim", "-O0")
+    device = verilator.build(Top.load(tmp_path / "rtl").without_traces(), tmp_path / "sim")
     for drive in (Drive(), Drive(stalls=True, seed=pixels)):
         run = device.run(inputs, drive)
         assert run.problems == ()

@@ -68,7 +68,7 @@ def short_frames(pixels: int, seed: int) -> Forest:
 
 
 def simulated(planned: Plan, folder: Path, inputs: Batch, drive: Drive) -> Run:
-    device = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim", "-O0")
+    device = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim")
     return device.run(inputs, drive)
 
 

@@ -48,7 +48,7 @@ def test_networks_equal_the_reference(pixels: int, strategy: str, tmp_path: Path
     batch = vectors.make(graph.inputs, 2 * FRAMES * SEQUENCES - 1, SEED)  # the last frame is not full
     expected = Reference(graph).trace_raw(*batch.values())
     expected |= internals(graph, expected)
-    device = verilator.build(Top.load(tmp_path / "rtl").traced(), tmp_path / "sim", "-O0")
+    device = verilator.build(Top.load(tmp_path / "rtl").traced(), tmp_path / "sim")
     run = device.run(batch)
     assert run.problems == ()
     assert {name for name in run.traces if "." in name}

@@ -17,7 +17,8 @@ from bitsmith.gen.testbench import emit
 from bitsmith.gen.tools import iverilog, yosys
 from bitsmith.gen.verify.cocotb_bench import run
 from bitsmith.hw.rtl import fifo
-from bitsmith.hw.rtl.fifo import CHECK, Fifo
+from bitsmith.hw.rtl.fifo import Fifo
+from bitsmith.hw.rtl.fifo_check import CHECK
 
 Need = Callable[..., None]
 

@@ -41,7 +41,7 @@ def test_the_streams_are_the_references_and_the_twins(rtl: Path) -> None:
     assert seen.name == top.name
     batch = vectors.make(GRAPH.inputs, 6, 1)
     expected = Reference(GRAPH).trace_raw(*batch.values())
-    inside, twin = (verilator.build(one, rtl.parent / "sim", "-O0") for one in (seen, top.traced()))
+    inside, twin = (verilator.build(one, rtl.parent / "sim") for one in (seen, top.traced()))
     for drive in (FULL_SPEED, HARD):
         here, there = inside.run(batch, drive), twin.run(batch, drive)
         assert here.problems == there.problems == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,15 @@ def test_the_second_simulator(tool: str, built: Path, need: Need, monkeypatch: p
     report = verify(built, ["second"], vectors=3)
     assert report["passed"] is False
     assert report["first_divergence"]["node"] == "plus_three"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("clang++") is None, reason="no clang++")
+def test_clang_compiles_the_simulation(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes other options than GCC, and links Verilator's runtime with a library more."""
+    monkeypatch.setenv("CXX", "clang++")
+    monkeypatch.setenv("BITSMITH_CACHE", "off")
+    assert verify(built, ["rtl"], vectors=3)["passed"] is True
 
 
 def _missing() -> None:

@@ -72,7 +72,7 @@ def simulated(folder: Path, cells: str) -> Any:
     """What the netlist gives for one frame that is drawn, and what the reference does."""
     width = WIDTH[cells]
     x = np.random.default_rng(7).integers(S6.raw_min, S6.raw_max + 1, (1, 3, width, 1))
-    device = netlist.build(Top.load(folder / "rtl"), folder / "sim", cells, optimize="-O0")
+    device = netlist.build(Top.load(folder / "rtl"), folder / "sim", cells)
     return device.run({"deep_a": x}).outputs["deep_total"], np.asarray(Reference(deep(width)).predict_raw(x)[0])
 
 

@@ -79,7 +79,7 @@ def in_cpp(folder: Path, graph: Graph, batch: Batch, expected: list[IntArray]) -
 def in_verilog(folder: Path, graph: Graph, batch: Batch, expected: list[IntArray]) -> tuple[str, str]:
     """The Verilog at full speed on all these frames, likewise."""
     top = Top.load(folder / "rtl").without_traces()
-    run = verilator.build(top, folder / "sim", "-O0").run(batch, Drive(threshold=argmax_threshold(graph)))
+    run = verilator.build(top, folder / "sim").run(batch, Drive(threshold=argmax_threshold(graph)))
     wrong = first_wrong(graph, expected, [run.outputs[name] for name in graph.outputs])
     return ("not equal" if wrong else "equal"), wrong
 
