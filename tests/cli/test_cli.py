@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -65,11 +64,13 @@ def test_a_report_that_finds_no_room(folder: Path) -> None:
 
 
 def test_help_is_quick_and_names_every_command() -> None:
+    """Processor time, which other work on the machine changes less."""
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = os.times()
         done = bitsmith("--help")
-        seconds.append(time.perf_counter() - start)
+        end = os.times()
+        seconds.append(end.children_user + end.children_system - start.children_user - start.children_system)
     assert done.returncode == 0
     assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
     assert min(seconds) < 0.5

@@ -14,7 +14,7 @@ from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.comments import comment, safe
 from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.gen.simulate.ports import Top
-from bitsmith.hw.rtl.fifo import CHECK
+from bitsmith.hw.rtl.fifo_check import CHECK
 
 Need = Callable[..., None]
 MODELS = Path(__file__).parents[2] / "models"
