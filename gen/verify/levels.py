@@ -66,7 +66,7 @@ def hls(job: Job) -> Outcome:
     elif looked_into:
         job.say(f"hls: every layer of {len(looked_into)} vectors")
         found = first_difference(tensors(job.graph), job.trace(looked_into), seen)
-        outcome.divergence = found and named("hls", job.graph, found, looked_into[found.frame])
+        outcome.divergence = None if found is None else named("hls", job.graph, found, looked_into[found.frame])
         outcome.mismatches = int(found is not None)
     return outcome
 
