@@ -10,6 +10,7 @@ from pathlib import Path
 
 import fast
 import formal
+import garbage
 import pytest
 from hypothesis import settings
 
@@ -22,6 +23,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 settings.register_profile("bitsmith", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("bitsmith")
+garbage.collect_seldom()
 
 TOOLS: dict[str, Callable[[], object]] = {
     "g++": tools.gxx,
@@ -81,6 +83,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = chosen
     weight = Counter(item.path for item in items if fast.says_so(item))
     items.sort(key=lambda item: -weight[item.path])  # stable: a file's own order stays
+
+
+def pytest_runtest_setup() -> None:
+    garbage.freeze_libraries()
 
 
 @pytest.fixture

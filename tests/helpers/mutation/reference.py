@@ -197,6 +197,7 @@ def live(site: Site) -> None:
     code = _code(compile(ast.fix_missing_locations(tree), str(path), "exec"), outermost)
     assert code is not None
     replaced = 0
+    gc.unfreeze()  # get_objects does not give what is frozen
     for one in gc.get_objects():
         if isinstance(one, FunctionType) and one.__qualname__ == outermost and _inside(one.__code__) == site.file:
             one.__code__ = code
