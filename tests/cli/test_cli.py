@@ -95,19 +95,46 @@ def test_each_command_has_help(command: str) -> None:
     assert "--json" in done.stdout
 
 
-@pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_is_absent_is_one_line_and_status_2(tmp_path: Path, command: str, as_json: bool) -> None:
-    done = bitsmith(command, *TASKS[command], *(["--json"] if as_json else []), cwd=tmp_path)
+def test_what_is_absent_is_one_line_and_status_2(tmp_path: Path, command: str) -> None:
+    """Each in an interpreter of its own, which has imported nothing yet."""
+    done = bitsmith(command, *TASKS[command], cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
-    assert "unexpected" not in done.stderr
-    if as_json:
-        assert json.loads(done.stdout) == {"error": done.stderr.removeprefix("error: ").rstrip("\n")}
-    else:
-        assert done.stdout == ""
+    assert_one_line(done.stderr)
+    assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_absent_is_an_object_for_machines(tmp_path: Path) -> None:
+    """All commands with --json in one interpreter, one after the other."""
+    tasks = [[command, *TASKS[command], "--json"] for command in COMMANDS]
+    script = f"""
+import sys
+from bitsmith.cli import run
+for task in {tasks!r}:
+    try:
+        run(task)
+    except SystemExit as leave:
+        assert leave.code == 2, (task, leave.code)
+    for stream in sys.stdout, sys.stderr:
+        print("END", file=stream, flush=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    objects, errors = (stream.split("END\n")[:-1] for stream in (done.stdout, done.stderr))
+    assert len(errors) == len(COMMANDS)
+    for found, error in zip(objects, errors, strict=True):
+        assert_one_line(error)
+        assert json.loads(found) == {"error": error.removeprefix("error: ").rstrip("\n")}
+    assert list(tmp_path.iterdir()) == []
+
+
+def assert_one_line(error: str) -> None:
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert "unexpected" not in error
 
 
 @pytest.mark.parametrize(

@@ -69,17 +69,23 @@ def test_the_first_test_images_do_not_depend_on_how_many_are_asked_for() -> None
     assert set(more_labels.tolist()) == {0, 1}
 
 
-def test_no_test_image_is_trained_on() -> None:
-    dataset = data.load("synthetic", quick=True)
+@pytest.fixture(scope="module")
+def quick_set() -> data.Dataset:
+    """Five thousand images take seconds, so they are drawn once."""
+    return data.load("synthetic", quick=True)
+
+
+def test_no_test_image_is_trained_on(quick_set: data.Dataset) -> None:
+    dataset = quick_set
     seen = {image.tobytes() for split in (dataset.train, dataset.validation) for image in split.images}
     assert not seen & {image.tobytes() for image in dataset.test.images}
     assert "synthetic" in dataset.title
     assert all("synthetic" in name for name in dataset.class_names)
 
 
-def test_quick_and_full_share_their_test_images() -> None:
-    dataset = data.load("synthetic", quick=True)
-    np.testing.assert_array_equal(dataset.test.images, data.test_images("synthetic", len(dataset.test))[0])
+def test_quick_and_full_share_their_test_images(quick_set: data.Dataset) -> None:
+    images = quick_set.test.images
+    np.testing.assert_array_equal(images, data.test_images("synthetic", len(images))[0])
 
 
 def test_digits_are_scikit_learns() -> None:

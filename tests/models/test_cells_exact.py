@@ -7,6 +7,7 @@ the additions, so float32 is exact there; ``test_float32_cannot_round`` proves i
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +44,27 @@ def figures(name: str) -> dict[str, Any]:
     return found
 
 
+@lru_cache
 def test_set(name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Made once for all tests, and read-only for that."""
     if name == "digits":
         pytest.importorskip("sklearn")
-    return data.test_images(name, figures(name)["dataset"]["images"]["test"])
+    images, labels = data.test_images(name, figures(name)["dataset"]["images"]["test"])
+    images.setflags(write=False)
+    labels.setflags(write=False)
+    return images, labels
 
 
 test_set.__test__ = False  # type: ignore[attr-defined]
 
 
+@lru_cache
 def raw_logits(name: str) -> tuple[NDArray[np.int64], NDArray[np.int64], Fixed]:
     """The reference's logits on the whole test set, its labels, and the logits' type."""
     images, labels = test_set(name)
     graph = bitsmith.load(model_file(name))
     (raw,) = Reference(graph).predict_raw(images)
+    raw.setflags(write=False)
     return raw, labels, graph.specs()[graph.outputs[0]].type
 
 

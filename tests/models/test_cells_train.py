@@ -52,12 +52,12 @@ def test_an_unfinished_run_with_other_settings_is_left_alone(tmp_path: Path) -> 
 def test_bad_arguments_are_one_line_and_leave_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     cases = (
-        ({"out": tmp_path / "file"}, "cannot write"),
+        ({"data": "digits", "out": tmp_path / "file"}, "cannot write"),
         ({"seed": 2**32, "out": tmp_path / "e"}, "out of range"),
         ({"data": "cifar", "out": tmp_path / "a"}, "synthetic, digits, lymphomnist"),
         ({"data": "lymphomnist", "out": tmp_path / "b"}, "--path"),
         ({"data": "digits", "teacher": "vgg", "out": tmp_path / "c"}, "resnet10"),
-        ({"data": "synthetic", "teacher_classes": (0, 2), "out": tmp_path / "d"}, "teacher"),
+        ({"data": "digits", "teacher_classes": (0, 2), "out": tmp_path / "d"}, "the teacher's classes lack digit 3"),
     )
     for arguments, message in cases:
         with pytest.raises(BitsmithError, match=message) as error:
