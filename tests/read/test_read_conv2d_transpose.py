@@ -82,7 +82,10 @@ def test_every_kernel_stride_and_padding(kind: str, suffix: str, kernels: Any, t
     assert_equal(side_by_side(k, k.layers.Conv2DTranspose, (3, 4, 2), table), tmp_path / f"m{suffix}", table)
 
 
-@pytest.mark.parametrize(("kind", "suffix"), FILES)
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [FILES[0], FILES[3], *(pytest.param(*file, marks=pytest.mark.slow) for file in FILES[1:3])],
+)
 def test_sequences(kind: str, suffix: str, tmp_path: Path) -> None:
     k, table = library(kind), list(options([(n,) for n in range(1, 6)], [(1,), (2,), (3,)]))
     assert_equal(side_by_side(k, k.layers.Conv1DTranspose, (5, 2), table), tmp_path / f"m{suffix}", table)

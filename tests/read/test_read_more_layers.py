@@ -202,8 +202,16 @@ def test_concatenation_on_every_axis(tmp_path: Path, kind: str, suffix: str) -> 
     assert_equal_to_keras(k.Model(x, outputs, name="joined"), tmp_path / f"m{suffix}", exact())
 
 
-@pytest.mark.parametrize(("kind", "suffix"), FILES)
-@pytest.mark.parametrize("states", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "suffix", "states"),
+    [
+        (*FILES[0], False),
+        (*FILES[1], True),
+        (*FILES[2], True),
+        (*FILES[3], False),
+        *(pytest.param(*FILES[n], n in (0, 3), marks=pytest.mark.slow) for n in range(4)),
+    ],
+)
 def test_both_directions_unmerged_and_multiplied(tmp_path: Path, kind: str, suffix: str, states: bool) -> None:
     """hard_sigmoid and relu of small numbers: the float form is Keras's, and the graph's error is the rounding's."""
     k = library(kind)
