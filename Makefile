@@ -5,8 +5,7 @@ MODEL  ?= cells
 TOOL   ?= vitis
 PYTHON ?= python3
 PY     := .venv/bin/python
-# Modules are compiled when they are first imported: few of all that is installed ever are.
-PIP    := $(PY) -m pip --disable-pip-version-check install --quiet --no-compile
+PIP    := $(PY) -m pip --disable-pip-version-check install --quiet
 RUN    := $(PY) -m bitsmith
 BUILD  := build/$(MODEL)
 
