@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +21,39 @@ from .stages import Plan
 from .top import Top
 from .verilog import HEADER, to_verilog
 
+Depths = Mapping[tuple[str, int], int]
+"""Places of each buffer, by who reads it."""
+
 
 def emit_plan(plan: Plan, rtl: Path, say: Say = silent) -> Schedule:
     """The plan's Verilog in the folder ``rtl``."""
+    return _emit(plan, plan.network().depths(), rtl, say, None)
+
+
+def emit_around(plan: Plan, depths: Depths, rtl: Path, built: Path) -> Schedule:
+    """The same with buffers of such ``depths``; the layers' files that a folder ``built`` has are copied from there."""
+    return _emit(plan, depths, rtl, silent, built)
+
+
+def _emit(plan: Plan, depths: Depths, rtl: Path, say: Say, built: Path | None) -> Schedule:
     network = plan.network()
-    depths = network.depths()
     schedule = network.settled(depths)
     name = plan.top
     top, trace = Top(plan, depths), Top(plan, depths, trace=True)
     files = _files(plan, top)
     files[f"{name}{TRACE}.v"] = {f"{name}{TRACE}": trace}
-    modules = {n: module for file in files.values() for n, module in file.items()}
     names = {n: plan.module(n) for file in files.values() for n in file if n not in (name, f"{name}{TRACE}")}
+    ready = _ready(files, built, (name, f"{name}{TRACE}", f"{name}{FIFOS}"))
+    modules = {n: module for file, found in files.items() if file not in ready for n, module in found.items()}
     about = comments(plan, names, name, f"{name}{TRACE}", top.fifos())
     texts = to_verilog(modules, _shared(plan), say, about, names)
     texts |= {n: checked(texts[n], names[n], fifo) for n, fifo in top.fifos().items()}
     rtl.mkdir(parents=True, exist_ok=True)
     for file, modules in files.items():
-        (rtl / file).write_text(HEADER + "\n" + "\n".join(texts[n] for n in modules))
+        if file in ready:
+            shutil.copyfile(ready[file], rtl / file)
+        else:
+            (rtl / file).write_text(HEADER + "\n" + "\n".join(texts[n] for n in modules))
     sources = [file for file in files if file != f"{name}{TRACE}.v"]
     ports = _ports(plan, top, trace, sources) | {
         "quiet_cycles": schedule.latency + network.interval,
@@ -44,6 +61,14 @@ def emit_plan(plan: Plan, rtl: Path, say: Say = silent) -> Schedule:
     }
     (rtl / "ports.json").write_text(json.dumps(ports, indent=1) + "\n")
     return schedule
+
+
+def _ready(files: Iterable[str], built: Path | None, around: tuple[str, ...]) -> dict[str, Path]:
+    """The layers' files that are there; what stands ``around`` them is another plan's."""
+    if built is None:
+        return {}
+    found = {file: built / file for file in files if file.removesuffix(".v") not in around}
+    return {file: path for file, path in found.items() if path.is_file()}
 
 
 def checked(verilog: str, name: str, fifo: Fifo) -> str:

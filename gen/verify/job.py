@@ -13,6 +13,7 @@ from ...sim.graph import Graph
 from ..progress import Say
 from .batch import Batch
 from .diverge import internals
+from .reach.reached import Reached
 
 if TYPE_CHECKING:
     from .keras_model import KerasModel
@@ -23,8 +24,7 @@ class Job:
     """The build's folder, its graph, and what goes in and must come out, by name.
 
     ``real`` are the inputs as real numbers, as they were given; ``labels`` each frame's class. ``keras`` is there where
-    the level keras was asked for, and ``exact`` says that it must be equal. ``telling`` are the frames that reach
-    together all that is reached.
+    the level keras was asked for, and ``exact`` says that it must be equal. ``reached`` is what the frames reach.
     """
 
     folder: Path
@@ -38,7 +38,7 @@ class Job:
     keras: KerasModel | None = None
     labels: IntArray | None = None
     exact: bool = False
-    telling: list[int] = field(default_factory=list)
+    reached: Reached | None = None
 
     @cached_property
     def keras_outputs(self) -> list[FloatArray]:

@@ -94,14 +94,15 @@ def _verify(home: Path, altered: list[str], levels: list[str], wanted: Wanted, s
     seconds: dict[str, float] = {}
     say("what the vectors reach")
     found = reached(job.graph, job.inputs)
-    job = replace(job, telling=found.telling)
+    job = replace(job, reached=found)
     compile_ahead(job, levels)
     for level in levels:
         start = time.perf_counter()
         outcomes[level] = LEVELS[level](job)
         seconds[level] = round(time.perf_counter() - start, 3)
     report = _report(job, [*lines(home, altered), *problems], outcomes, seconds)
-    return {**report, "reached": found.table}
+    alone = next((outcome.alone for outcome in outcomes.values() if outcome.alone), None)
+    return {**report, "reached": found.table(alone)}
 
 
 def _known(levels: Iterable[str]) -> list[str]:

@@ -17,6 +17,7 @@ from ..simulate.ports import Top
 from ..simulate.simulation import Run, Simulation
 from ..tools import iverilog
 from . import cocotb_bench, keras_level
+from .alone import level as alone
 from .batch import Batch
 from .diverge import first_difference, locate, named, tensors, wrong_frames
 from .job import Job
@@ -117,7 +118,8 @@ def _hides(job: Job) -> bool:
 
 def _inside(job: Job) -> list[int]:
     """The frames of which every layer is compared: those that reach the most points."""
-    return sorted(set(job.telling[:MOST_INSIDE]) | set(first(job, INSIDE_FRAMES)))
+    telling = job.reached.telling if job.reached else []
+    return sorted(set(telling[:MOST_INSIDE]) | set(first(job, INSIDE_FRAMES)))
 
 
 def second(job: Job) -> Outcome:
@@ -149,6 +151,7 @@ LEVELS: dict[str, Callable[[Job], Outcome]] = {
     "second": second,
     **{level: synthesized(level, cells) for level, cells in NETLISTS.items()},
     "cocotb": cocotb_bench.level,
+    "layers": alone.level,
     "keras": keras_level.level,
 }
 

@@ -14,6 +14,7 @@ from ..simulate.simulation import Drive, Run
 from .batch import Batch
 from .diverge import Divergence, first_difference, locate, named, tensors, wrong_frames
 from .job import Job
+from .reach.reached import Alone
 
 STALLED_FRAMES = 16
 RESETS, FEW_RESETS = 512, 4
@@ -47,6 +48,7 @@ class Outcome:
     """``compared`` frames; ``mismatches`` of them differ in at least one integer, or never came.
 
     Where ``required`` is false they are information. ``figures`` has more of each output, where a level has more.
+    ``alone``: what layers reached by themselves.
     """
 
     compared: int
@@ -56,6 +58,7 @@ class Outcome:
     cycles: Cycles | None = None
     required: bool = True
     figures: dict[str, Any] | None = None
+    alone: Alone | None = None
 
 
 def full_speed(job: Job) -> Drive:

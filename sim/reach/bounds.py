@@ -10,7 +10,7 @@ import numpy as np
 
 from ..graph import Graph, Node
 from ..op import Spec
-from . import recurrent_rules, softmax_rules  # noqa: F401  which register their rules
+from . import gdn_rules, recurrent_rules, softmax_rules  # noqa: F401  which register their rules
 from .bound import Bound
 from .rules import LARGEST, RULES, Found, moved
 

@@ -130,7 +130,10 @@ def _retype(op: Retype, sources: list[Bound], inputs: list[Spec]) -> Found:
     if not op.per_pixel:
         return None, []
     used = [kind for kind, type_ in enumerate(op.types) if type_ is not None]
-    return None, [sources[0].at(np.flatnonzero(op.kinds == kind)) for kind in used]
+    ups = [0 if type_ is None else op.output_type.fraction - type_.fraction for type_ in op.types]
+    rows = [(0, 0, 0) if t is None else (t.raw_min << up, t.raw_max << up, 1 << up) for t, up in zip(op.types, ups)]
+    own = Bound(*np.array(rows, dtype=np.int64).T[:, op.kinds])
+    return own, [sources[0].at(np.flatnonzero(op.kinds == kind)) for kind in used]
 
 
 @rule(AveragePool2D)

@@ -65,6 +65,18 @@ class Survey:
     def known(self) -> list[Place]:
         return [place for place in self.places.values() if place is not None]
 
+    @property
+    def nodes(self) -> list[str]:
+        """Those that have points."""
+        return list(dict.fromkeys(place.node for place in self.known))
+
+    def of(self, node: str) -> BoolArray:
+        """(points,): those of a node."""
+        found = np.zeros(self.count, dtype=bool)
+        for place in self.known:
+            found[place.all] = place.node == node
+        return found
+
     def look(
         self, inputs: Batch, wanted: IntArray | None = None, nodes: Sequence[Node] | None = None
     ) -> tuple[BoolArray, IntArray]:

@@ -165,11 +165,11 @@ def verify(
 ) -> Result:
     """Compare what was built with the reference, integer by integer; ``passed`` says whether all were equal.
 
-    ``levels`` are of hls, rtl, second, netlist, cocotb and keras, and of netlist-generic, netlist-xilinx, netlist-ecp5
-    and netlist-routed. ``inputs`` are the path of a .npy or .npz, an array, or a dictionary of arrays; floats are
-    rounded to the input's type. ``labels``, a .npy file or an array of one class for each input, add the accuracy.
-    ``model`` is for the level keras: the file that was built, or the model in memory; ``exact`` makes it fail where a
-    value is not equal.
+    ``levels`` are of hls, rtl, layers, second, netlist, cocotb and keras, and of netlist-generic, netlist-xilinx,
+    netlist-ecp5 and netlist-routed. ``inputs`` are the path of a .npy or .npz, an array, or a dictionary of arrays;
+    floats are rounded to the input's type. ``labels``, a .npy file or an array of one class for each input, add the
+    accuracy. ``model`` is for the level keras: the file that was built, or the model in memory; ``exact`` makes it fail
+    where a value is not equal.
     """
     from .gen.verify import verify as compare
     from .gen.verify.origin import Origin

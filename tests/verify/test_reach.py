@@ -40,7 +40,7 @@ def network(rounding: Rounding, overflow: Overflow) -> Graph:
 
 def shares(graph: Graph, inputs: dict[str, Any]) -> tuple[int, int]:
     """Points that are reached, and those that are not shown to be impossible."""
-    table = reached(graph, inputs).table
+    table = reached(graph, inputs).table()
     return table["reached"], table["reached"] + table["not_reached"]
 
 
@@ -106,7 +106,7 @@ def test_a_patch_and_where_it_stands() -> None:
 
 def test_the_table_of_what_is_reached(tmp_path: Path) -> None:
     graph = network(Rounding.RND, Overflow.SAT)
-    report = reached(graph, vectors.make(graph.inputs, 6, 1)).table
+    report = reached(graph, vectors.make(graph.inputs, 6, 1)).table()
     (layer,) = report["layers"]
     assert layer["points"] == 3 * 6 == sum(layer[key] for key in ("reached", "impossible", "not_reached"))
     assert layer["missing"]

@@ -14,8 +14,9 @@ def cover(hits: NDArray[np.bool_], reached: NDArray[np.bool_], most: int) -> lis
     ``hits`` is (frames, points). The greedy choice, which is within ln(points) of the fewest.
     """
     missing = hits.any(axis=0) & ~reached
-    rows = [np.flatnonzero(row & missing) for row in hits]
-    queue = [(-len(row), k) for k, row in enumerate(rows) if len(row)]
+    wanted = hits & missing
+    rows = {int(k): np.flatnonzero(wanted[k]) for k in np.flatnonzero(wanted.any(axis=1))}
+    queue = [(-len(row), k) for k, row in rows.items()]
     heapq.heapify(queue)
     chosen: list[int] = []
     while queue and len(chosen) < most:

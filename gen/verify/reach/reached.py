@@ -2,26 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ....sim.graph import Graph
+from ....sim.reach.points import BoolArray
 from ....sim.reach.survey import Survey
 from ..batch import Batch
 from .cover import cover
 
 VALUES = 1 << 26
 """So many integers of all tensors together are looked at: of a large model's many frames only the first."""
+KEYS = ("points", "reached", "alone", "impossible", "not_reached")
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What layers by themselves were shown: the points that they came to, and why some could not stand alone."""
+
+    hit: BoolArray
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Reached:
-    """``table`` is what goes into the report; ``telling`` are few frames that reach together all that is reached."""
+    """``hit``: the points that the first so many ``frames`` of the network reach; ``telling`` are few of these frames
+    that reach them all together."""
 
-    table: dict[str, Any]
+    survey: Survey
+    frames: int
+    hit: BoolArray
     telling: list[int]
+
+    @property
+    def left(self) -> BoolArray:
+        """The points that may be reached and are not."""
+        return self.survey.possible & ~self.hit
+
+    def table(self, alone: Alone | None = None) -> dict[str, Any]:
+        """What goes into the report. ``alone``: what the level ``layers`` found, where it was asked for."""
+        further = np.zeros_like(self.hit) if alone is None else alone.hit & ~self.hit
+        layers = [self._layer(node, further) for node in self.survey.nodes]
+        for layer in layers if alone else ():
+            layer["not_alone"] = alone.refused.get(layer["node"]) if alone else None
+        sums = {key: sum(layer[key] for layer in layers) for key in KEYS}
+        return {"frames": self.frames, "driven_alone": alone is not None, **sums, "layers": layers}
+
+    def _layer(self, node: str, alone: BoolArray) -> dict[str, Any]:
+        """One row. ``impossible``: shown to be so, and not reached; ``missing``: the names of what is not reached."""
+        survey, own = self.survey, self.survey.of(node)
+        possible, found = survey.possible[own], (self.hit | alone)[own]
+        missing = self.left & ~alone
+        return {
+            "layer": _label(survey.graph, node),
+            "node": node,
+            "points": int(own.sum()),
+            "reached": int(self.hit[own].sum()),
+            "alone": int(alone[own].sum()),
+            "impossible": int((~possible & ~found).sum()),
+            "not_reached": int((possible & ~found).sum()),
+            "missing": [name for place in survey.known if place.node == node for name in place.names(missing)],
+        }
 
 
 def reached(graph: Graph, inputs: Batch) -> Reached:
@@ -29,25 +72,10 @@ def reached(graph: Graph, inputs: Batch) -> Reached:
     survey = Survey(graph)
     frames = max(2, VALUES // max(1, survey.values_of_frame))
     hits, _ = survey.look({name: raw[:frames] for name, raw in inputs.items()})
-    hit = hits.any(axis=0)
-    layers = [_layer(survey, graph, node, hit) for node in dict.fromkeys(place.node for place in survey.known)]
-    sums = {key: sum(layer[key] for layer in layers) for key in ("points", "reached", "impossible", "not_reached")}
     telling = cover(hits, np.zeros(survey.count, dtype=bool), len(hits))
-    return Reached({"frames": len(hits), **sums, "layers": layers}, telling)
+    return Reached(survey, len(hits), np.asarray(hits.any(axis=0)), telling)
 
 
-def _layer(survey: Survey, graph: Graph, node: str, hit: Any) -> dict[str, Any]:
-    """One row. ``impossible``: shown to be so, and not reached; ``missing``: the names of what is not reached."""
-    places = [place for place in survey.known if place.node == node]
-    possible, found = (np.concatenate([each[place.all] for place in places]) for each in (survey.possible, hit))
-    layer = next(n.layer for n in graph.nodes if n.name == node)
-    missing = survey.possible & ~hit
-    return {
-        "layer": graph.labels.get(node, graph.labels.get(layer, layer or node)),
-        "node": node,
-        "points": len(found),
-        "reached": int(found.sum()),
-        "impossible": int((~possible & ~found).sum()),
-        "not_reached": int((possible & ~found).sum()),
-        "missing": [name for place in places for name in place.names(missing)],
-    }
+def _label(graph: Graph, node: str) -> str:
+    layer = graph.node(node).layer
+    return graph.labels.get(node, graph.labels.get(layer, layer or node))

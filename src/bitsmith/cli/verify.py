@@ -12,6 +12,7 @@ from .outcome import DONE, FAILED, Outcome, Table, View, printable
 from .progress import progress, watched
 
 NAMED = 6
+COLUMNS = ("points", "reached", "alone", "impossible", "not_reached")
 
 
 def verify(
@@ -21,7 +22,7 @@ def verify(
         typer.Option(
             "--level",
             metavar="LEVEL",
-            help="hls, rtl, second, netlist, cocotb, keras, and netlist-generic, netlist-xilinx, netlist-ecp5, "
+            help="hls, rtl, layers, second, netlist, cocotb, keras, and netlist-generic, netlist-xilinx, netlist-ecp5, "
             "netlist-routed; repeatable [default: hls rtl].",
         ),
     ] = None,
@@ -86,17 +87,26 @@ def view(data: dict[str, Any]) -> View:
 def _reached(data: dict[str, Any]) -> list[Table]:
     """How many points each layer has, and what became of them; no table where nothing has any."""
     found = data.get("reached") or {"layers": []}
-    keys = ("points", "reached", "impossible", "not_reached")
+    keys = [key for key in COLUMNS if key != "alone" or found.get("driven_alone")]
     rows = [(printable(layer["layer"]), *(layer[key] for key in keys)) for layer in found["layers"]]
     return [(["layer", *(key.replace("_", " ") for key in keys)], rows)] if rows else []
 
 
 def _missing(data: dict[str, Any]) -> list[str]:
-    """The first names of what was not reached."""
+    """The first names of what was not reached, what may reach it, and which layers could not be driven alone."""
     found = data.get("reached") or {"layers": []}
     every = [f"{layer['layer']}, {name}" for layer in found["layers"] for name in layer["missing"]]
-    more = [f"not reached: {len(every) - NAMED} more kinds, see verify.json"] if len(every) > NAMED else []
-    return [f"not reached: {printable(name)}" for name in every[:NAMED]] + more
+    lines = [f"not reached: {printable(name)}" for name in every[:NAMED]]
+    lines += [f"not reached: {len(every) - NAMED} more kinds, see verify.json"] if len(every) > NAMED else []
+    if every and not found.get("driven_alone"):
+        lines += [f"--level layers drives each of these layers alone, which reaches most of the {_count(found)}"]
+    refused = [layer for layer in found["layers"] if layer.get("not_alone")]
+    return lines + [printable(f"not driven alone: {layer['layer']}: {layer['not_alone']}") for layer in refused]
+
+
+def _count(found: dict[str, Any]) -> str:
+    left = sum(layer["not_reached"] for layer in found["layers"])
+    return f"{left:,} points that are not reached"
 
 
 def _pairs(data: dict[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""Each layer alone: inputs that are free, made to reach what no frame of the whole network reaches."""
