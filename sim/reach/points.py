@@ -101,10 +101,10 @@ class TablePoints(Points):
     def possible(self, bound: Bound | None) -> BoolArray:
         found = np.zeros(self.count, dtype=bool)
         if bound is None:
-            return ~found
+            return super().possible(None)
         for low, high, step in bound.channels:
             if high - low >= self.count * max(step, 1):
-                return ~found
+                return super().possible(None)
             found[np.arange(low, high + 1, max(step, 1)) & (self.count - 1)] = True
         for end in bound.ends:
             found[end & (self.count - 1)] = True

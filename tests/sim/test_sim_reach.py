@@ -11,14 +11,18 @@ import pytest
 from sim_graphs import random_graph, random_inputs
 from sim_recurrent_graphs import random_recurrent_graph
 
+from bitsmith.sim.cast import Cast
 from bitsmith.sim.fixed import Constant, Fixed, Overflow, Rounding, requantize
 from bitsmith.sim.graph import Graph, Node
 from bitsmith.sim.op import Spec
 from bitsmith.sim.ops.activation import Activation, Kind
 from bitsmith.sim.ops.argmax import Argmax
+from bitsmith.sim.ops.gdn import GDN
+from bitsmith.sim.ops.simple_rnn import SimpleRNN
 from bitsmith.sim.reach.bound import Bound
 from bitsmith.sim.reach.survey import Survey
 from bitsmith.sim.reach.targets import Target, targets
+from bitsmith.sim.root import Form
 from bitsmith.sim.watch import Divided, Limited, LookedUp, Rounded, watched, watching
 
 EVERY = np.arange(-300, 300)
@@ -174,3 +178,50 @@ def test_who_watches_sees_every_step_and_nobody_watches_by_default() -> None:
 def test_bounds_of_channels() -> None:
     bound = Bound(np.array([0, -3]), np.array([10, 8]), np.array([4, 0]))
     assert [bound.channel(c) for c in range(2)] == [(0, 8, 4), (-3, -3, 0)]
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize(("inverse", "newton"), list(product((False, True), repeat=2)))
+def test_of_a_root_nothing_that_is_reached_was_called_impossible(form: Form, inverse: bool, newton: bool) -> None:
+    """Every input of two channels; sums over little more than a power of four, and over many."""
+    x, gain = Fixed(True, 1, 3), Cast(Fixed(False, 1, 9), Rounding.RND_CONV, Overflow.SAT)
+    every = np.stack(np.meshgrid(*[np.arange(-16, 16)] * 2), axis=-1).reshape(-1, 2)
+    impossible = 0
+    for beta, square in product((1, 90), (None, Cast(Fixed(False, 3, 2), Rounding.RND, Overflow.SAT))):
+        shared = {"gain": gain, "inverse": inverse, "form": form, "segments": 16, "width": 20, "newton": newton}
+        gamma, base = np.array([[3, 1], [0, 5]]), np.array([beta, 7])
+        op = GDN(x, gamma, Fixed(False, 0, 4), base, Fixed(False, 3, 4), square=square, **shared)
+        behind = Activation(op.product_type, Kind.LINEAR, Fixed(True, 1, 2), Rounding.RND_CONV, Overflow.SAT)
+        nodes = (Node("root", op, ("x",)), Node("behind", behind, ("root",)))
+        survey = Survey(Graph("roots", (("x", Spec((2,), x)),), nodes, ("behind",)))
+        hit = survey.look({"x": every})[0].any(axis=0)
+        assert not [place.names(hit & ~survey.possible) for place in survey.known if (hit & ~survey.possible).any()]
+        impossible += int((~survey.possible).sum())
+    assert impossible > 0
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_what_a_state_cannot_come_to(given: bool) -> None:
+    """A state that is 1/2 at most, from zero on, times 31/16 and below 1 more: that is below 2, unless it is given."""
+    x, unit, half = Fixed(True, 0, 4), Fixed(True, 1, 4), Constant(1, 1)
+    narrow = Cast(Fixed(True, 1, 3), Rounding.RND_CONV, Overflow.SAT)
+    limits = {"lower": Constant(-1, 1), "upper": half}
+    function = Activation(narrow.type, Kind.HARD_TANH, unit, Rounding.RND, Overflow.SAT, **limits)
+    op = SimpleRNN(
+        input_type=x,
+        recurrent_kernel=np.array([[31]]),
+        recurrent_kernel_type=unit,
+        state=Cast(unit),
+        gate_input=narrow,
+        activation=function,
+        initial_type=unit if given else None,
+    )
+    inputs = (("x", Spec((1, 3, 1), x)), ("h", Spec((1,), unit)))[: 1 + given]
+    survey = Survey(Graph("state", inputs, (Node("rnn", op, tuple(name for name, _ in inputs)),), ("rnn",)))
+    (place,) = [place for place in survey.known if place.title == f"to {narrow.type}"]
+    names = place.names(~survey.possible)
+    assert any("just above the most" in name for name in names) is not given
+    rng = np.random.default_rng(1)
+    frames = {name: rng.integers(spec.type.raw_min, spec.type.raw_max, (2000, *spec.shape)) for name, spec in inputs}
+    hit = survey.look(frames)[0].any(axis=0)
+    assert not (hit & ~survey.possible).any()
