@@ -23,10 +23,10 @@ ABOUT_lic    := on two synthetic images of dead leaves, 256 × 256 pixels
 IMAGES       := build/images_$(MODEL).npy
 SOURCES      := $(wildcard sim/*.py sim/*/*.py hw/*/*.py hw/hls/*.hpp gen/*.py gen/*/*.py gen/templates/* tb/*.py tb/*.j2)
 
-.PHONY: help demo test test-fast test-slow golden sim second cocotb netlist synth row proofs formal images schedule full gdn fuzz bad-input kills fuzz-reader mutate hls4ml-suite lint bench train lock wheel install-check clean
+.PHONY: help demo test test-fast test-slow golden sim alone second cocotb netlist synth row proofs formal images schedule full gdn fuzz bad-input kills fuzz-reader mutate hls4ml-suite lint bench train lock wheel install-check clean
 .DEFAULT_GOAL := help
 
-ifneq ($(filter demo golden sim second cocotb netlist synth train,$(MAKECMDGOALS)),)
+ifneq ($(filter demo golden sim alone second cocotb netlist synth train,$(MAKECMDGOALS)),)
   ifeq ($(MODEL_$(MODEL)),)
     $(error MODEL=$(MODEL) is not there; this version has cells, fli and lic)
   endif
@@ -57,6 +57,9 @@ golden: $(BUILD)/bitsmith.json ## the reference's inputs and outputs, as raw int
 
 sim: $(BUILD)/bitsmith.json $(IMAGES) ## simulate the Verilog against the reference
 	$(RUN) verify $(BUILD) --level rtl --inputs $(IMAGES)
+
+alone: $(BUILD)/bitsmith.json ## each layer's own Verilog and C++ by itself, with inputs made to reach what no frame reaches
+	$(RUN) verify $(BUILD) --level layers
 
 second: $(BUILD)/bitsmith.json ## a second opinion: the Verilog on Icarus, or on CXXRTL where there is none
 	$(RUN) verify $(BUILD) --level second

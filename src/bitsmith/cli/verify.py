@@ -99,14 +99,10 @@ def _missing(data: dict[str, Any]) -> list[str]:
     lines = [f"not reached: {printable(name)}" for name in every[:NAMED]]
     lines += [f"not reached: {len(every) - NAMED} more kinds, see verify.json"] if len(every) > NAMED else []
     if every and not found.get("driven_alone"):
-        lines += [f"--level layers drives each of these layers alone, which reaches most of the {_count(found)}"]
+        left = sum(layer["not_reached"] for layer in found["layers"])
+        lines += [f"--level layers drives these layers alone, for the {left:,} points that are not reached"]
     refused = [layer for layer in found["layers"] if layer.get("not_alone")]
     return lines + [printable(f"not driven alone: {layer['layer']}: {layer['not_alone']}") for layer in refused]
-
-
-def _count(found: dict[str, Any]) -> str:
-    left = sum(layer["not_reached"] for layer in found["layers"])
-    return f"{left:,} points that are not reached"
 
 
 def _pairs(data: dict[str, Any]) -> str:
