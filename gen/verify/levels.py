@@ -17,7 +17,6 @@ from ..simulate.ports import Top
 from ..simulate.simulation import Run, Simulation
 from ..tools import iverilog
 from . import cocotb_bench, keras_level
-from .alone import level as alone
 from .batch import Batch
 from .diverge import first_difference, locate, named, tensors, wrong_frames
 from .job import Job
@@ -145,13 +144,20 @@ def synthesized(level: str, cells: str) -> Callable[[Job], Outcome]:
     return run
 
 
+def alone(job: Job) -> Outcome:
+    """Single layers; what plans and writes hardware is not imported without need."""
+    from .alone.level import level
+
+    return level(job)
+
+
 LEVELS: dict[str, Callable[[Job], Outcome]] = {
     "hls": hls,
     "rtl": rtl,
     "second": second,
     **{level: synthesized(level, cells) for level, cells in NETLISTS.items()},
     "cocotb": cocotb_bench.level,
-    "layers": alone.level,
+    "layers": alone,
     "keras": keras_level.level,
 }
 

@@ -117,7 +117,7 @@ def _simulated(job: Job, plan: Plan, parts: list[Part]) -> Outcome:
     own = _job(job, parts)
     with _emitted(own, plan, [part.hardware for part in parts]) as top:
         job.say(f"{LEVEL}: {len(parts)} layers side by side, compiling the Verilog")
-        device = verilator.build(top, job.sim, "-O0")
+        device = verilator.build(top, job.sim)
     outcome = Outcome(own.frames)
     for what, drive in _drives(own).items():
         job.say(f"{LEVEL}: {len(parts)} layers, {own.frames} frames{what}")
