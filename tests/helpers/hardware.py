@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kept import said
 
 from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.hls import HlsModel, emit
@@ -106,10 +107,9 @@ def icarus_says(top: Top) -> str:
 
 def lint_says(top: Top, *options: str) -> str:
     """All that Verilator's lint has to say of a top, but for the rules that ``LINT`` waives."""
-    tool = verilator_tool()
-    command = [*tool.command, *verilator.LINT, *options, "--top-module", top.name, *map(str, top.sources())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1000, env=tool.env)
-    return done.stderr + (f"status {done.returncode}" if done.returncode else "")
+    command = [*verilator.LINT, *options, "--top-module", top.name, *top.files]
+    status, text = said(verilator_tool(), command, top.files, top.folder)
+    return text + (f"status {status}" if status else "")
 
 
 def side_by_side(graphs: Mapping[str, Graph]) -> Graph:

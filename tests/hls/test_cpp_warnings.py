@@ -30,6 +30,7 @@ import test_simple_rnn
 import test_subtract
 from contract import OperatorContract
 from hls_cases import joined, others, windows
+from kept import inside, said
 from sim_graphs import random_inputs
 from test_hls import project
 
@@ -42,7 +43,7 @@ from bitsmith.gen.simulate.compiling import SOURCES
 from bitsmith.gen.simulate.ports import Top
 from bitsmith.gen.simulate.simulation import device
 from bitsmith.gen.simulate.verilator import VERILATE, mangle
-from bitsmith.gen.tools import verilator
+from bitsmith.gen.tools import Tool, verilator
 from bitsmith.gen.verify import vectors
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.graph import Graph
@@ -104,15 +105,14 @@ TOP, BENCH, BRIDGE = "firmware/joined.cpp", "joined_test.cpp", "bitsmith_bridge.
 
 def warnings_of_ours(hls: Path, compiler: str, *sources: str) -> list[str]:
     """What the compiler says of files of the project ``hls``, but for lines about hls4ml's headers."""
-    if shutil.which(compiler) is None:
+    path = shutil.which(compiler)
+    if path is None:
         pytest.skip(f"{compiler} is not installed")
-    said = []
-    for source in sources:
-        command = [compiler, *FLAGS, source]
-        done = subprocess.run(command, cwd=hls, capture_output=True, text=True, check=False, timeout=600)
-        assert done.returncode == 0, done.stderr
-        said += [line for line in done.stderr.splitlines() if "warning: " in line]
-    return [line for line in said if not THEIRS & set(Path(line.split(":")[0]).parts)]
+    tool = Tool((path,))
+    found = [said(tool, [*FLAGS, source], inside(hls, "."), hls) for source in sources]
+    assert [text for status, text in found if status] == []
+    lines = [line for _, text in found for line in text.splitlines() if "warning: " in line]
+    return [line for line in lines if not THEIRS & set(Path(line.split(":")[0]).parts)]
 
 
 def test_the_graphs_have_every_operator() -> None:

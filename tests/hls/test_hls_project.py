@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hls_cases import U8, chain, conv, flatten
+from kept import compiled, inside
 from test_hls import project
 
 from bitsmith.gen.files.graph_file import save_graph
 from bitsmith.gen.hls import HlsModel
-from bitsmith.gen.tools import gxx
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import Fixed
@@ -30,12 +30,17 @@ def small() -> Graph:
     return chain("small", (4, 4, 2), U8, conv((3, 3), 3), flatten)
 
 
-def bench(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Compile and run the project's own test bench, as its Makefile does, without optimization."""
-    hls, run = folder / "hls", folder / "bench"
-    sources = ["joined_test.cpp", "firmware/joined.cpp"]
-    gxx().run(["-std=c++11", "-O0", "-w", "-Ifirmware/ap_types", "-o", str(run.resolve()), *sources], hls, "bench")
-    return subprocess.run([run.resolve()], cwd=hls, capture_output=True, text=True, check=False)
+def bench(folder: Path, program: str = "joined_test") -> subprocess.CompletedProcess[str]:
+    """Run the project's own test bench, compiled before."""
+    hls = folder / "hls"
+    return subprocess.run([(hls / program).resolve()], cwd=hls, capture_output=True, text=True, check=False)
+
+
+def compile_bench(folder: Path, program: str = "joined_test") -> None:
+    """As the project's Makefile does, without optimization."""
+    hls, sources = folder / "hls", ["joined_test.cpp", "firmware/joined.cpp"]
+    flags = ["-std=c++11", "-O0", "-w", "-Ifirmware/ap_types"]
+    compiled(flags, sources, [sources[0], *inside(hls, "firmware")], hls, hls / program)
 
 
 def flip_weight_bit(header: Path) -> None:
@@ -51,6 +56,7 @@ def test_bench_passes_in_an_odd_folder_and_fails_when_it_must(tmp_path: Path, ne
     need("g++")
     graph, folder = small(), tmp_path / ODD_FOLDER
     inputs = project(graph, folder)
+    subprocess.run(["make", "joined_test", "CXXFLAGS=-std=c++11 -O0 -w"], cwd=folder / "hls", check=True)
     done = bench(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASSED: 6 frames" in done.stdout
@@ -69,7 +75,8 @@ def test_bench_passes_in_an_odd_folder_and_fails_when_it_must(tmp_path: Path, ne
     data.write_text(good)
 
     flip_weight_bit(folder / "hls" / "firmware" / "weights" / "w2.h")
-    done = bench(folder)
+    compile_bench(folder, "flipped")
+    done = bench(folder, "flipped")
     assert done.returncode == 1
     assert "FIRST DIFFERENCE: output flatten_1, frame" in done.stdout
     wrong = HlsModel(folder, "-O0").trace_raw(*inputs)
@@ -84,9 +91,11 @@ def test_a_class_does_not_hide_a_wrong_weight(tmp_path: Path, need: Callable[...
     op = Dense(x, certain, w, np.array([100, 0]), b)
     graph = chain("certain", (2,), x, lambda spec: op, lambda spec: Argmax(spec.type, spec.type.raw_min))
     project(graph, tmp_path)
+    compile_bench(tmp_path)
     assert bench(tmp_path).returncode == 0
     flip_weight_bit(next((tmp_path / "hls" / "firmware" / "weights").glob("w*.h")))
-    done = bench(tmp_path)
+    compile_bench(tmp_path, "flipped")
+    done = bench(tmp_path, "flipped")
     assert done.returncode == 1
     assert "FIRST LAYER THAT DIFFERS: dense_0 in frame" in done.stdout
     assert "FIRST DIFFERENCE" not in done.stdout
