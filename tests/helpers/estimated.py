@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from hardware import Case, side_by_side
+from kept import cells
 
 from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.resources import count
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.rtl.emit import emit_plan
 from bitsmith.gen.simulate.ports import Top
-from bitsmith.gen.synth.yosys import module_cells, resources
+from bitsmith.gen.synth.yosys import resources
 
 
 def assert_estimated(
@@ -28,9 +29,9 @@ def assert_estimated(
     planned = plan_for(side_by_side(graphs), parse_config(config))
     emit_plan(planned, work / "rtl")
     names = {name: planned.module(name) for name in (*cases, *stages)}
-    cells = module_cells(Top.load(work / "rtl"), work / "synth", lambda line: None, only=names.values())
+    found = cells(Top.load(work / "rtl"), names.values(), work / "synth")
     modules = {module.name: module for stage in planned.stages for module in (stage.core, *stage.pointwise)}
     for name in names:
-        formula, yosys = count(modules[name]).to_json(), resources(cells[names[name]])
-        for key, found in yosys.items():
-            assert found / 2 <= formula[key] <= 2 * found, (name, key, formula, yosys)
+        formula, yosys = count(modules[name]).to_json(), resources(found[names[name]])
+        for key, n in yosys.items():
+            assert n / 2 <= formula[key] <= 2 * n, (name, key, formula, yosys)

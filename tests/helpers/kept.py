@@ -1,4 +1,4 @@
-"""What a tool makes or says of files, once for the same files: programs, and the words of a compiler or a linter.
+"""What a tool makes or says of files, once for the same files: programs, cells, the words of a compiler or a linter.
 
 A tool that ends well is not asked again about the same bytes with the same command. What came out is in the user's
 cache, as simulation programs are, under the hash of the tool, the command and every file that it reads
@@ -8,17 +8,23 @@ cache, as simulation programs are, under the hash of the tool, the command and e
 from __future__ import annotations
 
 import hashlib
+import inspect
+import json
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache as once
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from bitsmith.gen.files import cache
-from bitsmith.gen.tools import Tool, gxx, made_by
+from bitsmith.gen.simulate.ports import Top
+from bitsmith.gen.synth import yosys as synthesis
+from bitsmith.gen.synth.yosys import module_cells
+from bitsmith.gen.tools import Tool, gxx, made_by, yosys
 
-LOG = "said"
+LOG, CELLS = "said", "cells.json"
 
 
 class Said(NamedTuple):
@@ -59,6 +65,19 @@ def compiled(flags: Sequence[str], sources: Sequence[str], files: Iterable[str],
 
     _filled("program", gxx(), [*flags, *sources], files, folder, program, make)
     return program
+
+
+def cells(top: Top, only: Collection[str], work: Path) -> dict[str, Counter[str]]:
+    """``module_cells``: what Yosys makes of these modules, which are synthesized in ``work``."""
+
+    def make(folder: Path) -> None:
+        found = module_cells(top, folder / "yosys", lambda line: None, only=only)
+        (folder / CELLS).write_text(json.dumps(found))
+
+    work.mkdir()
+    script = hashlib.sha256(inspect.getsource(synthesis).encode()).hexdigest()
+    _filled("cells", yosys(), [script, *sorted(only)], top.files, top.folder, work / CELLS, make)
+    return {name: Counter(found) for name, found in json.loads((work / CELLS).read_text()).items()}
 
 
 def inside(folder: Path, *parts: str) -> list[str]:
