@@ -34,8 +34,8 @@ KERNEL = np.array([3, 0, 1, -64, 32, -77, 3, 3, 1])
 MULTIPLIERS = 4
 
 
-def small(folder: Path, strategy: str, pixels: int = 1) -> Path:
-    """A 3×3 convolution, relu and a dense layer on a 6×8 image, built."""
+def small(folder: Path, strategy: str, pixels: int = 1, **layers: str) -> Path:
+    """A 3×3 convolution, relu and a dense layer on a 6×8 image, built; ``layers``: strategies of their own."""
     conv = Conv2D(U8, KERNEL.reshape(3, 3, 1, 1), W8, np.array([5]), B8)
     relu = Activation(conv.accumulator.type, Kind.RELU, OUT)
     weights = np.random.default_rng(4).integers(-100, 100, (24, 3))
@@ -47,7 +47,8 @@ def small(folder: Path, strategy: str, pixels: int = 1) -> Path:
     )
     graph = Graph("small", (("x", Spec((6, 8, 1), U8)),), nodes, ("classes",))
     ours = {"pixels_per_cycle": pixels, "strategy": strategy}
-    build(graph, {"ClockPeriod": 50, "Bitsmith": ours}, folder, vectors=4)
+    own = {"LayerName": {name: {"Strategy": strategy} for name, strategy in layers.items()}}
+    build(graph, {"ClockPeriod": 50, "Bitsmith": ours, "HLSConfig": own}, folder, vectors=4)
     return folder
 
 
@@ -77,15 +78,16 @@ def test_a_module_counts_as_often_as_it_stands_there() -> None:
     assert inside("core", own) == Counter({"LUT2": 1, "FDRE": 8, "LUT6": 30})
 
 
-def test_adder_graphs_take_no_dsp_and_the_layers_add_up(tmp_path: Path, need: Need) -> None:
+def test_layers_take_their_multipliers_and_add_up(tmp_path: Path, need: Need) -> None:
+    """With latency one for each product that needs it, in both pixels of a cycle, with adder graphs none."""
     need("yosys")
-    folder = small(tmp_path / "small", "distributed_arithmetic", pixels=2)
+    folder = small(tmp_path / "small", "distributed_arithmetic", pixels=2, conv="latency")
     measured = estimate(folder, "yosys")
     data = json.loads((folder / "synth.json").read_text())
     assert [layer["name"] for layer in data["layers"]] == ["conv", "classes", "small (top)"]
     for key in ("lut", "ff", "dsp", "bram"):
         assert data[key] == sum(layer[key] for layer in data["layers"])
-    assert data["dsp"] == 0
+    assert [layer["dsp"] for layer in data["layers"]] == [2 * MULTIPLIERS, 0, 0]
     assert all(layer["lut"] > 0 and layer["ff"] > 0 for layer in data["layers"])
     assert measured["resources"] == {key: data[key] for key in ("lut", "ff", "dsp", "bram")} | {"source": SOURCE}
     assert json.loads((folder / "estimate.json").read_text()) == measured
@@ -93,17 +95,10 @@ def test_adder_graphs_take_no_dsp_and_the_layers_add_up(tmp_path: Path, need: Ne
     assert {k: formula[k] for k in ("latency_cycles", "interval_cycles")} == {
         k: measured[k] for k in ("latency_cycles", "interval_cycles")
     }
+    assert [layer["dsp"] for layer in formula["layers"]] == [2 * MULTIPLIERS, 0]
     # An estimate: half and twice are the bounds within which it is still one.
     assert measured["resources"]["lut"] / 2 < formula["resources"]["lut"] < 2 * measured["resources"]["lut"]
     assert measured["resources"]["ff"] / 2 < formula["resources"]["ff"] < 2 * measured["resources"]["ff"]
-
-
-def test_latency_takes_a_multiplier_for_each_product(tmp_path: Path, need: Need) -> None:
-    need("yosys")
-    folder = small(tmp_path / "small", "latency")
-    yosys = next(layer for layer in synth(folder)["layers"] if layer["name"] == "conv")
-    formula = next(layer for layer in estimate(folder)["layers"] if layer["name"] == "conv")
-    assert yosys["dsp"] == formula["dsp"] == MULTIPLIERS
 
 
 def test_what_is_no_build_is_refused(tmp_path: Path) -> None:
