@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from operator import mul
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -224,11 +225,13 @@ def test_the_integers_are_the_definition_s(name: str) -> None:
     op = DEFINED[name]
     x = pixels(op, PIXELS)
     got, up = op.compute(x).tolist(), (op.accumulator.product_shift, op.accumulator.bias_shift)
+    square = {v: slow_square(op, v) for v in range(op.input_type.raw_min, op.input_type.raw_max + 1)}
+    weights, biases = op.gamma.T.tolist(), [b * 2 ** up[1] for b in op.beta.tolist()]
     known: dict[int, int] = {}
     for p, pixel in enumerate(x.tolist()):
-        squares = [slow_square(op, v) for v in pixel]
+        squares = [square[v] for v in pixel]
         for i in range(op.channels) if p < 30 else [p % op.channels]:
-            s = sum(int(g) * q for g, q in zip(op.gamma[:, i], squares)) * 2 ** up[0] + int(op.beta[i]) * 2 ** up[1]
+            s = sum(map(mul, weights[i], squares)) * 2 ** up[0] + biases[i]
             if s not in known:
                 known[s] = slow_gain(op.root, s)
             assert got[p][i] == pixel[i] * known[s], (p, i)
