@@ -118,9 +118,9 @@ kills: .venv/.test $(SOURCES) ## build, verify, report and synth killed at rando
 fuzz-reader: .venv/.test $(SOURCES) ## damaged models for the reader, by hypothesis, for MINUTES (60), from SEED (1)
 	$(PY) tests/helpers/reader_fuzz.py build/fuzz_reader --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
-mutate: .venv/.test $(SOURCES) ## faults planted in Verilog, C++ and the reference, and what verify says of each; MUTANTS=500, SEED=1, ONLY=code, JSON=file (half an hour)
+mutate: .venv/.test $(SOURCES) ## faults planted in Verilog, C++ and the reference, and what verify says of each; MUTANTS=500, SEED=1, ONLY=code, JSON=file, RESUME=1: where JSON's run was stopped (half an hour)
 	PYTHONPATH=tests/helpers $(PY) -m mutation --mutants $(or $(MUTANTS),500) --seed $(or $(SEED),1) \
-	  $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
+	  $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(if $(RESUME),--resume)
 
 hls4ml-suite: .venv/.test $(SOURCES) ## the models of hls4ml's own tests under the configurations that it writes, beside Keras (two minutes)
 	$(PY) tests/helpers/hls4ml_table.py $(MODELS)

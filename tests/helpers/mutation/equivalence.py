@@ -1,53 +1,41 @@
 """Whether Verilog with a fault in it is the same machine: proven by Yosys and ABC, or broken in so many cycles.
 
 First the module alone, its inputs free: equal in every output and cycle. What is not equal there may be so in its
-place; then the whole top, whose inputs keep AXI4-Stream's promise and are free else: equal handshakes in every cycle,
-equal data and ``tlast`` wherever ``tvalid`` is high, equal ``tlast_error``.
+place. Then the module alone again, its ``tdata`` compared where its ``tvalid`` is high, together with the top around
+it, in which nothing may change with data that is not valid (``rest``). Last the whole top, whose inputs keep
+AXI4-Stream's promise and are free else: equal handshakes in every cycle, equal data and ``tlast`` wherever ``tvalid``
+is high, equal ``tlast_error``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from formal import Harness, prove
 
 from bitsmith.sim.errors import BitsmithError
 
+from .ports import Ports, masks
+from .rest import CUT, SEEN, around
 from .verilog import MODULE, Site
 
-PORT = re.compile(r"(?m)^  (input|output) +(?:wire |reg )? *(?:signed )?(?:\[(\d+):0\] )?(\w+)")
 UNDEFINED = "zero"
 """What a memory gives for an address that it has not: the same in both machines, which else were never equal."""
 SAME, OTHER, UNDECIDED = "equal", "not equal", "undecided"
+ALONE, WHERE_VALID, REST, TOP = "module", "module where valid", "rest", "top"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """``SAME``, ``OTHER`` or ``UNDECIDED``; of what (``module`` or ``top``), and of a difference where and when."""
+    """``SAME``, ``OTHER`` or ``UNDECIDED``; of what (one of the scopes), and of a difference where and when."""
 
     result: str
     scope: str
     detail: str
     seconds: float
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Widths by name."""
-
-    inputs: dict[str, int]
-    outputs: dict[str, int]
-
-    @staticmethod
-    def of(module: str) -> Ports:
-        found = [(kind, name, int(high or 0) + 1) for kind, high, name in PORT.findall(module)]
-        return Ports(
-            {name: width for kind, name, width in found if kind == "input"},
-            {name: width for kind, name, width in found if kind == "output"},
-        )
 
 
 def modules(texts: dict[str, str]) -> dict[str, str]:
@@ -62,34 +50,51 @@ def renamed(every: dict[str, str]) -> dict[str, str]:
 
 
 def instances(h: Harness, module: str, ports: Ports, clock: dict[str, str]) -> None:
-    """Both machines on the same inputs; an output ``y`` is ``y`` and ``other_y``."""
+    """Both machines on the same inputs, but for data that is cut off; an output ``y`` is ``y`` and ``other_y``."""
     for name, width in ports.outputs.items():
         h.body.append(f"wire [{width - 1}:0] {name}, other_{name};")
-    given = [f".{name}({clock.get(name, name)})" for name in ports.inputs]
     for prefix, suffix in (("", ""), ("other_", "_other")):
+        given = [f".{name}({_given(h, name, prefix, ports, clock)})" for name in ports.inputs]
         out = [f".{name}({prefix}{name})" for name in ports.outputs]
         h.body.append(f"{module}{suffix} dut{suffix} ({', '.join([*given, *out])});")
 
 
-def alone(module: str, text: str) -> Harness:
-    """Equal in every output and cycle, whatever comes."""
+def _given(h: Harness, name: str, prefix: str, ports: Ports, clock: dict[str, str]) -> str:
+    """An input's value. What was cut off is the same in both machines; data only where it is valid."""
+    mask = masks(ports.inputs).get(name, "") if name.startswith(CUT) else ""
+    if not prefix or not mask:
+        return clock.get(name, name)
+    h.free[f"odd_{name}"] = ports.inputs[name]
+    return f"{mask} ? {name} : odd_{name}"
+
+
+def alone(module: str, text: str, where_valid: bool = False) -> Harness:
+    """Equal in every output and cycle, whatever comes; ``where_valid``: data where it is valid."""
     ports = Ports.of(text)
     h = Harness({name: width for name, width in ports.inputs.items() if name not in ("clk", "rst")})
     instances(h, module, ports, {})
-    h.properties = {name: f"{name} == other_{name}" for name in ports.outputs}
+    h.properties = _equal(ports.outputs, masks(ports.outputs) if where_valid else {})
     return h
+
+
+def _equal(names: Iterable[str], mask: dict[str, str]) -> dict[str, str]:
+    """Both machines give the same; where ``mask`` has a name for one, while that is high."""
+    return {name: f"{f'!{mask[name]} || ' if name in mask else ''}{name} == other_{name}" for name in names}
 
 
 def whole(top: str, text: str, part: str, errors: bool) -> Harness:
     """Equal at the ports whose names have ``part`` in them, with inputs that stay until they are taken.
 
-    ``errors``: and in ``tlast_error``, which a fault outside of the top itself reaches by way of a ``tready`` only.
+    What a module that was cut out gets is equal in every cycle. ``errors``: and ``tlast_error``, which a fault outside
+    of the top itself reaches by way of a ``tready`` only.
     """
     ports = Ports.of(text)
     h = Harness()
     instances(h, top, ports, {"aclk": "clk", "aresetn": "~rst"})
     given = {name for name in ports.inputs if name not in ("aclk", "aresetn")}
-    for stream in sorted(name.removesuffix("_tvalid") for name in given if name.endswith("_tvalid")):
+    for stream in sorted(
+        name.removesuffix("_tlast") for name in given if name.endswith("_tlast") and not name.startswith(CUT)
+    ):
         width = ports.inputs[f"{stream}_tdata"] + 1
         h.free |= {f"offer_{stream}": 1, f"free_{stream}": width}
         kept = f"waits_{stream} ? kept_{stream} : free_{stream}"
@@ -100,11 +105,9 @@ def whole(top: str, text: str, part: str, errors: bool) -> Harness:
         h.register(f"kept_{stream}", width, f"{{{stream}_tlast, {stream}_tdata}}")
         given -= {f"{stream}_{end}" for end in ("tdata", "tvalid", "tlast")}
     h.free |= {name: ports.inputs[name] for name in sorted(given)}
-    for name in ports.outputs:
-        if part in name or (name == "tlast_error" and errors):
-            valid = re.sub(r"_t(data|last)$", "_tvalid", name)
-            masked = f"!{valid} || " if valid != name and valid in ports.outputs else ""
-            h.properties[name] = f"{masked}{name} == other_{name}"
+    seen = [name for name in ports.outputs if name.startswith(SEEN)]
+    compared = [name for name in ports.outputs if part in name or (name == "tlast_error" and errors)]
+    h.properties = _equal([n for n in compared if n not in seen], masks(ports.outputs)) | _equal(seen, {})
     return h
 
 
@@ -115,27 +118,64 @@ def chain(site: Site, top: str) -> str:
     return f"_axis_{found[1]}" if found else ""
 
 
+@dataclass
+class Proofs:
+    """Of one fault; ``right`` and ``wrong`` are all modules without and with it. ``seconds``: of all proofs so far."""
+
+    site: Site
+    top: str
+    right: dict[str, str]
+    wrong: dict[str, str]
+    folder: Path
+    patience: int
+    seconds: float = 0.0
+
+    def module(self, where_valid: bool = False) -> Answer:
+        name = self.site.module
+        h = alone(name, self.right[name], where_valid)
+        return self._of(WHERE_VALID if where_valid else ALONE, name, h, self.right, self.wrong)
+
+    def whole(self) -> Answer:
+        return self._of(TOP, self.top, self._whole(self.right[self.top]), self.right, self.wrong)
+
+    def where_valid(self) -> Answer | None:
+        """Equal where the module's data is valid, and the top around it reads no other; None where that shows
+        nothing."""
+        cut = around(self.right[self.top], self.site.module, self.right[self.site.module])
+        if not cut or self.module(where_valid=True).result != SAME:
+            return None
+        inside = {**self.right, self.top: cut}
+        found = self._of(REST, self.top, self._whole(cut), inside, inside)
+        return replace(found, scope=WHERE_VALID) if found.result == SAME else None
+
+    def _whole(self, text: str) -> Harness:
+        part = chain(self.site, self.top)
+        return whole(self.top, text, part, errors=self.site.module == self.top or not part)
+
+    def _of(self, scope: str, name: str, h: Harness, right: dict[str, str], wrong: dict[str, str]) -> Answer:
+        needed = _needed(right, name)
+        both = {n: right[n] for n in needed} | renamed({n: wrong[n] for n in needed})
+        answer = _answer(scope, h, both, self.folder / scope.replace(" ", "_"), self.patience, self.seconds)
+        self.seconds = answer.seconds
+        return answer
+
+
 def compared(site: Site, rtl: Path, folder: Path, patience: int) -> Answer:
-    """``rtl`` has the Verilog without any fault. ``patience``: seconds for each of the two proofs."""
+    """``rtl`` has the Verilog without any fault. ``patience``: seconds for each of the proofs."""
     texts = {path.name: path.read_text() for path in rtl.glob("*.v") if not path.stem.endswith("_trace")}
     right, wrong = modules(texts), modules({**texts, site.file: site.alone(texts[site.file])})
     top = next(path.stem.removesuffix("_trace") for path in rtl.glob("*_trace.v"))
-    answer = Answer(UNDECIDED, "module", "", 0.0)
-    for scope, name in _scopes(site, top):
-        needed = _needed(right, name)
-        errors = site.module == top or not chain(site, top)
-        harness = alone(name, right[name]) if scope == "module" else whole(top, right[top], chain(site, top), errors)
-        both = {n: right[n] for n in needed} | renamed({n: wrong[n] for n in needed})
-        answer = _answer(scope, harness, both, folder / scope, patience, answer.seconds)
-        if answer.result == SAME:
-            break
-    return answer
-
-
-def _scopes(site: Site, top: str) -> Iterator[tuple[str, str]]:
+    proofs = Proofs(site, top, right, wrong, folder, patience)
     if site.module != top:
-        yield "module", site.module
-    yield "top", top
+        answer = proofs.module()
+        if answer.result == SAME:
+            return answer
+        data = masks(Ports.of(right[site.module]).outputs)
+        if answer.result == UNDECIDED or answer.detail.split()[0] in data:  # what else differs does so there, too
+            masked = proofs.where_valid()
+            if masked is not None:
+                return masked
+    return proofs.whole()
 
 
 def _needed(every: dict[str, str], name: str) -> list[str]:

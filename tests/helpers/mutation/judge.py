@@ -21,8 +21,9 @@ from bitsmith.gen.simulate.simulation import Drive
 from bitsmith.gen.verify import levels, trials, verify
 from bitsmith.sim.errors import BitsmithError
 
-PATIENCE = 120
-"""Seconds that a verification of these networks may take; what stands still for longer is found."""
+PATIENCE, COMPILED = 120, 600
+"""Seconds that a verification of these networks may take, and one that compiles first; what stands still for longer is
+found."""
 LOG = "output.log"
 SURVIVED = "survived"
 CAUGHT = ("hls", "rtl data", "rtl protocol", "rtl reset", "rtl buffers", "rtl cycles", "rtl inside", "keras")
@@ -77,11 +78,11 @@ def stopping_early() -> Iterator[None]:
         yield
 
 
-def judged(folder: Path, chosen: tuple[str, ...]) -> tuple[str, str]:
-    """What ``verify`` finds at these levels: where, and what it says."""
+def judged(folder: Path, chosen: tuple[str, ...], **more: Any) -> tuple[str, str]:
+    """What ``verify`` finds at these levels: where, and what it says. ``more`` is handed on to it."""
     try:
         with stopping_early():
-            report = verify(folder, chosen)
+            report = verify(folder, chosen, **more)
     except Found as found:
         return str(found.args[0]), str(found.args[1])
     except BitsmithError as error:
@@ -94,7 +95,7 @@ def judged(folder: Path, chosen: tuple[str, ...]) -> tuple[str, str]:
     return ("rtl cycles", str(report["cycles"])) if not report["problems"] else (REFUSED, report["problems"][0])
 
 
-def apart(task: Callable[[], tuple[str, str]], home: Path) -> Verdict:
+def apart(task: Callable[[], tuple[str, str]], home: Path, patience: int = PATIENCE) -> Verdict:
     """A task in a process of its own that works in ``home``: its end, crash or time-out is a verdict."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
@@ -102,14 +103,15 @@ def apart(task: Callable[[], tuple[str, str]], home: Path) -> Verdict:
     before = _children()
     process.start()
     sender.close()
-    found, why = STOPPED, f"no end within {PATIENCE} s"
-    if receiver.poll(PATIENCE):
-        try:
+    found, why = STOPPED, f"no end within {patience} s"
+    try:
+        if receiver.poll(patience):
             found, why = receiver.recv()
-        except EOFError:
-            found, why = "crash", ""
-    if found == STOPPED and process.pid:
-        os.killpg(process.pid, signal.SIGKILL)  # the simulation, too
+    except EOFError:
+        found, why = "crash", ""
+    finally:  # whoever stops this process stops that one
+        if found == STOPPED and process.pid:
+            os.killpg(process.pid, signal.SIGKILL)  # the simulation, too
     process.join()
     if found == "crash" and not why:
         why = f"the process ended with status {process.exitcode}"

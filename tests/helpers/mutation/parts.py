@@ -14,14 +14,14 @@ import mutants
 from rigs import sealed_again
 
 from bitsmith.gen.tools import gxx
-from bitsmith.gen.verify import vectors
-from bitsmith.sim.fast.predict import Reference
 
-from . import cpp, equivalence, frames, judge, reference, verilog
+from . import cpp, equivalence, frames, judge, verilog
 from .equivalence import Answer
 from .judge import Verdict, apart
 from .networks import ROWS
-from .planted import Home, Planted, drawn
+from .planted import Home, Planted, drawn, without_a_fault
+from .python import shared, sim
+from .trained import TRAINED
 
 PROOF_PATIENCE = 20
 """Seconds for each search of a proof."""
@@ -51,7 +51,7 @@ def rtl(home: Home, count: int, rng: random.Random, only: str = "", also: tuple[
 
         return Planted("rtl", home.name, site.kind, site.key, verify, closer)
 
-    first = [_right("rtl", home, planted(0, chosen[0]))] if chosen else []
+    first = [without_a_fault(planted(0, chosen[0]))] if chosen else []
     return first + [planted(number, site) for number, site in enumerate(chosen, 1)]
 
 
@@ -83,7 +83,7 @@ def hls(home: Home, count: int, rng: random.Random, only: str = "") -> list[Plan
 
         return Planted("hls", home.name, site.kind, site.key, verify, closer)
 
-    first = [_right("hls", home, planted(0, numbers[reached[0]]))] if reached else []
+    first = [without_a_fault(planted(0, numbers[reached[0]]))] if reached else []
     return first + [planted(number, numbers[number]) for number in reached]
 
 
@@ -114,53 +114,16 @@ def _errors(project: Path) -> list[tuple[str, int]]:
     return found if done.returncode else []
 
 
-def sim(home: Home, count: int, rng: random.Random, only: str = "") -> list[Planted]:
-    """Faults in functions of the reference that compute this network's frames, and that emit nothing.
-
-    What emits the network calls some functions, too: tables, the constants of a division, types. A fault there is in
-    the reference, the C++ and the Verilog alike, and no comparison of the three can see it.
-    """
-    graph = home.network.graph
-    batch = vectors.make(graph.inputs, 64, 0)
-    inputs = [batch[name] for name, _ in graph.inputs]
-    computing = reference.used(lambda: Reference(graph, threads=1).predict_raw(*inputs))
-    chosen = drawn(reference.sites(computing, home.emitting), count, rng, only)
-
-    def planted(site: reference.Site | None, like: reference.Site) -> Planted:
-        def wrong(task: Callable[[], tuple[str, str]]) -> Callable[[], tuple[str, str]]:
-            def run() -> tuple[str, str]:
-                if site is not None:
-                    reference.live(site)
-                return task()
-
-            return run
-
-        def from_build() -> tuple[str, str]:
-            return judge.judged(home.built("sim"), ("hls", "rtl"))
-
-        def closer() -> Answer:
-            given, expected = home.many
-
-            def compared() -> tuple[str, str]:
-                got = frames.first_wrong(graph, expected, frames.right(graph, given))
-                return ("not equal" if got else "equal"), got
-
-            return home.looked_at(wrong(compared))
-
-        return Planted("sim", home.name, like.kind, like.key, lambda: apart(wrong(from_build), home.work), closer)
-
-    first = [_right("sim", home, planted(None, chosen[0]))] if chosen else []
-    return first + [planted(site, site) for site in chosen]
-
-
-def _right(part: str, home: Home, like: Planted) -> Planted:
-    """None of the faults: the build must pass, or nothing that is found with a fault says anything."""
-    return Planted(part, home.name, "none", "without a fault", like.verify, like.closer)
-
-
 def parts(network: str) -> list[str]:
     """Where faults of a network are planted."""
-    return ["rtl"] if network in ROWS else list(PARTS)
+    if network == TRAINED:
+        return ["sim", "shared"]
+    return ["rtl"] if network in ROWS else ["rtl", "hls", "sim"]
 
 
-PARTS: dict[str, Callable[[Home, int, random.Random, str], list[Planted]]] = {"rtl": rtl, "hls": hls, "sim": sim}
+PARTS: dict[str, Callable[[Home, int, random.Random, str], list[Planted]]] = {
+    "rtl": rtl,
+    "hls": hls,
+    "sim": sim,
+    "shared": shared,
+}

@@ -6,7 +6,7 @@ import random
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from importlib import import_module
@@ -18,8 +18,9 @@ from bitsmith.gen.build import build
 
 from . import equivalence, frames, reference
 from .equivalence import Answer
-from .judge import Verdict, apart
+from .judge import PATIENCE, Verdict, apart
 from .networks import Network, network
+from .trained import TRAINED, Trained, trained
 
 SEED = 1
 builder = import_module("bitsmith.gen.build")
@@ -40,7 +41,10 @@ S = TypeVar("S", bound=HasKind)
 
 @dataclass(frozen=True)
 class Planted:
-    """A fault that can live: its name, and what ``verify`` and a closer look say of it."""
+    """A fault that can live: its name, and what ``verify`` and a closer look say of it.
+
+    ``keras``: what the level keras alone says, where there is a model's file.
+    """
 
     part: str
     network: str
@@ -48,6 +52,7 @@ class Planted:
     key: str
     verify: Callable[[], Verdict]
     closer: Callable[[], Answer]
+    keras: Callable[[], Verdict] | None = None
 
     @property
     def name(self) -> str:
@@ -57,6 +62,11 @@ class Planted:
     def code(self) -> str:
         """The name for a command line."""
         return f"{self.part}-{self.network}-{digest(self.key)}"
+
+
+def without_a_fault(like: Planted) -> Planted:
+    """None of the faults: the build must pass, or nothing that is found with a fault says anything."""
+    return replace(like, kind="none", key="without a fault")
 
 
 def digest(key: str) -> str:
@@ -81,7 +91,8 @@ class Home:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
-        self.network: Network = network(name)
+        self.trained: Trained | None = trained(folder / "model") if name == TRAINED else None
+        self.network = network(name) if self.trained is None else Network(self.trained.graph(), self.trained.config)
         self.work = folder / "work"
         self.work.mkdir(parents=True, exist_ok=True)
 
@@ -91,7 +102,10 @@ class Home:
         return self.built("right")
 
     def built(self, name: str) -> Path:
-        build(self.network.graph, self.network.config, self.folder / name, seed=SEED)
+        if self.trained is None:
+            build(self.network.graph, self.network.config, self.folder / name, seed=SEED)
+        else:
+            self.trained.build(self.folder / name)
         return self.folder / name
 
     @cached_property
@@ -112,10 +126,10 @@ class Home:
         batch = frames.many(self.network.graph)
         return batch, frames.right(self.network.graph, batch)
 
-    def looked_at(self, task: Callable[[], tuple[str, str]]) -> Answer:
-        """Of all frames: equal in every one is a proof."""
-        verdict = apart(task, self.work)
+    def looked_at(self, task: Callable[[], tuple[str, str]], patience: int = PATIENCE) -> Answer:
+        """Of all frames: equal in every one is a proof, of the scope that the task names."""
+        verdict = apart(task, self.work, patience)
         if verdict.found != equivalence.SAME:
             return Answer(equivalence.OTHER, "frames", f"{verdict.found} {verdict.why}", verdict.seconds)
         count = len(next(iter(self.many[0].values())))
-        return Answer(equivalence.SAME, "frames", f"all {count:,} frames", verdict.seconds)
+        return Answer(equivalence.SAME, verdict.why or "frames", f"all {count:,} frames", verdict.seconds)

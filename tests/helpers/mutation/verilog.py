@@ -133,7 +133,9 @@ def _of_statement(
     bits = f"{'signed ' if name in signed and not part else ''}{f'[{size - 1}:0] ' if size > 1 else ''}"
     faults = list(_faults(name, value, widths, size, bool(match.groupdict().get("label")), reset))
     start, end = module.start() + match.start(), module.start() + match.end()
-    for kind, fault in dict.fromkeys(faults):
+    for kind, fault in dict.fromkeys((_kind(kind, module[1], name, value), fault) for kind, fault in faults):
+        if fault == value:
+            continue
         yield Site(kind, file, module[1], form, start, end, match[0], name + part, bits, value, fault)
 
 
@@ -157,9 +159,19 @@ def _faults(
             yield kind, "1'b1"
 
 
+def _kind(kind: str, module: str, name: str, value: str) -> str:
+    """What is wrong with a buffer or with the error flag is of a kind of its own."""
+    if name == "tlast_error" or (not name and "_tlast != " in " ".join(value.split())):
+        return "error flag"
+    if module.endswith("_fifo") and kind in ("constant", "address or counter", "reset value"):
+        if name in ("credits", "level"):
+            return f"fifo {name}"
+        if PLACE.search(name):
+            return "fifo depth" if kind == "address or counter" else kind
+    return kind
+
+
 def _constant_kind(name: str, entry: bool, reset: bool) -> str:
-    if name in ("credits", "level"):
-        return "fifo"
     if entry:
         return "table entry"
     if reset:

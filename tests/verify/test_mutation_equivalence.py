@@ -1,0 +1,108 @@
+"""What passes ``verify``: where two machines differ in data that is not valid only, they are shown to be equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mutation.equivalence import OTHER, SAME, TOP, WHERE_VALID, compared
+from mutation.rest import around
+from mutation.verilog import of_text
+
+Need = Callable[..., None]
+SUM = """\
+module t_sum_x (
+  input  clk,
+  input  rst,
+  input  s_tvalid,
+  input  [1:0] s_tdata,
+  output wire m_tvalid,
+  output wire [1:0] m_tdata
+);
+  reg live_1 = 1'b0;
+  reg valid_1 = 1'b0;
+  reg valid_2 = 1'b0;
+  always @(posedge clk)
+    if (rst) begin
+      live_1 <= 1'b0;
+      valid_1 <= 1'b0;
+      valid_2 <= 1'b0;
+    end else begin
+      live_1 <= s_tvalid;
+      valid_1 <= s_tvalid;
+      valid_2 <= valid_1;
+    end
+  reg [1:0] x = 2'd0;
+  reg [1:0] y = 2'd0;
+  always @(posedge clk) begin
+    x <= s_tdata;
+    if (live_1)
+      y <= x;
+  end
+  assign m_tvalid = valid_2;
+  assign m_tdata = y;
+endmodule
+"""
+TOP_TEXT = """\
+module t (
+  input  aclk,
+  input  aresetn,
+  input  [1:0] s_axis_sum_x_tdata,
+  input  s_axis_sum_x_tvalid,
+  input  s_axis_sum_x_tlast,
+  output wire s_axis_sum_x_tready,
+  output wire m_axis_sum_x_tvalid,
+  output wire [1:0] m_axis_sum_x_tdata
+);
+  wire clk = aclk;
+  wire rst = ~aresetn;
+  wire sum_x_tvalid;
+  wire [1:0] sum_x_tdata;
+  assign s_axis_sum_x_tready = 1'b1;
+
+  t_sum_x sum_x (
+    .clk(clk),
+    .rst(rst),
+    .s_tvalid(s_axis_sum_x_tvalid),
+    .s_tdata(s_axis_sum_x_tdata),
+    .m_tvalid(sum_x_tvalid),
+    .m_tdata(sum_x_tdata)
+  );
+  reg taken = 1'b0;
+  reg [1:0] kept = 2'd0;
+  always @(posedge clk) begin
+    taken <= sum_x_tvalid;
+    if (sum_x_tvalid)
+      kept <= kept + sum_x_tdata;
+  end
+  assign m_axis_sum_x_tvalid = taken;
+  assign m_axis_sum_x_tdata = kept;
+endmodule
+"""
+READS_ALWAYS = TOP_TEXT.replace("    if (sum_x_tvalid)\n", "")
+
+
+@pytest.mark.parametrize(("top", "result", "scope"), [(TOP_TEXT, SAME, WHERE_VALID), (READS_ALWAYS, OTHER, TOP)])
+def test_a_register_that_is_reset_to_another_value(
+    top: str, result: str, scope: str, tmp_path: Path, need: Need
+) -> None:
+    """It lets data through that is not valid, which is the same machine only where nobody reads that."""
+    need("yosys")
+    rtl = tmp_path / "rtl"
+    rtl.mkdir()
+    for name, text in {"t_sum_x.v": SUM, "t.v": top, "t_trace.v": ""}.items():
+        (rtl / name).write_text(text)
+    site = next(one for one in of_text("t_sum_x.v", SUM) if one.kind == "reset value" and one.holder == "live_1")
+    found = compared(site, rtl, tmp_path / "proof", 60)
+    assert (found.result, found.scope) == (result, scope)
+
+
+def test_a_top_without_its_module() -> None:
+    cut = around(TOP_TEXT, "t_sum_x", SUM)
+    assert "t_sum_x sum_x" not in cut
+    assert "  input [1:0] cut_m_tdata,\n" in cut
+    assert "  assign sum_x_tdata = cut_m_tdata;\n" in cut
+    assert "  assign seen_s_tvalid = s_axis_sum_x_tvalid;\n" in cut
+    assert around(TOP_TEXT + TOP_TEXT, "t_sum_x", SUM) == "", "of two nobody knows which one"
+    assert around(TOP_TEXT, "t", SUM) == ""
