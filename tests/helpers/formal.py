@@ -188,7 +188,8 @@ def _decided(harness: Harness, folder: Path, patience: int, start: float) -> Ver
         base = _searched(folder, BASE.format(cycles=cycles))
         if base.answer == "SAT":
             return verdict(False, base.depth, names[base.output])
-        unbroken = base.answer == "UNK" and base.depth == cycles - 1
+        # UNSAT: ABC folds the outputs to 0 by itself, which is no frame that it counts.
+        unbroken = base.answer == "UNSAT" or (base.answer == "UNK" and base.depth == cycles - 1)
         if unbroken and _searched(folder, STEP.format(cycles=cycles)).answer == "UNSAT":
             return verdict(True, cycles)
     for engine in SEARCHES:

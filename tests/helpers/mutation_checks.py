@@ -14,15 +14,18 @@ from dataclasses import replace
 import pytest
 from mutation import judge, results
 from mutation.__main__ import reported
+from mutation.equivalence import OTHER
 from mutation.networks import KINDS, network
-from mutation.parts import hls, rtl, sim
+from mutation.parts import hls, rtl, shared, sim
 from mutation.planted import Home, Planted, digest
+from mutation.trained import TRAINED
 
 from bitsmith.sim.op import Operator
 
 Need = Callable[..., None]
-FAULTS = 30
+FAULTS = 26
 NEVER_TAKEN = "stuck | panes_mean_x | idle = 1'b1 -> 1'b0"
+ALIKE = "constant | ops/average_pool2d.py mean_division | line 3: 0 -> 1"
 READ_ON = "reset removed | panes_turned_x | read_beat_place = 2'd0 -> not reset"
 
 
@@ -89,11 +92,22 @@ def test_every_operator_is_in_a_network() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", [hls, sim])
-def test_faults_in_the_other_two(part: Callable[..., list[Planted]], tmp_path: object, need: Need) -> None:
+@pytest.mark.parametrize(("part", "network"), [(hls, "panes"), (sim, "panes"), (sim, TRAINED), (shared, TRAINED)])
+def test_faults_in_the_others(part: Callable[..., list[Planted]], network: str, tmp_path: object, need: Need) -> None:
     need("g++", "verilator")
-    right, *wrong = part(Home("panes", tmp_path), 12, random.Random(2))  # type: ignore[arg-type]
+    right, *wrong = part(Home(network, tmp_path), 12, random.Random(2))  # type: ignore[arg-type]
     assert right.verify().found == judge.SURVIVED
+    harmful = next(one for one in wrong if one.verify().found == "hls")
+    assert harmful.closer().result == OTHER, "what is right must not come from where the fault lives"
     ends = Counter(results.judged(one, {}).end for one in wrong)
     assert ends[results.HOLE] == 0
-    assert ends["hls"] >= 5
+    assert ends["hls"] >= 2
+
+
+@pytest.mark.slow
+def test_a_fault_that_all_three_have_is_found_beside_keras(tmp_path: object, need: Need) -> None:
+    need("g++", "verilator")
+    _, fault = shared(Home(TRAINED, tmp_path), 1, random.Random(1), digest(ALIKE))  # type: ignore[arg-type]
+    assert fault.key == ALIKE
+    found = results.judged(fault, {})
+    assert (found.end, found.keras) == ("keras", "keras")

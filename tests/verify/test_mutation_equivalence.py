@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from formal import Harness, prove
 from mutation.equivalence import OTHER, SAME, TOP, WHERE_VALID, compared
+from mutation.expression import expression
 from mutation.rest import around
 from mutation.verilog import of_text
 
@@ -106,3 +108,38 @@ def test_a_top_without_its_module() -> None:
     assert "  assign seen_s_tvalid = s_axis_sum_x_tvalid;\n" in cut
     assert around(TOP_TEXT + TOP_TEXT, "t_sum_x", SUM) == "", "of two nobody knows which one"
     assert around(TOP_TEXT, "t", SUM) == ""
+
+
+def test_a_statement_whose_value_is_the_same(tmp_path: Path, need: Need) -> None:
+    """One more and one less are the same in a bit, and not in two; operands have their signs and widths."""
+    need("yosys")
+    found = {}
+    for key, harness in statements():
+        found[key] = prove(harness, {}, tmp_path / str(len(found)), 60).proven
+    assert found == {"bit - 1'b1": True, "pair - 2'd1": False, "$unsigned(small) * 4'sd3": False}
+
+
+STATEMENTS = """\
+module t (
+  input  clk
+);
+  wire bit = 1'b0;
+  wire [1:0] pair = 2'd0;
+  wire signed [1:0] small = 2'sd0;
+  reg [1:0] storage [0:3];
+  wire one = bit + 1'b1;
+  wire [1:0] two = pair + 2'd1;
+  wire [3:0] product = $signed(small) * 4'sd3;
+  wire [1:0] three = storage[pair] + 2'd1;
+endmodule
+"""
+
+
+def statements() -> list[tuple[str, Harness]]:
+    """A fault in each of some statements; none in what reads a memory."""
+    kinds = ("operator", "signedness")
+    wanted = ("bit - 1'b1", "pair - 2'd1", "$unsigned(small) * 4'sd3", "storage[pair] - 2'd1")
+    sites = [s for s in of_text("t.v", STATEMENTS) if s.kind in kinds and s.fault in wanted]
+    assert len(sites) == len(wanted)
+    found = [(str(site.fault), expression(site, STATEMENTS)) for site in sites]
+    return [(fault, harness) for fault, harness in found if harness is not None]

@@ -1,10 +1,10 @@
 """Whether Verilog with a fault in it is the same machine: proven by Yosys and ABC, or broken in so many cycles.
 
-First the module alone, its inputs free: equal in every output and cycle. What is not equal there may be so in its
-place. Then the module alone again, its ``tdata`` compared where its ``tvalid`` is high, together with the top around
-it, in which nothing may change with data that is not valid (``rest``). Last the whole top, whose inputs keep
-AXI4-Stream's promise and are free else: equal handshakes in every cycle, equal data and ``tlast`` wherever ``tvalid``
-is high, equal ``tlast_error``.
+First the statement alone, with anything in it: the same value. Then the module alone, its inputs free: equal in every
+output and cycle. What is not equal there may be so in its place. Then the module alone again, its ``tdata`` compared
+where its ``tvalid`` is high, together with the top around it, in which nothing may change with data that is not valid
+(``rest``). Last the whole top, whose inputs keep AXI4-Stream's promise and are free else: equal handshakes in every
+cycle, equal data and ``tlast`` wherever ``tvalid`` is high, equal ``tlast_error``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from formal import Harness, prove
 
 from bitsmith.sim.errors import BitsmithError
 
+from .expression import expression
 from .ports import Ports, masks
 from .rest import CUT, SEEN, around
 from .verilog import MODULE, Site
@@ -25,7 +26,7 @@ from .verilog import MODULE, Site
 UNDEFINED = "zero"
 """What a memory gives for an address that it has not: the same in both machines, which else were never equal."""
 SAME, OTHER, UNDECIDED = "equal", "not equal", "undecided"
-ALONE, WHERE_VALID, REST, TOP = "module", "module where valid", "rest", "top"
+STATEMENT, ALONE, WHERE_VALID, REST, TOP = "statement", "module", "module where valid", "rest", "top"
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,12 @@ class Proofs:
     patience: int
     seconds: float = 0.0
 
+    def statement(self) -> Answer:
+        h = expression(self.site, self.right[self.site.module])
+        if h is None:
+            return Answer(UNDECIDED, STATEMENT, "", 0.0)
+        return self._proven(STATEMENT, h, {})
+
     def module(self, where_valid: bool = False) -> Answer:
         name = self.site.module
         h = alone(name, self.right[name], where_valid)
@@ -154,7 +161,9 @@ class Proofs:
 
     def _of(self, scope: str, name: str, h: Harness, right: dict[str, str], wrong: dict[str, str]) -> Answer:
         needed = _needed(right, name)
-        both = {n: right[n] for n in needed} | renamed({n: wrong[n] for n in needed})
+        return self._proven(scope, h, {n: right[n] for n in needed} | renamed({n: wrong[n] for n in needed}))
+
+    def _proven(self, scope: str, h: Harness, both: dict[str, str]) -> Answer:
         answer = _answer(scope, h, both, self.folder / scope.replace(" ", "_"), self.patience, self.seconds)
         self.seconds = answer.seconds
         return answer
@@ -166,6 +175,9 @@ def compared(site: Site, rtl: Path, folder: Path, patience: int) -> Answer:
     right, wrong = modules(texts), modules({**texts, site.file: site.alone(texts[site.file])})
     top = next(path.stem.removesuffix("_trace") for path in rtl.glob("*_trace.v"))
     proofs = Proofs(site, top, right, wrong, folder, patience)
+    answer = proofs.statement()
+    if answer.result == SAME:
+        return answer
     if site.module != top:
         answer = proofs.module()
         if answer.result == SAME:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,9 +58,14 @@ def right(graph: Graph, batch: Batch) -> list[IntArray]:
     return list(Reference(graph).predict_raw(*(batch[name] for name, _ in graph.inputs)))
 
 
-def first_wrong(graph: Graph, expected: list[IntArray], got: list[IntArray]) -> str:
+def traced(graph: Graph, batch: Batch) -> Batch:
+    """Every tensor, computed plainly."""
+    return Reference(graph, threads=1).trace_raw(*(batch[name] for name, _ in graph.inputs))
+
+
+def first_wrong(names: Sequence[str], expected: Iterable[IntArray], got: Iterable[IntArray]) -> str:
     """An output and a frame that differ, in words; empty where none does."""
-    for name, a, b in zip(graph.outputs, expected, got):
+    for name, a, b in zip(names, expected, got, strict=True):
         if len(a) != len(b):
             return f"'{name}' delivers {len(b)} of {len(a)} frames"
         frames = np.flatnonzero((a != b).reshape(len(a), -1).any(axis=1))
@@ -72,7 +78,7 @@ def in_cpp(folder: Path, graph: Graph, batch: Batch, expected: list[IntArray]) -
     """The C simulation on all these frames: (``equal`` or ``not equal``, what differs). For a process of its own."""
     model = HlsModel(folder, "-O1")
     got = list(model.predict_raw(*(batch[name] for name, _ in graph.inputs)))
-    wrong = first_wrong(graph, expected, got)
+    wrong = first_wrong(graph.outputs, expected, got)
     return ("not equal" if wrong else "equal"), wrong
 
 
@@ -80,7 +86,7 @@ def in_verilog(folder: Path, graph: Graph, batch: Batch, expected: list[IntArray
     """The Verilog at full speed on all these frames, likewise."""
     top = Top.load(folder / "rtl").without_traces()
     run = verilator.build(top, folder / "sim").run(batch, Drive(threshold=argmax_threshold(graph)))
-    wrong = first_wrong(graph, expected, [run.outputs[name] for name in graph.outputs])
+    wrong = first_wrong(graph.outputs, expected, [run.outputs[name] for name in graph.outputs])
     return ("not equal" if wrong else "equal"), wrong
 
 

@@ -120,6 +120,8 @@ def apart(task: Callable[[], tuple[str, str]], home: Path, patience: int = PATIE
 
 def _work(task: Callable[[], tuple[str, str]], home: Path, sender: Any) -> None:
     os.setsid()
+    for number in (signal.SIGTERM, signal.SIGINT):  # are the parent's to handle
+        signal.signal(number, signal.SIG_DFL)
     os.chdir(home)
     faulthandler.disable()  # a crash is a verdict
     warnings.resetwarnings()  # under pytest they are errors, for a command they are not

@@ -126,6 +126,11 @@ class Home:
         batch = frames.many(self.network.graph)
         return batch, frames.right(self.network.graph, batch)
 
+    @cached_property
+    def traced(self) -> dict[str, Any]:
+        """Every tensor of all these frames."""
+        return frames.traced(self.network.graph, self.many[0])
+
     def looked_at(self, task: Callable[[], tuple[str, str]], patience: int = PATIENCE) -> Answer:
         """Of all frames: equal in every one is a proof, of the scope that the task names."""
         verdict = apart(task, self.work, patience)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bitsmith.gen.verify import vectors
+from bitsmith.gen.verify.batch import Batch
 from bitsmith.sim.fast.predict import Reference
+from bitsmith.sim.fixed import IntArray
 
 from . import frames, judge, reference
 from .equivalence import Answer
@@ -19,15 +21,20 @@ NOTHING = reference.Used(set(), set())
 
 
 def sim(home: Home, count: int, rng: random.Random, only: str = "") -> list[Planted]:
-    """Faults in functions of the reference that compute this network's frames, and that emit nothing.
+    """Faults in functions of the reference that compute this network's frames, fast or plainly, and that emit nothing.
 
     What emits the network calls some functions, too: see ``shared``.
     """
     graph = home.network.graph
     batch = vectors.make(graph.inputs, 64, 0)
     inputs = [batch[name] for name, _ in graph.inputs]
-    computing = reference.used(lambda: Reference(graph, threads=1).predict_raw(*inputs))
-    return _planted("sim", home, drawn(reference.sites(computing, home.emitting), count, rng, only))
+
+    def compute() -> None:
+        both = Reference(graph, threads=1)
+        both.predict_raw(*inputs)
+        both.trace_raw(*inputs)
+
+    return _planted("sim", home, drawn(reference.sites(reference.used(compute), home.emitting), count, rng, only))
 
 
 def shared(home: Home, count: int, rng: random.Random, only: str = "") -> list[Planted]:
@@ -57,7 +64,8 @@ def _one(part: str, home: Home, site: reference.Site | None, like: reference.Sit
         return run
 
     def closer() -> Answer:
-        return home.looked_at(wrong(lambda: _every_frame(home)), judge.COMPILED)
+        right = home.many, home.traced, home.right  # made here, where no fault lives
+        return home.looked_at(wrong(lambda: _every_frame(home, *right)), judge.COMPILED)
 
     def verify() -> judge.Verdict:
         return apart(wrong(lambda: _verified(home)), home.work, judge.COMPILED)
@@ -84,25 +92,29 @@ def _beside_keras(home: Home, *levels: str) -> tuple[str, str]:
         return judge.judged(home.built("spoilt"), levels or ("keras",), inputs=home.trained.inputs, exact=True)
 
 
-def _every_frame(home: Home) -> tuple[str, str]:
-    """Whether every frame there is gives the right integers: in the reference, and in whatever is emitted otherwise."""
-    batch, expected = home.many
-    right, graph, changed = home.network.graph, home.network.graph, list[str]()
+def _every_frame(home: Home, many: tuple[Batch, list[IntArray]], traced: Batch, right: Path) -> tuple[str, str]:
+    """Whether every frame there is gives the right integers: in the reference, and in whatever is emitted otherwise.
+
+    ``many``, ``traced`` and ``right`` are ``home``'s without a fault.
+    """
+    batch, expected = many
+    graph, changed = home.network.graph, list[str]()
     if home.trained is not None:
-        graph, changed = home.trained.graph(), _changed(home)
-    got = frames.first_wrong(right, expected, frames.right(graph, batch))
+        changed = _changed(home.built("spoilt"), right)
+        graph = home.trained.graph()
+    got = frames.first_wrong(graph.outputs, expected, frames.right(graph, batch))
+    got = got or frames.first_wrong(list(traced), traced.values(), frames.traced(graph, batch).values())
     if got or not changed:
         return ("not equal" if got else "equal"), got
     for simulated in (frames.in_cpp, frames.in_verilog):
-        found = simulated(home.folder / "spoilt", right, batch, expected)
+        found = simulated(home.folder / "spoilt", graph, batch, expected)
         if found[0] != "equal":
             return found[0], f"{found[1]}, and {changed[0]} is emitted otherwise"
     return "equal", "values"
 
 
-def _changed(home: Home) -> list[str]:
+def _changed(there: Path, right: Path) -> list[str]:
     """The files that are emitted otherwise than without a fault."""
-    there, right = home.built("spoilt"), home.right
     emitted = sorted([Path("graph.json"), *_inside(right, "rtl/*.v"), *_inside(right, "hls/firmware/**/*.*")])
     return [str(one) for one in emitted if (there / one).read_bytes() != (right / one).read_bytes()]
 

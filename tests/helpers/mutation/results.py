@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import judge
-from .equivalence import ALONE, OTHER, SAME, TOP, WHERE_VALID
+from .equivalence import ALONE, OTHER, SAME, STATEMENT, TOP, WHERE_VALID
 from .judge import CAUGHT, SURVIVED
 from .planted import Planted
 
 REASONS = Path(__file__).with_name("reasons.json")
 HOLE, BY_REASON, OTHERWISE = "HOLE", "equal: by reason", "crash or refusal"
 EQUAL = {
+    STATEMENT: "equal: statement",
     ALONE: "equal: module",
     WHERE_VALID: "equal: module where valid",
     TOP: "equal: top",
