@@ -113,7 +113,7 @@ def test_a_top_without_its_module() -> None:
 def test_a_statement_whose_value_is_the_same(tmp_path: Path, need: Need) -> None:
     """One more and one less are the same in a bit, and not in two; operands have their signs and widths."""
     need("yosys")
-    found = {}
+    found: dict[str, bool] = {}
     for key, harness in statements():
         found[key] = prove(harness, {}, tmp_path / str(len(found)), 60).proven
     assert found == {"bit - 1'b1": True, "pair - 2'd1": False, "$unsigned(small) * 4'sd3": False}

@@ -17,10 +17,12 @@ def expression(site: Site, module: str) -> Harness | None:
     """Equal in every value of its operands; ``module`` is the text they are declared in.
 
     The operands stand in registers that anything comes into: the search for a proof wants some. None where a statement
-    is left out, or reads a memory.
+    is left out, reads a memory, or sets a part of something, whose width stands elsewhere.
     """
     names = set(re.findall(r"\b[A-Za-z_]\w*", LITERAL.sub(" ", f"{site.value} {site.fault}")))
     widths = {name: int(high or 0) + 1 for high, name in DECLARED.findall(module)}
+    if site.form == "set" and "[" in site.holder:
+        return None
     if site.fault is None or names & set(MEMORY.findall(module)) or not names <= set(widths):
         return None
     h = Harness({f"free_{name}": widths[name] for name in sorted(names)}, memory=1)

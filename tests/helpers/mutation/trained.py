@@ -103,12 +103,16 @@ def _make(folder: Path) -> None:
     graph = load(made.path, read_config(made.config))
     batch = vectors.of_graph(graph, FRAMES, SEED)
     real = {name: to_float(batch[name], spec.type) for name, spec in graph.inputs}
-    np.savez(folder / "inputs.npz", **real)
+    _save(folder / "inputs.npz", real)
     model = keras_model.KerasModel(keras_model._loaded(made.path, "tf_keras", _registered), graph, made.path.name)
     outputs = model.predict(list(real.values()), lambda _: None)
-    np.savez(folder / "outputs.npz", **{f"y{k}": y for k, y in enumerate(outputs)})
+    _save(folder / "outputs.npz", {f"y{k}": y for k, y in enumerate(outputs)})
     known = {"path": str(made.path), "config": made.config, "outputs": len(outputs), "exact": sorted(made.exact)}
     (folder / "known.json").write_text(json.dumps(known))
+
+
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    np.savez(path, **arrays)
 
 
 def _registered() -> None:
