@@ -3,8 +3,9 @@
 First the statement alone, with anything in it: the same value. Then the module alone, its inputs free: equal in every
 output and cycle. What is not equal there may be so in its place. Then the module alone again, its ``tdata`` compared
 where its ``tvalid`` is high, together with the top around it, in which nothing may change with data that is not valid
-(``rest``). Last the whole top, whose inputs keep AXI4-Stream's promise and are free else: equal handshakes in every
-cycle, equal data and ``tlast`` wherever ``tvalid`` is high, equal ``tlast_error``.
+(``rest``); or, of a module in a module, that one alone. Last the whole top, whose inputs keep AXI4-Stream's promise
+and are free else: equal handshakes in every cycle, equal data and ``tlast`` wherever ``tvalid`` is high, equal
+``tlast_error``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ UNDEFINED = "zero"
 """What a memory gives for an address that it has not: the same in both machines, which else were never equal."""
 SAME, OTHER, UNDECIDED = "equal", "not equal", "undecided"
 STATEMENT, ALONE, WHERE_VALID, REST, TOP = "statement", "module", "module where valid", "rest", "top"
+PARENT = "module around"
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,15 @@ class Proofs:
         h = alone(name, self.right[name], where_valid)
         return self._of(WHERE_VALID if where_valid else ALONE, name, h, self.right, self.wrong)
 
+    def parent(self) -> Answer | None:
+        """Equal is the module that this one stands in; None where that is the top, or there are several, or unknown."""
+        names = [name for name, text in self.right.items() if self.site.module in _parts(text)]
+        if len(names) != 1 or names[0] == self.top:
+            return None
+        h = alone(names[0], self.right[names[0]])
+        found = self._of(PARENT, names[0], h, self.right, self.wrong)
+        return found if found.result == SAME else None
+
     def whole(self) -> Answer:
         return self._of(TOP, self.top, self._whole(self.right[self.top]), self.right, self.wrong)
 
@@ -184,9 +195,11 @@ def compared(site: Site, rtl: Path, folder: Path, patience: int) -> Answer:
             return answer
         data = masks(Ports.of(right[site.module]).outputs)
         if answer.result == UNDECIDED or answer.detail.split()[0] in data:  # what else differs does so there, too
-            masked = proofs.where_valid()
-            if masked is not None:
-                return masked
+            shown = proofs.where_valid()
+        else:
+            shown = proofs.parent()
+        if shown is not None:
+            return shown
     return proofs.whole()
 
 
@@ -194,9 +207,13 @@ def _needed(every: dict[str, str], name: str) -> list[str]:
     """A module and all that it is made of."""
     found = [name]
     for inside in found:
-        parts = dict.fromkeys(re.findall(r"(?m)^  (\w+) \w+ \($", every[inside]))
-        found += [one for one in parts if one in every and one not in found]
+        found += [one for one in _parts(every[inside]) if one in every and one not in found]
     return found
+
+
+def _parts(text: str) -> list[str]:
+    """What stands in a module itself, each once."""
+    return list(dict.fromkeys(re.findall(r"(?m)^  (\w+) \w+ \($", text)))
 
 
 def _answer(scope: str, harness: Harness, both: dict[str, str], folder: Path, patience: int, before: float) -> Answer:

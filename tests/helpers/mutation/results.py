@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import judge
-from .equivalence import ALONE, OTHER, SAME, STATEMENT, TOP, WHERE_VALID
+from .equivalence import ALONE, OTHER, PARENT, SAME, STATEMENT, TOP, WHERE_VALID
 from .judge import CAUGHT, SURVIVED
 from .planted import Planted
 
@@ -19,6 +19,7 @@ EQUAL = {
     STATEMENT: "equal: statement",
     ALONE: "equal: module",
     WHERE_VALID: "equal: module where valid",
+    PARENT: "equal: module around",
     TOP: "equal: top",
     "frames": "equal: every frame",
     "values": "equal: every frame at full speed",
