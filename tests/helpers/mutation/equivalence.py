@@ -1,11 +1,11 @@
 """Whether Verilog with a fault in it is the same machine: proven by Yosys and ABC, or broken in so many cycles.
 
-First the statement alone, with anything in it: the same value. Then the module alone, its inputs free: equal in every
-output and cycle. What is not equal there may be so in its place. Then the module alone again, its ``tdata`` compared
-where its ``tvalid`` is high, together with the top around it, in which nothing may change with data that is not valid
-(``rest``); or, of a module in a module, that one alone. Last the whole top, whose inputs keep AXI4-Stream's promise
-and are free else: equal handshakes in every cycle, equal data and ``tlast`` wherever ``tvalid`` is high, equal
-``tlast_error``.
+First the module alone, its inputs free: equal in every output and cycle; or, where that takes too long and in the top
+itself, the statement alone: the same value with anything in it. What is not equal there may be so in its place. Then
+the module alone again, its ``tdata`` compared where its ``tvalid`` is high, together with the top around it, in which
+nothing may change with data that is not valid (``rest``); or, of a module in a module, that one alone. Last the whole
+top, whose inputs keep AXI4-Stream's promise and are free else: equal handshakes in every cycle, equal data and
+``tlast`` wherever ``tvalid`` is high, equal ``tlast_error``.
 """
 
 from __future__ import annotations
@@ -133,11 +133,11 @@ class Proofs:
     patience: int
     seconds: float = 0.0
 
-    def statement(self) -> Answer:
+    def statement(self) -> Answer | None:
+        """Equal is the value; None where it is not, or where it cannot be said of the statement alone."""
         h = expression(self.site, self.right[self.site.module])
-        if h is None:
-            return Answer(UNDECIDED, STATEMENT, "", 0.0)
-        return self._proven(STATEMENT, h, {})
+        found = self._proven(STATEMENT, h, {}) if h is not None else None
+        return found if found is not None and found.result == SAME else None
 
     def module(self, where_valid: bool = False) -> Answer:
         name = self.site.module
@@ -186,21 +186,20 @@ def compared(site: Site, rtl: Path, folder: Path, patience: int) -> Answer:
     right, wrong = modules(texts), modules({**texts, site.file: site.alone(texts[site.file])})
     top = next(path.stem.removesuffix("_trace") for path in rtl.glob("*_trace.v"))
     proofs = Proofs(site, top, right, wrong, folder, patience)
-    answer = proofs.statement()
+    shown = proofs.statement() if site.module == top else _in_its_place(proofs)
+    return shown if shown is not None else proofs.whole()
+
+
+def _in_its_place(proofs: Proofs) -> Answer | None:
+    """Of a fault inside of a module; None where nothing below the whole top shows that it is equal."""
+    answer = proofs.module()
     if answer.result == SAME:
         return answer
-    if site.module != top:
-        answer = proofs.module()
-        if answer.result == SAME:
-            return answer
-        data = masks(Ports.of(right[site.module]).outputs)
-        if answer.result == UNDECIDED or answer.detail.split()[0] in data:  # what else differs does so there, too
-            shown = proofs.where_valid()
-        else:
-            shown = proofs.parent()
-        if shown is not None:
-            return shown
-    return proofs.whole()
+    data = masks(Ports.of(proofs.right[proofs.site.module]).outputs)
+    if answer.result == UNDECIDED:
+        return proofs.statement() or proofs.where_valid()
+    # What differs in something else does so where data is valid, too.
+    return proofs.where_valid() if answer.detail.split()[0] in data else proofs.parent()
 
 
 def _needed(every: dict[str, str], name: str) -> list[str]:
