@@ -24,7 +24,7 @@ from mutation.trained import TRAINED
 from bitsmith.sim.op import Operator
 
 Need = Callable[..., None]
-FAULTS = 18
+FAULTS = 14
 NEVER_TAKEN = "stuck | panes_mean_x | idle = 1'b1 -> 1'b0"
 ALIKE = "constant | ops/average_pool2d.py mean_division | line 3: 0 -> 1"
 READ_ON = "reset removed | panes_turned_x | read_beat_place = 2'd0 -> not reset"

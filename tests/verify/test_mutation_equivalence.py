@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from formal import Harness, prove
-from mutation.equivalence import OTHER, SAME, TOP, WHERE_VALID, compared
+from mutation.equivalence import OTHER, PARENT, SAME, TOP, WHERE_VALID, compared
 from mutation.expression import expression
 from mutation.rest import around
 from mutation.verilog import of_text
@@ -98,6 +98,41 @@ def test_a_register_that_is_reset_to_another_value(
     site = next(one for one in of_text("t_sum_x.v", SUM) if one.kind == "reset value" and one.holder == "live_1")
     found = compared(site, rtl, tmp_path / "proof", 60)
     assert (found.result, found.scope) == (result, scope)
+
+
+CELL = """\
+module t_cell_x (
+  input  clk,
+  input  rst,
+  input  s_tvalid,
+  input  [1:0] s_tdata,
+  output wire m_tvalid,
+  output wire [1:0] m_tdata
+);
+  wire unread;
+  t_sum_x sum (
+    .clk(clk),
+    .rst(rst),
+    .s_tvalid(s_tvalid),
+    .s_tdata(s_tdata),
+    .m_tvalid(unread),
+    .m_tdata(m_tdata)
+  );
+  assign m_tvalid = 1'b1;
+endmodule
+"""
+
+
+@pytest.mark.slow
+def test_an_output_that_the_module_around_does_not_read(tmp_path: Path, need: Need) -> None:
+    need("yosys")
+    texts = {"t_sum_x.v": SUM, "t_cell_x.v": CELL, "t.v": TOP_TEXT.replace("t_sum_x", "t_cell_x"), "t_trace.v": ""}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    every = of_text("t_sum_x.v", SUM)
+    site = next(one for one in every if one.kind == "reset removed" and one.holder == "valid_2")
+    found = compared(site, tmp_path, tmp_path / "proof", 60)
+    assert (found.result, found.scope) == (SAME, PARENT)
 
 
 def test_a_top_without_its_module() -> None:
