@@ -93,7 +93,7 @@ def test_every_operator_is_in_a_network() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("part", "network"), [(hls, "panes"), (sim, "panes"), (sim, TRAINED), (shared, TRAINED)])
+@pytest.mark.parametrize(("part", "network"), [(hls, "panes"), (sim, "panes"), (shared, TRAINED)])
 def test_faults_in_the_others(part: Callable[..., list[Planted]], network: str, tmp_path: object, need: Need) -> None:
     need("g++", "verilator")
     count = 6 if network == TRAINED else 12
