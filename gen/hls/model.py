@@ -24,6 +24,8 @@ FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared"]
 LIBRARY = "library.so"
 STREAM = Path(__file__).resolve().parent / "csim" / "hls_stream.h"
 """Comes before the project's."""
+NAME = 200
+"""Characters that are kept of what is in disorder."""
 
 
 class HlsModel:
@@ -42,6 +44,9 @@ class HlsModel:
         except BitsmithError as error:
             raise BitsmithError(f"'{folder}' holds no HLS project; make it with 'bitsmith build'") from error
         self.cache = self.project.parent / "sim"
+        self.disorder = ""
+        """Of the latest run: which stream was read while empty, or not read to its end. Values may be right all the
+        same; hardware would wait for ever."""
 
     def compile(self) -> Path:
         """The shared library, compiled unless it is there for the same sources; BitsmithError without g++."""
@@ -62,9 +67,9 @@ class HlsModel:
 
     def _compile_in(self, work: Path, flags: list[str]) -> None:
         home = os.path.relpath(os.path.realpath(self.project), work)
-        sources = ["-include", f"{home}/firmware/{self.ports['top']}.cpp", f"{home}/bitsmith_bridge.cpp"]
+        first = ["-include", STREAM.name, "-include", f"{home}/firmware/{self.ports['top']}.cpp"]
         includes = [f"-I{STREAM.parent}", f"-I{home}", f"-I{home}/firmware/ap_types"]
-        gxx().run([*flags, *includes, "-o", LIBRARY, *sources], work, "C simulation")
+        gxx().run([*flags, *includes, "-o", LIBRARY, *first, f"{home}/bitsmith_bridge.cpp"], work, "C simulation")
 
     def predict_raw(self, *raw: ArrayLike, threshold: int | None = None) -> tuple[IntArray, ...]:
         """Raw outputs for raw inputs, batch first; ``threshold`` (raw) replaces argmax's own."""
@@ -137,6 +142,7 @@ class HlsModel:
         outputs = tuple(np.empty((count, *port["shape"]), np.int64) for port in self.ports["outputs"])
         if count:
             library.bitsmith_run(ctypes.c_size_t(count), _pointers(inputs), _pointers(outputs))
+        self.disorder = disorder(library)
         return outputs
 
     @cached_property
@@ -153,6 +159,16 @@ class HlsModel:
                 digest.update(f"{path.relative_to(self.project)}\0{path.stat().st_size}\0".encode())
                 digest.update(path.read_bytes())
         return digest.hexdigest()
+
+
+def disorder(library: Any) -> str:
+    """What was in disorder since it was last asked, in words; empty where nothing was."""
+    first = ctypes.create_string_buffer(NAME)
+    library.bitsmith_disorder.restype = ctypes.c_size_t
+    count = library.bitsmith_disorder(first, ctypes.c_size_t(NAME))
+    what = first.value.decode(errors="replace").rstrip(",")
+    times = "once" if count == 1 else f"{count} times"
+    return f"stream {what} in the C simulation, {times}, which hangs in hardware" if count else ""
 
 
 def _check(x: NDArray[Any], port: dict[str, Any]) -> None:

@@ -54,7 +54,7 @@ def hls(job: Job) -> Outcome:
     looked_into = _inside(job) if _hides(job) else []
     seen, got = _hls_frames(job, model, looked_into)
     wrong = wrong_frames(job.expected, got)
-    outcome = Outcome(job.frames, len(wrong))
+    outcome = Outcome(job.frames, len(wrong), [model.disorder] if model.disorder else [])
     if wrong:
         job.say("hls: looking for the first layer that differs")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from bitsmith.gen.hls.model import STREAM
+from bitsmith.gen.hls.model import FLAGS, STREAM, disorder
 from bitsmith.gen.tools import gxx
 
 PROGRAM = """
@@ -44,6 +45,19 @@ int main() {
 """
 
 
+DISORDER = """
+#include "hls_stream.h"
+
+extern "C" void run(int written, int read) {
+    hls::stream<int> data("data");
+    for (int i = 0; i < written; i++)
+        data.write(i);
+    for (int i = 0; i < read; i++)
+        data.read();
+}
+"""
+
+
 def output(include: Path, folder: Path) -> str:
     (folder / "main.cpp").write_text(PROGRAM)
     flags = ["-std=c++11", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{include}"]
@@ -61,3 +75,19 @@ def test_it_does_what_hls4mls_does(tmp_path: Path, need: Callable[..., None]) ->
     assert output(STREAM.parent, tmp_path) == expected
     assert "'data' is read while empty, which may" in expected
     assert "'left over' contains leftover data, which may" in expected
+
+
+def test_a_run_knows_what_was_in_disorder(tmp_path: Path, need: Callable[..., None]) -> None:
+    """Of that run alone: values may be right all the same, and hardware would wait for ever."""
+    need("g++")
+    (tmp_path / "main.cpp").write_text(DISORDER)
+    gxx().run([*FLAGS, f"-I{STREAM.parent}", "-o", "library.so", "main.cpp"], tmp_path, "the streams")
+    library = ctypes.CDLL(str(tmp_path / "library.so"))
+    for written, read, words in [
+        (2, 2, ""),
+        (1, 3, "stream 'data' is read while empty in the C simulation, 2 times, which hangs in hardware"),
+        (3, 1, "stream 'data' contains leftover data in the C simulation, once, which hangs in hardware"),
+        (2, 2, ""),
+    ]:
+        library.run(written, read)
+        assert disorder(library) == words

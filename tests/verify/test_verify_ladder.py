@@ -53,6 +53,24 @@ def test_a_good_build_passes(built: Path) -> None:
     assert any("20 vectors" in line for line in lines)
 
 
+def test_streams_in_disorder_fail(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though every value is right: what was not written is what stood there before, and hardware waits for ever."""
+
+    class Model:
+        disorder = "stream 'layer9_out' is read while empty"
+
+        def compile(self) -> None:
+            pass
+
+        def predict_raw(self, *raw: Any) -> Any:
+            return Reference(adder_graph()).predict_raw(*raw)
+
+    monkeypatch.setattr(levels, "_hls_model", lambda _: Model())
+    report = verify(built, ["hls"], vectors=4)
+    level = report["levels"]["hls"]
+    assert (report["passed"], level["mismatches"], level["problems"]) == (False, 0, [Model.disorder])
+
+
 @pytest.mark.parametrize("tool", ["iverilog", "yosys"])
 def test_the_second_simulator(tool: str, built: Path, need: Need, monkeypatch: pytest.MonkeyPatch) -> None:
     """Icarus where it is, CXXRTL where it is not; each finds what Verilator would."""

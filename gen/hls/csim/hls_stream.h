@@ -1,7 +1,7 @@
 // hls::stream for the C simulation: a first-in, first-out buffer that grows, and the same warnings as in the model that
 // hls4ml brings, which is a std::deque. There, each type of element costs the compiler a deque, and a third to a half
-// of the time that a project with streams takes. For HlsModel alone: a project keeps hls4ml's file, and Vitis has its
-// own.
+// of the time that a project with streams takes. For HlsModel alone, which is told what was in disorder: a project keeps
+// hls4ml's file, and Vitis has its own.
 #ifndef X_HLS_STREAM_SIM_H
 #define X_HLS_STREAM_SIM_H
 
@@ -10,6 +10,18 @@
 #include <string>
 
 namespace hls {
+
+// How often a stream was in disorder since that was last asked, and what the first was.
+struct disorder {
+    std::size_t count;
+    std::string first;
+
+    disorder() : count(0) {}
+    static disorder &all() {
+        static disorder found;
+        return found;
+    }
+};
 
 class stream_state {
   protected:
@@ -23,6 +35,10 @@ class stream_state {
         }
     }
     void _warn(const char *what) const {
+        disorder &all = disorder::all();
+        if (all.count++ == 0) {
+            all.first = "'" + _name + what;
+        }
         std::cout << "WARNING: Hls::stream '" << _name << what << " which may result in RTL simulation hanging."
                   << std::endl;
     }
@@ -85,5 +101,14 @@ class stream : public stream_state {
 };
 
 } // namespace hls
+
+// How often, and the first so many characters of what; then none is known any more.
+extern "C" __attribute__((used)) inline std::size_t bitsmith_disorder(char *first, std::size_t room) {
+    hls::disorder &all = hls::disorder::all();
+    first[all.first.copy(first, room - 1)] = '\0';
+    const std::size_t count = all.count;
+    all = hls::disorder();
+    return count;
+}
 
 #endif
