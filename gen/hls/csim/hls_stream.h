@@ -1,7 +1,7 @@
 // hls::stream for the C simulation: a first-in, first-out buffer that grows, and the same warnings as in the model that
 // hls4ml brings, which is a std::deque. There, each type of element costs the compiler a deque, and a third to a half
-// of the time that a project with streams takes. For HlsModel alone, which is told what was in disorder: a project keeps
-// hls4ml's file, and Vitis has its own.
+// of the time that a project with streams takes. For HlsModel alone, which is told what was in disorder: a project
+// keeps hls4ml's file, and Vitis has its own.
 #ifndef X_HLS_STREAM_SIM_H
 #define X_HLS_STREAM_SIM_H
 
