@@ -43,7 +43,8 @@ class Grid:
 
 @dataclass
 class Grow:
-    """``k`` is tf_keras or Keras 3, ``q`` QKeras; ``same`` is set inside of branches, whose layers keep the size.
+    """``k`` is tf_keras or Keras 3, ``q`` QKeras or HGQ2's layers; ``inside`` is set in branches, whose layers keep the
+    size.
 
     ``exact``: Keras in float64 gives the reference's integers.
     """
@@ -52,6 +53,7 @@ class Grow:
     q: Any
     prefix: str
     quantized: bool
+    library: str = "tf_keras"
     sections: dict[str, Any] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     grids: dict[str, Grid] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class Grow:
         bits, integer = max(type_[0], 2), min(type_[1], max(type_[0], 2) - 1)
         if whole:
             return x
-        if self.quantized:
+        if self.quantized and self.library == "tf_keras":
             return self.activation(x, ["bits", bits, integer])
         self.types[name] = f"fixed<{bits},{integer + 1}>"
         return x
@@ -88,6 +90,8 @@ class Grow:
     # quantizers and types -----------------------------------------------------------------------
 
     def activation(self, x: Tensor, q: list[Any]) -> Tensor:
+        if self.library == "hgq":
+            return self.q.Quantizer(name=self.name("q"))(x)
         text = self.quantizer(q)
         return self.q.QActivation(text, name=self.name("q"))(x)
 
@@ -104,6 +108,8 @@ class Grow:
     def weights(self, p: Params) -> str:
         """QKeras's quantizer for a layer's weights."""
         bits, integer = p["w"]
+        if bits == 2 and p["r"] % 3 == 0:
+            return "ternary(alpha=1)"
         return "binary(alpha=1)" if bits == 1 else f"quantized_bits({bits},{min(integer, bits - 1)},alpha=1)"
 
     def fixed(self, p: Params) -> str:

@@ -1,16 +1,16 @@
-"""Layers with weights, functions of one value, and joins."""
+"""Layers with weights."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from .grow import Grow, Params, Tensor, fitting
-from .kinds import kind
+from .kinds import kind, of, plain, qkeras
 
 D = {3: "2D", 2: "1D"}
 
 
-@kind("dense", 1, 2, weight=3, keeps=True)
+@kind("dense", 1, 2, weight=3, keeps=True, makes={
+    "QDense": qkeras(alt=0), "Dense": plain(alt=0), "EinsumDense": plain(2, alt=3), "TimeDistributed": plain(2, alt=5),
+})  # fmt: skip
 def dense(g: Grow, x: Tensor, p: Params) -> Tensor:
     units = p["n"] if x.shape[-1] <= 64 else min(p["n"], 2)
     if g.quantized:
@@ -29,7 +29,10 @@ def dense(g: Grow, x: Tensor, p: Params) -> Tensor:
     return g.weighted(x, "dense", layer, p, "weight", "bias", **more)
 
 
-@kind("conv", 2, 3, weight=4, keeps=True)
+@kind("conv", 2, 3, weight=4, keeps=True, makes={
+    "QConv2D": qkeras(3, alt=0), "QConv1D": qkeras(2), "Conv2D": plain(3, alt=0), "Conv1D": plain(2, alt=0),
+    "QConv2DBatchnorm": qkeras(3, alt=4, d=1),
+})  # fmt: skip
 def conv(g: Grow, x: Tensor, p: Params) -> Tensor:
     d = D[len(x.shape) - 1]
     given = fitting(x.shape, p, g.inside) | {"filters": p["n"], "use_bias": p["alt"] != 2}
@@ -45,7 +48,10 @@ def conv(g: Grow, x: Tensor, p: Params) -> Tensor:
     return g.weighted(x, "conv", getattr(g.k.layers, f"Conv{d}"), p, "weight", "bias", **given)
 
 
-@kind("separable", 2, 3, keeps=True, recurrent=True)
+@kind("separable", 2, 3, keeps=True, makes={
+    "QSeparableConv1D": qkeras(2), "QSeparableConv2D": qkeras(3),
+    "SeparableConv1D": plain(2), "SeparableConv2D": plain(3),
+})  # fmt: skip
 def separable(g: Grow, x: Tensor, p: Params) -> Tensor:
     d = D[len(x.shape) - 1]
     given = fitting(x.shape, p | {"even": True}, g.inside) | {"filters": p["n"], "depth_multiplier": 1 + p["alt"] % 2}
@@ -56,7 +62,10 @@ def separable(g: Grow, x: Tensor, p: Params) -> Tensor:
     return g.weighted(x, "sep", layer, p, "depthwise", "pointwise", "bias", **given)
 
 
-@kind("depthwise", 2, 3, weight=1.5, keeps=True)
+@kind("depthwise", 2, 3, weight=1.5, keeps=True, makes={
+    "DepthwiseConv1D": plain(2), "DepthwiseConv2D": plain(3), "QDepthwiseConv2D": qkeras(3, alt=0),
+    "QDepthwiseConv2DBatchnorm": qkeras(3, alt=4, d=1),
+})  # fmt: skip
 def depthwise(g: Grow, x: Tensor, p: Params) -> Tensor:
     d = D[len(x.shape) - 1]
     given = fitting(x.shape, p | {"even": True}, g.inside) | {"depth_multiplier": 1 + p["alt"] % 2}
@@ -69,7 +78,9 @@ def depthwise(g: Grow, x: Tensor, p: Params) -> Tensor:
     return g.weighted(x, "dw", getattr(g.k.layers, f"DepthwiseConv{d}"), p, "weight", "bias", **given)
 
 
-@kind("transposed", 2, 3, weight=1.5)
+@kind("transposed", 2, 3, weight=1.5, makes={
+    "Conv1DTranspose": plain(2), "Conv2DTranspose": plain(3), "QConv2DTranspose": qkeras(3),
+})  # fmt: skip
 def transposed(g: Grow, x: Tensor, p: Params) -> Tensor:
     d = D[len(x.shape) - 1]
     given = fitting(x.shape, p | {"d": 1}, g.inside) | {"filters": p["n"]}
@@ -80,13 +91,16 @@ def transposed(g: Grow, x: Tensor, p: Params) -> Tensor:
     return g.weighted(x, "convt", getattr(g.k.layers, f"Conv{d}Transpose"), p, "weight", "bias", **given)
 
 
-@kind("rescale", 1, 2, 3, weight=0.5, keeps=True)
+@kind("rescale", 1, 2, 3, weight=0.5, keeps=True, makes={"Rescaling": of()})
 def rescale(g: Grow, x: Tensor, p: Params) -> Tensor:
     scaled = {"scale": [0.25, 0.5, -2.0][p["r"] % 3], "offset": [0.0, 1.0, -0.5][p["r"] % 3]}
     return g.weighted(x, "rescale", g.k.layers.Rescaling, p, **scaled)
 
 
-@kind("norm", 1, 2, 3, weight=2, keeps=True, exact=False)
+@kind("norm", 1, 2, 3, weight=2, keeps=True, exact=False, makes={
+    "BatchNormalization": of(alt=0), "LayerNormalization": of(2, 3, alt=2), "QBatchNormalization": qkeras(alt=3),
+    "Normalization": of(alt=5),
+})  # fmt: skip
 def norm(g: Grow, x: Tensor, p: Params) -> Tensor:
     """BatchNormalization, or another normalization for other values of ``alt``."""
     layers, types = g.k.layers, dict.fromkeys(("scale", "bias"), "fixed<12,4,RND_CONV,SAT>")
@@ -113,13 +127,15 @@ def norm(g: Grow, x: Tensor, p: Params) -> Tensor:
     return g.rounded(layers.BatchNormalization(name=name)(x), p, name)
 
 
-@kind("slope", 1, 2, 3, keeps=True)
+@kind("slope", 1, 2, 3, keeps=True, makes={"PReLU": of()})
 def slope(g: Grow, x: Tensor, p: Params) -> Tensor:
     shared = {1: None, 2: [1], 3: [1, 2]}[len(x.shape) - 1]
     return g.weighted(x, "prelu", g.k.layers.PReLU, p, "weight", shared_axes=shared)
 
 
-@kind("gdn", 3, keeps=True, weight=1, libraries=("tf_keras",), recurrent=False, exact=False)
+@kind("gdn", 3, keeps=True, libraries=("tf_keras",), recurrent=False, exact=False, makes={
+    "FixedGDN": of(alt=1), "GDN": qkeras(alt=0),
+})  # fmt: skip
 def gdn(g: Grow, x: Tensor, p: Params) -> Tensor:
     """Divisive normalization; its own form of training gives the hardware's integers."""
     from bitsmith.layers import GDN, FixedGDN
@@ -135,59 +151,3 @@ def gdn(g: Grow, x: Tensor, p: Params) -> Tensor:
     g.section(name, p, beta="ufixed<12,2>", gamma="ufixed<12,2>", gain="ufixed<12,2>")
     g.grids[name] = Grid(p["r"], 0.5, None)
     return g.untyped(GDN(inverse=p["alt"] > 3, name=name)(x), p, name)
-
-
-SMOOTH = (
-    "sigmoid",
-    "tanh",
-    "softplus",
-    "softsign",
-    "elu",
-    "selu",
-    "gelu",
-    "swish",
-    "exponential",
-    "hard_sigmoid",
-    "mish",
-)
-
-
-@kind("function", 1, 2, 3, weight=2, keeps=True)
-def function(g: Grow, x: Tensor, p: Params) -> Tensor:
-    """Functions of one value that are exact."""
-    name, layers = g.name("f"), g.k.layers
-    g.section(name, p)
-    made = (
-        lambda: layers.ReLU(name=name), lambda: layers.ReLU(max_value=1.5, name=name), lambda: _leaky(g, name),
-        lambda: layers.ReLU(threshold=0.25, name=name), lambda: layers.Activation("relu", name=name),
-        lambda: layers.Activation("linear", name=name), lambda: layers.Activation("relu6", name=name),
-        lambda: getattr(layers, "ThresholdedReLU", lambda _, name: layers.ReLU(name=name))(0.75, name=name),
-    )  # fmt: skip
-    return g.rounded(made[p["alt"]]()(x), p, name)
-
-
-@kind("table", 1, 2, 3, weight=2.5, keeps=True, exact=False)
-def table(g: Grow, x: Tensor, p: Params) -> Tensor:
-    """Functions of one value that are tables."""
-    name = g.name("f")
-    g.section(name, p)
-    if p["alt"] == 7:
-        return g.untyped(g.k.layers.ELU(0.5, name=name)(x), p, name)
-    return g.untyped(g.k.layers.Activation(SMOOTH[p["r"] % len(SMOOTH)], name=name)(x), p, name)
-
-
-def _leaky(g: Grow, name: str) -> Any:
-    given = {"alpha": 0.25} if g.k.__name__.startswith("tf_") else {"negative_slope": 0.25}
-    return g.k.layers.LeakyReLU(name=name, **given)
-
-
-@kind("softmax", 1, 2, 3, weight=1.5, keeps=True, exact=False)
-def softmax(g: Grow, x: Tensor, p: Params) -> Tensor:
-    name = g.name("softmax")
-    if x.shape[-1] < 2:
-        return x
-    g.section(name, p)
-    if p["alt"] == 1:
-        return g.untyped(g.k.layers.Activation("log_softmax", name=name)(x), p, name)
-    layer = g.k.layers.Softmax(name=name) if p["alt"] % 2 else g.k.layers.Activation("softmax", name=name)
-    return g.untyped(layer(x), p, name)

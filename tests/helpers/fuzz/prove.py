@@ -17,12 +17,14 @@ from bitsmith.gen.build import build_project, load
 from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.verify import verify
-from bitsmith.gen.verify.keras_model import Origin
+from bitsmith.gen.verify.keras_model import Origin, nothing
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.graph import Graph
 
-from .model import Made, inexact, make, prefix
+from . import beside_onnx
+from .model import Made, classes, inexact, make, missing, prefix
 from .recipe import Recipe
+from .signed import register
 
 FRAMES = 24
 MADE, READ, KERAS, BUILD, HLS, RTL, CYCLES = STAGES = ("made", "read", "keras", "build", "hls", "rtl", "cycles")
@@ -81,14 +83,23 @@ def prove(recipe: Recipe, until: str = CYCLES, keep: Path | None = None) -> Resu
 
 
 def _prove(result: Result, folder: Path, work: Path, until: int) -> None:
+    package = missing(result.recipe)
+    if package:
+        result.refused = {n["id"]: f"{package} is not installed" for n in result.recipe["networks"]}
+        result.recipe = alone(result.recipe, [])
+        return
     made, graph = _accepted(result, folder)
     if graph is None:
         return
-    result.classes = made.classes
-    result.exact = made.exact - inexact(made, graph)
-    for number in result.classes:
-        result.operators[number] = sorted({n.op.stem for n in graph.nodes if n.name.startswith(prefix(number))})
-    if until >= STAGES.index(KERAS):
+    numbers = [n["id"] for n in result.recipe["networks"]]
+    result.classes = classes(made.path, numbers)
+    result.exact = made.exact - inexact(made, graph, result.recipe["library"])
+    for number in numbers:
+        stems = {n.op.stem for n in graph.nodes if n.name.startswith(prefix(number)) or len(numbers) == 1}
+        result.operators[number] = sorted(stems)
+    if result.recipe["library"] == "onnx" and until >= STAGES.index(KERAS):
+        _beside_onnx(result, made, graph)
+    elif until == STAGES.index(KERAS):
         _beside_keras(result, made, work)
     if until >= STAGES.index(BUILD):
         _in_hardware(result, made, work / "built", until)
@@ -125,32 +136,53 @@ def _read(made: Made) -> Graph:
     return _stage(READ, read, passes=True)  # type: ignore[no-any-return]
 
 
+def _origin(result: Result, made: Made) -> Origin:
+    return Origin(made.path, register if result.recipe["library"] == "tf_keras" else nothing)
+
+
 def _beside_keras(result: Result, made: Made, work: Path) -> None:
-    """The level keras, of a build without hardware: equal in every value where the network is exact."""
+    """The level keras alone, of a build without hardware."""
 
     def compare() -> Any:
         folder = unbuilt(work / "beside_keras", made.path, made.config)
-        return verify(folder, [KERAS], vectors=FRAMES, seed=result.recipe["seed"], model=Origin(made.path))
+        return verify(folder, [KERAS], vectors=FRAMES, seed=result.recipe["seed"], model=_origin(result, made))
 
-    level = _stage(KERAS, compare)["levels"][KERAS]
+    _check_keras(result, _stage(KERAS, compare)["levels"][KERAS])
+
+
+def _check_keras(result: Result, level: dict[str, Any]) -> None:
+    """Equal in every value where the network is exact."""
     result.compared[KERAS] = level["compared"]
     if level["problems"]:
         raise Failed(KERAS, level["problems"][0])
     for name, figures in level["figures"].items():
-        number = next(n for n in result.classes if name.startswith(prefix(n)))
+        number = next((n for n in result.classes if name.startswith(prefix(n))), min(result.classes))
         if number in result.exact and figures["equal_share"] < 1:
-            raise Failed(KERAS, f"network {number}: {1 - figures['equal_share']:.2%} differ, worst {figures['worst']}")
+            worst = figures.get("worst", "")
+            raise Failed(KERAS, f"network {number}: {1 - figures['equal_share']:.2%} differ, worst {worst}")
+
+
+def _beside_onnx(result: Result, made: Made, graph: Graph) -> None:
+    """The same with qonnx in the place of Keras."""
+    differences = _stage(KERAS, beside_onnx.differences, made.path, graph, result.recipe["seed"])
+    result.compared[KERAS] = beside_onnx.FRAMES
+    for number, (output, difference) in zip(result.classes, differences.items(), strict=True):
+        if number in result.exact and difference:
+            raise Failed(KERAS, f"network {number}: {output} differs from qonnx's by up to {difference}")
 
 
 def _in_hardware(result: Result, made: Made, built: Path, until: int) -> None:
-    seed = result.recipe["seed"]
+    seed, onnx = result.recipe["seed"], result.recipe["library"] == "onnx"
     _stage(BUILD, build_project, made.path, made.config, built, seed=seed, vectors=FRAMES)
-    levels = [level for level in (HLS, RTL) if until >= STAGES.index(level)]
-    if not levels:
+    levels = [level for level in (KERAS, HLS, RTL) if until >= STAGES.index(level) and not (onnx and level == KERAS)]
+    if until == STAGES.index(BUILD):
         return
-    report = _stage(levels[-1], verify, built, levels, seed=seed)
+    report = _stage(levels[-1], verify, built, levels, seed=seed, model=_origin(result, made))
     for name in levels:
         level = report["levels"][name]
+        if name == KERAS:
+            _check_keras(result, level)
+            continue
         result.compared[name] = level["compared"]
         if level["mismatches"] or level["problems"]:
             problems = "; ".join(level["problems"][:3])
@@ -170,7 +202,7 @@ def _stage(stage: str, what: Any, *given: Any, passes: bool = False, **named: An
     except BitsmithError as error:
         if passes:
             raise
-        raise Failed(stage, f"BitsmithError: {error}") from error
+        raise Failed(KERAS if str(error).startswith("Keras ") else stage, f"BitsmithError: {error}") from error
     except Exception as error:
         if os.environ.get("BITSMITH_DEBUG"):
             traceback.print_exc()

@@ -6,12 +6,19 @@ import argparse
 import json
 import multiprocessing
 import os
+import resource
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from bitsmith.gen.files.workplace import work_folder
 
 from .prove import CYCLES, Result, prove
 from .recipe import Recipe, draw
@@ -20,7 +27,7 @@ from .table import Tally
 
 WORKERS, NETWORKS, PATIENCE, SHRINKING = 2, 6, 1800, 600
 """Processes; networks of a build; seconds without an answer, after which a build counts as hung; seconds to shrink."""
-BUILDS_OF_A_PROCESS = 12  # TensorFlow keeps memory
+BUILDS_OF_A_PROCESS = 30  # TensorFlow keeps memory
 FOLDER = Path("build/fuzz")
 
 
@@ -34,14 +41,42 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repeat", type=Path, help="a recipe that was written for a failure")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where failures are written")
     given = parser.parse_args(arguments)
-    if given.repeat:
-        return again(given.repeat)
+    with _workplace(given.folder.resolve()):
+        return again(given.repeat) if given.repeat else _fuzz(given)
+
+
+@contextmanager
+def _workplace(folder: Path) -> Iterator[None]:
+    """All temporary files, TensorFlow's too, go with the run; what a killed one left goes with the next run."""
+    ending = signal.SIGTERM, signal.SIGHUP
+    before, environment, named = [signal.getsignal(n) for n in ending], dict(os.environ), tempfile.tempdir
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for number in ending:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+        with work_folder(folder / "run") as work:
+            os.environ |= {"BITSMITH_CACHE": f"{work}/cache", "TMPDIR": str(work)}  # the processes inherit it
+            tempfile.tempdir = str(work)
+            yield
+    finally:
+        tempfile.tempdir = named
+        os.environ.clear()
+        os.environ.update(environment)
+        for number, handler in zip(ending, before):
+            signal.signal(number, handler)
+
+
+def _fuzz(given: Any) -> int:
     start, tally = time.monotonic(), Tally()
-    with tempfile.TemporaryDirectory() as temporary:  # the processes inherit it; TensorFlow leaves files, too
-        os.environ |= {"BITSMITH_CACHE": f"{temporary}/cache", "TMPDIR": temporary}
-        _run(given, start + 60 * given.minutes, tally)
-    print(tally.text(time.monotonic() - start))
+    _run(given, start + 60 * given.minutes, tally)
+    print(tally.text(time.monotonic() - start, _processor_time()))
     return 1 if tally.failed else 0
+
+
+def _processor_time() -> float:
+    """Seconds, of this process and of all that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def again(path: Path) -> int:
@@ -95,7 +130,8 @@ def _level(stage: str) -> str:
 def _run(given: Any, end: float, tally: Tally) -> None:
     """Two builds at a time; what does not answer is a failure, too, and ends the run."""
     seed, pending = given.seed, list[tuple[int, float, Any]]()
-    with multiprocessing.get_context("spawn").Pool(WORKERS, maxtasksperchild=BUILDS_OF_A_PROCESS) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(WORKERS, _end_with_us, maxtasksperchild=BUILDS_OF_A_PROCESS) as pool:
         while pending or time.monotonic() < end or seed == given.seed:
             while len(pending) < WORKERS and (time.monotonic() < end or seed == given.seed):
                 pending.append(
@@ -111,6 +147,20 @@ def _run(given: Any, end: float, tally: Tally) -> None:
                 tally.failed += [f"seed {number}: no answer in {PATIENCE} s" for number in late]
                 return
             time.sleep(0 if ready else 0.2)
+        pool.close()
+        pool.join()  # what they used counts as soon as they have ended
+
+
+def _end_with_us() -> None:
+    """A process of the pool ends when the run does, whatever ends that; its compilers end with it."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _take(answer: tuple[Result, str], tally: Tally) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from .grow import Grow, Params, Tensor
-from .kinds import kind
+from .kinds import kind, of, plain, qkeras
 from .layers import dense
 
 CELLS = ("GRU", "LSTM", "SimpleRNN")
 
 
-@kind("rnn", 2, weight=4, only_recurrent=True, to={})
+@kind("rnn", 2, weight=4, only_recurrent=True, makes={
+    "QGRU": qkeras(alt=0, r=2), "QLSTM": qkeras(alt=1, r=2), "QSimpleRNN": qkeras(alt=2, r=2),
+    "GRU": plain(alt=0, r=2), "LSTM": plain(alt=1, r=2), "SimpleRNN": plain(alt=2, r=2),
+    "QBidirectional": qkeras(r=4), "Bidirectional": plain(r=4), "FixedGRU": of(alt=0, r=1, libraries=("tf_keras",)),
+})  # fmt: skip
 def rnn(g: Grow, x: Tensor, p: Params) -> Tensor:
     """A GRU, LSTM or SimpleRNN, alone or in both directions, over all steps or to the last."""
     cell, name = CELLS[p["alt"] % 3], g.name("rnn")
@@ -23,7 +27,7 @@ def rnn(g: Grow, x: Tensor, p: Params) -> Tensor:
         given["reset_after"] = p["alt"] > 3
     if g.quantized:
         g.section(name, p)
-        layer = getattr(g.q, f"Q{cell}")(name=f"{name}_in" if both else name, **given, **_quantizers(g, p, cell))
+        layer = getattr(g.q, f"Q{cell}")(name=f"{name}_in" if both else name, **given, **quantizers(g, p, cell))
         y = g.q.QBidirectional(layer, name=name)(x) if both else layer(x)
         return g.rounded(y, p, name)
     layer = getattr(g.k.layers, cell)(name=f"{name}_in" if both else name, **given)
@@ -32,7 +36,8 @@ def rnn(g: Grow, x: Tensor, p: Params) -> Tensor:
     return g.k.layers.Bidirectional(layer, name=name)(x) if both else layer(x)
 
 
-def _quantizers(g: Grow, p: Params, cell: str) -> dict[str, Any]:
+def quantizers(g: Grow, p: Params, cell: str) -> dict[str, Any]:
+    """A recurrent layer's in QKeras."""
     found: dict[str, Any] = {f"{part}_quantizer": g.weights(p) for part in ("kernel", "recurrent", "bias")}
     bits = max(3, min(p["q"][1], 9))
     found |= {"state_quantizer": f"quantized_bits({bits},0,alpha=1)", "activation": f"quantized_tanh({bits})"}
