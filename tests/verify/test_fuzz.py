@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fuzz import table
 from fuzz.deck import CYCLE, DECISION, NOT_MADE, cards, flavour, stem_of
 from fuzz.kinds import KINDS
+from fuzz.layerwise import Compared, Held
+from fuzz.model import make
 from fuzz.prove import Result, alone, prove
 from fuzz.recipe import draw
 from fuzz.run import failure, line, main
 from fuzz.shrink import shrink
 
 import bitsmith.sim.ops  # noqa: F401  fills the registry
+from bitsmith.gen.build import load
+from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.verify.levels import LEVELS
 from bitsmith.sim.op import Operator
 
@@ -123,6 +129,29 @@ def _suits(recipe: Any) -> bool:
     """A network has a pool of maxima behind another layer."""
     kinds = [[layer["kind"] for layer in network["layers"]] for network in recipe["networks"]]
     return recipe["library"] == "tf_keras" and any("max_pool" in every[1:] for every in kinds)
+
+
+@pytest.mark.train
+@QUIET
+@pytest.mark.usefixtures("_float64")
+def test_a_layer_that_is_not_what_keras_computes_is_named(tmp_path: Path) -> None:
+    """Of networks that are no float model's integers every layer is held to Keras, on the reference's own tensors."""
+    recipe = draw(1, 2, small=True)
+    made = make(recipe, tmp_path)
+    graph = load(made.path, parse_config(made.config))
+
+    def held(graph: Any) -> Held:
+        return Compared(made.model, graph, made.config, *made.near, seed=1).hold("n1_")
+
+    assert held(graph).problem == ""
+    assert held(graph).layers > 2
+    nodes = list(graph.nodes)
+    place = next(k for k, node in enumerate(nodes) if node.name.startswith("n1_") and hasattr(node.op, "kernel"))
+    op: Any = nodes[place].op
+    nodes[place] = replace(
+        nodes[place], op=replace(op, kernel=op.kernel + (np.arange(op.kernel.size) == 0).reshape(op.kernel.shape))
+    )
+    assert held(replace(graph, nodes=tuple(nodes))).problem.startswith(f"layer '{nodes[place].layer}' gives ")
 
 
 @pytest.mark.train

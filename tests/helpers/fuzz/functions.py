@@ -94,6 +94,7 @@ def softmax(g: Grow, x: Tensor, p: Params) -> Tensor:
     if x.shape[-1] < 2:
         return x
     g.section(name, p)
+    g.blur(name)
     if p["alt"] == 1 and not g.k.__name__.startswith("tf_"):
         y = g.k.ops.log_softmax(x)
         y._keras_history.operation.name = name

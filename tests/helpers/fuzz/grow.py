@@ -46,7 +46,8 @@ class Grow:
     """``k`` is tf_keras or Keras 3, ``q`` QKeras or HGQ2's layers; ``inside`` is set in branches, whose layers keep the
     size.
 
-    ``exact``: Keras in float64 gives the reference's integers.
+    ``exact``: Keras in float64 gives the reference's integers. ``blurred`` are layers that round inside, ``curves``
+    tables of functions, ``hinted`` layers that get their type from the quantizer behind them.
     """
 
     k: Any
@@ -58,6 +59,9 @@ class Grow:
     types: dict[str, str] = field(default_factory=dict)
     grids: dict[str, Grid] = field(default_factory=dict)
     inputs: list[Tensor] = field(default_factory=list)
+    blurred: set[str] = field(default_factory=set)
+    curves: set[str] = field(default_factory=set)
+    hinted: set[str] = field(default_factory=set)
     exact: bool = True
     inside: bool = False
     count: int = 0
@@ -128,6 +132,11 @@ class Grow:
         integer = min(p["w"][1], bits - 1)
         self.grids[name] = Grid(p["r"], 2.0**integer * 0.6, bits - 1 - integer, bits)
 
+    def blur(self, *names: str) -> None:
+        """These layers round inside, so that Keras's results are near only."""
+        self.exact = False
+        self.blurred.update(names)
+
     def weighted(self, x: Tensor, kind: str, layer: Callable[..., Any], p: Params, *roles: str, **given: Any) -> Tensor:
         """A layer with weights: ``roles`` are its weights' in the configuration."""
         name = self.name(kind)
@@ -152,7 +161,9 @@ class Grow:
 
     def untyped(self, y: Tensor, p: Params, name: str, exact: bool = False) -> Tensor:
         """Behind what needs a type for its result: the quantizer's, or one of the configuration."""
+        self.curves |= set() if exact else {name}
         if self.quantized:
+            self.hinted.add(name)
             self.exact = self.exact and exact
             named = p["q"] if p["q"][0] in ("bits", "relu") else ["bits", *p["q"][1:]]
             return self.activation(y, [named[0], max(named[1], 2), named[2]])

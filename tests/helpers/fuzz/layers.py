@@ -39,7 +39,7 @@ def conv(g: Grow, x: Tensor, p: Params) -> Tensor:
     if g.quantized:
         given |= {"kernel_quantizer": g.weights(p), "bias_quantizer": g.weights(p)}
         if p["alt"] == 4 and d == "2D" and given["dilation_rate"] == [1, 1]:
-            g.exact = False
+            g.blur(f"{g.prefix}convbn{g.count + 1}")
             return g.weighted(x, "convbn", g.q.QConv2DBatchnorm, p, "weight", "bias", **given)
         return g.weighted(x, "conv", getattr(g.q, f"QConv{d}"), p, **given)
     channels = int(x.shape[-1])
@@ -72,7 +72,7 @@ def depthwise(g: Grow, x: Tensor, p: Params) -> Tensor:
     if g.quantized and d == "2D":
         given |= {"depthwise_quantizer": g.weights(p), "bias_quantizer": g.weights(p)}
         if p["alt"] == 4 and given["dilation_rate"] == [1, 1]:
-            g.exact = False
+            g.blur(f"{g.prefix}dwbn{g.count + 1}")
             return g.weighted(x, "dwbn", g.q.QDepthwiseConv2DBatchnorm, p, "weight", "bias", **given)
         return g.weighted(x, "dw", g.q.QDepthwiseConv2D, p, **given)
     return g.weighted(x, "dw", getattr(g.k.layers, f"DepthwiseConv{d}"), p, "weight", "bias", **given)
@@ -107,23 +107,24 @@ def norm(g: Grow, x: Tensor, p: Params) -> Tensor:
     if p["alt"] == 2 and len(x.shape) > 2 and x.shape[-1] > 1:
         name = g.name("ln")
         g.section(name, p, **types)
+        g.blur(name)
         return g.untyped(layers.LayerNormalization(name=name, epsilon=0.01)(x), p, name)
     if p["alt"] == 3 and g.quantized:
         quantizers = {f"{n}_quantizer": None for n in ("gamma", "beta", "mean", "variance")}
         name, layer = g.name("qbn"), g.q.QBatchNormalization
         g.section(name, p, **types)
-        g.exact = False
+        g.blur(name)
         return g.rounded(layer(name=name, **quantizers)(x), p, name)
     if p["alt"] == 5:
         name = g.name("normal")
         channels = int(x.shape[-1])
         layer = layers.Normalization(mean=[0.5] * channels, variance=[1.5] * channels, name=name)
         g.section(name, p, **types)
-        g.exact = False
+        g.blur(name)
         return g.rounded(layer(x), p, name)
     name = g.name("bn")
     g.section(name, p, **types)
-    g.exact = False
+    g.blur(name)
     return g.rounded(layers.BatchNormalization(name=name)(x), p, name)
 
 
@@ -150,4 +151,5 @@ def gdn(g: Grow, x: Tensor, p: Params) -> Tensor:
         return g.rounded(y, p, name, always=False)
     g.section(name, p, beta="ufixed<12,2>", gamma="ufixed<12,2>", gain="ufixed<12,2>")
     g.grids[name] = Grid(p["r"], 0.5, None)
+    g.blur(name)
     return g.untyped(GDN(inverse=p["alt"] > 3, name=name)(x), p, name)

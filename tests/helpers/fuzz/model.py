@@ -29,11 +29,20 @@ PACKAGES = {"hgq": "hgq", "onnx": "qonnx"}
 
 @dataclass(frozen=True)
 class Made:
-    """``exact``: the networks that Keras, or qonnx, computes exactly."""
+    """``exact``: the networks that Keras, or qonnx, computes exactly. ``model`` is Keras's, None of ONNX."""
 
     path: Path
     config: dict[str, Any]
+    model: Any
+    grown: Mapping[int, Grow]
     exact: set[int]
+
+    @property
+    def near(self) -> tuple[set[str], set[str], set[str]]:
+        """Of all networks the layers that are blurred, curves and hinted (see ``Grow``)."""
+        networks = self.grown.values()
+        blurred, curves = {x for g in networks for x in g.blurred}, {x for g in networks for x in g.curves}
+        return blurred, curves, {x for g in networks for x in g.hinted}
 
 
 def libraries(name: str) -> tuple[Any, Any]:
@@ -98,7 +107,7 @@ def make(recipe: Recipe, folder: Path) -> Made:
         warnings.simplefilter("ignore")
         model.save(path)
     names = {layer.name for layer in getattr(model, "operations", model.layers)}  # keras.ops are no layers of Keras's
-    return Made(path, configuration(recipe, grown, names), {n for n, g in grown.items() if g.exact})
+    return Made(path, configuration(recipe, grown, names), model, grown, {n for n, g in grown.items() if g.exact})
 
 
 def _grown(g: Any, network: dict[str, Any]) -> tuple[Any, Any]:
@@ -116,7 +125,7 @@ def _onnx(recipe: Recipe, folder: Path) -> Made:
         outputs.append(g.add("Relu", y) if y is x else y)
         grown[network["id"]] = g
     path = onnx_grow.written(grown.values(), outputs, folder / "model.onnx")
-    return Made(path, configuration(recipe, grown, set()), {n for n, g in grown.items() if g.exact})
+    return Made(path, configuration(recipe, grown, set()), None, grown, {n for n, g in grown.items() if g.exact})
 
 
 def _in_h5(recipe: Recipe, model: Any) -> bool:

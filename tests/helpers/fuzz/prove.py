@@ -22,6 +22,8 @@ from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.graph import Graph
 
 from . import beside_onnx
+from .kinds import BOTH
+from .layerwise import Compared
 from .model import Made, classes, inexact, make, missing, prefix
 from .recipe import Recipe
 from .signed import register
@@ -36,7 +38,7 @@ class Result:
     """What became of a recipe. ``stage`` and ``reason`` say where and why it failed, if it did.
 
     ``refused``: the reason for each network that is left out. ``compared``: frames by level, of so many networks each;
-    ``exact``: the networks whose every value must be Keras's.
+    ``exact``: the networks whose every value must be Keras's; ``layers`` of the others were held to Keras one by one.
     """
 
     recipe: Recipe
@@ -47,6 +49,7 @@ class Result:
     classes: dict[int, list[str]] = field(default_factory=dict)
     compared: dict[str, int] = field(default_factory=dict)
     exact: set[int] = field(default_factory=set)
+    layers: int = 0
     seconds: float = 0.0
 
     @property
@@ -97,6 +100,8 @@ def _prove(result: Result, folder: Path, work: Path, until: int) -> None:
     for number in numbers:
         stems = {n.op.stem for n in graph.nodes if n.name.startswith(prefix(number)) or len(numbers) == 1}
         result.operators[number] = sorted(stems)
+    if until >= STAGES.index(KERAS):
+        _layer_by_layer(result, made, graph)
     if result.recipe["library"] == "onnx" and until >= STAGES.index(KERAS):
         _beside_onnx(result, made, graph)
     elif until == STAGES.index(KERAS):
@@ -160,6 +165,19 @@ def _check_keras(result: Result, level: dict[str, Any]) -> None:
         if number in result.exact and figures["equal_share"] < 1:
             worst = figures.get("worst", "")
             raise Failed(KERAS, f"network {number}: {1 - figures['equal_share']:.2%} differ, worst {worst}")
+
+
+def _layer_by_layer(result: Result, made: Made, graph: Graph) -> None:
+    """The networks that are not exact as a whole, where Keras computes in float64."""
+    near = [n for n in result.classes if n not in result.exact]
+    if result.recipe["library"] not in BOTH or not near:
+        return
+    compared = Compared(made.model, graph, made.config, *made.near, seed=result.recipe["seed"])
+    for number in near:
+        held = _stage(KERAS, compared.hold, prefix(number))
+        result.layers += held.layers
+        if held.problem:
+            raise Failed(KERAS, f"network {number}: {held.problem}")
 
 
 def _beside_onnx(result: Result, made: Made, graph: Graph) -> None:

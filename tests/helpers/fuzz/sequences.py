@@ -32,7 +32,7 @@ def rnn(g: Grow, x: Tensor, p: Params) -> Tensor:
         return g.rounded(y, p, name)
     layer = getattr(g.k.layers, cell)(name=f"{name}_in" if both else name, **given)
     g.section(name, p, default="fixed<10,3,RND_CONV,SAT>")
-    g.exact = False
+    g.blur(name)
     return g.k.layers.Bidirectional(layer, name=name)(x) if both else layer(x)
 
 
@@ -72,7 +72,7 @@ def meet(g: Grow, one: Tensor, two: Tensor, p: Params) -> Tensor:
         return g.rounded(layers.Dot(axes=len(one.shape) - 1, name=name)([one, two]), p, name)
     name = g.name("att")
     g.sections[f"{name}_softmax"] = {"Precision": {"result": "ufixed<10,1,RND_CONV,SAT>"}}
-    g.exact = False
+    g.blur(name)
     if join == "Attention":
         return g.rounded(layers.Attention(name=name)([one, two]), p, name)
     for part in ("", "_query", "_key", "_value"):

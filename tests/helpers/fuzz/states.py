@@ -36,5 +36,5 @@ def _layer(g: Grow, p: Params, cell: str, units: int, **given: Any) -> Any:
         g.section(name, p)
         return getattr(g.q, f"Q{cell}")(units, name=name, **given, **quantizers(g, p, cell))
     g.section(name, p, default="fixed<10,3,RND_CONV,SAT>")
-    g.exact = False
+    g.blur(name)
     return getattr(g.k.layers, cell)(units, name=name, **given)

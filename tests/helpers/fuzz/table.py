@@ -34,6 +34,7 @@ class Tally:
     builds: int = 0
     networks: int = 0
     exact: int = 0
+    held: int = 0
 
     def add(self, result: Result) -> None:
         self.builds += 1
@@ -43,6 +44,7 @@ class Tally:
             return
         self.networks += len(result.proven)
         self.exact += len(result.exact)
+        self.held += result.layers
         for number in result.proven:
             self.operators.update(set(result.operators[number]))
             self.classes.update(set(result.classes[number]))
@@ -83,6 +85,7 @@ class Tally:
             *(f"  {why}" for why in self.failed),
             f"{self.builds} builds, {self.networks} networks through every level, {self.exact} of them equal to Keras "
             f"in every value, {self.networks / max(seconds, 1e-9) * 3600:.0f} networks per hour",
+            f"of the others {self.held} layers equal to Keras, each on the reference's own tensors",
             f"{seconds:.0f} s, {processor:.0f} s of processor time: an estimated "
             f"{self.networks * 7200 / max(processor, 1e-9):.0f} networks per hour on two idle cores",
         ]
