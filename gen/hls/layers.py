@@ -35,6 +35,8 @@ class LayerList:
     headers: set[str] = field(default_factory=set)
     shared: dict[str, list[str]] = field(default_factory=dict)
     """Of a tensor that many read: hls4ml's layer for each of those that are still to come."""
+    most_reuse: dict[str, int] = field(default_factory=dict)
+    """By hls4ml's name of a layer, where that has a limit (see ``Native``)."""
 
     def fresh(self, wanted: str) -> str:
         """A name that neither the graph nor hls4ml has."""
@@ -65,6 +67,7 @@ class LayerList:
         """One of hls4ml's own layers."""
         name = node.name if not _TAKEN.search(node.name) else self.fresh(node.name)
         self.names[node.name] = name
+        self.most_reuse |= {} if layer.most_reuse is None else {name: layer.most_reuse}
         inputs = [self._source(source) for source in node.inputs]
         self._append(name, layer.class_name, inputs, layer.result or type, **layer.attributes)
 

@@ -17,12 +17,16 @@ WIDEST_WEIGHT = 53  # hls4ml prints weights as decimal numbers by way of float64
 
 @dataclass(frozen=True)
 class Native:
-    """One of hls4ml's layers; ``precision_<role>`` among the attributes gives further types than the result's."""
+    """One of hls4ml's layers; ``precision_<role>`` among the attributes gives further types than the result's.
+
+    ``most_reuse`` is the largest reuse factor with which hls4ml's Resource computes the layer right; None: any.
+    """
 
     class_name: str
     attributes: dict[str, Any]
     result: Rounded | None = None
     """The output's type with its modes, where the layer rounds."""
+    most_reuse: int | None = None
 
 
 def values(raw: IntArray, type: Fixed, where: str) -> Any:

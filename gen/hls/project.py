@@ -102,13 +102,14 @@ def _layer(plan: Plan, layers: LayerList, name: str, node: str | None) -> dict[s
     """Precision, reuse factor and strategy of a layer: the plan's; what shares no multipliers has factor 1.
 
     Our distributed arithmetic is Latency here: hls4ml's own needs a solver that we do not install. Where hls4ml's
-    Resource cannot have the factor, hls4ml takes the nearest that it can.
+    Resource cannot have the factor, it is the nearest that it can.
     """
     decided = plan.decided.get(node or "", Choice())
+    shares, reuse = decided.strategy == "resource", decided.reuse or 1
     return {
         "Precision": layers.precisions[name],
-        "ReuseFactor": decided.reuse or 1,
-        "Strategy": "Resource" if decided.strategy == "resource" else "Latency",
+        "ReuseFactor": min(reuse, layers.most_reuse.get(name, reuse)) if shares else reuse,
+        "Strategy": "Resource" if shares else "Latency",
         "Trace": node is not None,
     }
 

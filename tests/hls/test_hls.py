@@ -88,10 +88,13 @@ def test_names_of_hls4mls_own(tmp_path: Path, need: Callable[..., None]) -> None
     check(awkward_names(), tmp_path)
 
 
-def test_resource_strategy(tmp_path: Path, need: Callable[..., None]) -> None:
+@pytest.mark.parametrize("io_type", ["io_stream", "io_parallel"])
+def test_resource_strategy(io_type: str, tmp_path: Path, need: Callable[..., None]) -> None:
+    """Also where the multipliers are shared more often than a window has values."""
     need("g++")
-    graph = chain("resource", (5, 5, 2), U8, conv((3, 3), 4))
-    check(graph, tmp_path, HLSConfig={"Model": {"Strategy": "Resource", "ReuseFactor": 6}})
+    sizes = {"many": (3, 3), "few": (1, 1), "row": (1, 2)}
+    graph = joined([chain(name, (5, 5, 2), U8, conv(size, 4)) for name, size in sizes.items()])
+    check(graph, tmp_path, HLSConfig={"Model": {"Strategy": "Resource", "ReuseFactor": 6}}, IOType=io_type)
 
 
 def test_wide_accumulators_are_exact(tmp_path: Path, need: Callable[..., None]) -> None:

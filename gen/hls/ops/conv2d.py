@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ....sim.op import Spec
@@ -29,7 +30,15 @@ def mapped(place: Place) -> Native | Core:
         "pad_right": right,
         **weights(place.node.name, op, y),
     }
-    return Native("Conv2D", attributes)
+    return Native("Conv2D", attributes, most_reuse=_most_reuse(place))
+
+
+def _most_reuse(place: Place) -> int | None:
+    """With more, hls4ml's convolution of arrays reads behind the end of its window: it counts the factor as its places.
+
+    That of streams takes hls4ml's dense layer, which knows better.
+    """
+    return prod(place.op.kernel.shape[:3]) if place.io_type == "io_parallel" else None
 
 
 def _exact(place: Place) -> bool:
