@@ -47,10 +47,11 @@ class GrowOnnx(Grow):
     def input(self, shape: tuple[int, ...], type_: list[int], whole: int = 0) -> Wire:
         """``shape`` has the channels last, as in Keras."""
         name = f"{self.prefix}x{len(self.inputs)}"
-        self.inputs.append(Wire(name, (1, shape[-1], *shape[:-1])))
+        made = Wire(name, (1, shape[-1], *shape[:-1]))
+        self.inputs.append(made)
         bits, integer = max(type_[0], 2), min(type_[1], max(type_[0], 2) - 1)
         self.types[name] = f"fixed<{min(bits, 10)},{min(integer + 1, min(bits, 10))}>"
-        return self.inputs[-1]
+        return made
 
     def constant(self, value: Any) -> str:
         name = self.name("c")

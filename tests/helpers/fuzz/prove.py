@@ -21,7 +21,7 @@ from bitsmith.gen.verify.keras_model import Origin, nothing
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.graph import Graph
 
-from . import beside_onnx
+from . import beside_onnx, onnx_grow
 from .kinds import BOTH
 from .layerwise import Compared
 from .model import Made, classes, inexact, make, missing, prefix
@@ -69,9 +69,10 @@ def alone(recipe: Recipe, numbers: Iterable[int]) -> Recipe:
 
 
 def prove(recipe: Recipe, until: str = CYCLES, keep: Path | None = None) -> Result:
-    """Every stage up to ``until``. A network that is refused is left out of the build, and the others go on.
+    """Every stage, or what it takes to see ``until`` fail.
 
-    ``keep`` is a folder in which the model file stays; without it everything is made in a temporary one.
+    A network that is refused is left out of the build, and the others go on. ``keep`` is a folder in which the model
+    file stays; without it everything is made in a temporary one.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = keep or Path(temporary)
@@ -100,11 +101,11 @@ def _prove(result: Result, folder: Path, work: Path, until: int) -> None:
     for number in numbers:
         stems = {n.op.stem for n in graph.nodes if n.name.startswith(prefix(number)) or len(numbers) == 1}
         result.operators[number] = sorted(stems)
-    if until >= STAGES.index(KERAS):
+    if until in (STAGES.index(KERAS), STAGES.index(CYCLES)):
         _layer_by_layer(result, made, graph)
-    if result.recipe["library"] == "onnx" and until >= STAGES.index(KERAS):
-        _beside_onnx(result, made, graph)
-    elif until == STAGES.index(KERAS):
+        if result.recipe["library"] == "onnx":
+            _beside_onnx(result, made, graph)
+    if until == STAGES.index(KERAS) and result.recipe["library"] != "onnx":
         _beside_keras(result, made, work)
     if until >= STAGES.index(BUILD):
         _in_hardware(result, made, work / "built", until)
@@ -183,7 +184,7 @@ def _layer_by_layer(result: Result, made: Made, graph: Graph) -> None:
 def _beside_onnx(result: Result, made: Made, graph: Graph) -> None:
     """The same with qonnx in the place of Keras."""
     differences = _stage(KERAS, beside_onnx.differences, made.path, graph, result.recipe["seed"])
-    result.compared[KERAS] = beside_onnx.FRAMES
+    result.compared[KERAS] = onnx_grow.FRAMES
     for number, (output, difference) in zip(result.classes, differences.items(), strict=True):
         if number in result.exact and difference:
             raise Failed(KERAS, f"network {number}: {output} differs from qonnx's by up to {difference}")
@@ -192,9 +193,10 @@ def _beside_onnx(result: Result, made: Made, graph: Graph) -> None:
 def _in_hardware(result: Result, made: Made, built: Path, until: int) -> None:
     seed, onnx = result.recipe["seed"], result.recipe["library"] == "onnx"
     _stage(BUILD, build_project, made.path, made.config, built, seed=seed, vectors=FRAMES)
-    levels = [level for level in (KERAS, HLS, RTL) if until >= STAGES.index(level) and not (onnx and level == KERAS)]
     if until == STAGES.index(BUILD):
         return
+    levels = [HLS, RTL] if onnx else [KERAS, HLS, RTL]
+    levels = levels if until == STAGES.index(CYCLES) else [STAGES[until]]
     report = _stage(levels[-1], verify, built, levels, seed=seed, model=_origin(result, made))
     for name in levels:
         level = report["levels"][name]

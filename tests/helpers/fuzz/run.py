@@ -20,6 +20,7 @@ from typing import Any
 
 from bitsmith.gen.files.workplace import work_folder
 
+from .model import prefix
 from .prove import CYCLES, Result, prove
 from .recipe import Recipe, draw
 from .shrink import shrink
@@ -80,9 +81,11 @@ def _processor_time() -> float:
 
 
 def again(path: Path) -> int:
-    """One recipe; the model file stays beside it."""
-    recipe = json.loads(path.read_text())
-    result = prove(recipe, keep=path.parent / f"{path.stem}_model")
+    """One recipe, first what failed of it, then all; the model file stays beside it."""
+    recipe, keep = json.loads(path.read_text()), path.parent / f"{path.stem}_model"
+    result = prove(recipe, recipe.get("failed", CYCLES), keep)
+    if not result.stage and "failed" in recipe:
+        result = prove(recipe, keep=keep)
     print(line(result))
     return 1 if result.stage else 0
 
@@ -112,10 +115,11 @@ def failure(result: Result, folder: Path, proves: Callable[..., Result] = prove,
     def fails(recipe: Recipe) -> bool:
         return proves(recipe, until=_level(stage)).stage == stage
 
-    small = shrink(result.recipe, fails, seconds)
-    path.write_text(json.dumps(small))
+    networks = sorted(result.recipe["networks"], key=lambda n: prefix(n["id"]) not in result.reason)
+    small = shrink(result.recipe | {"networks": networks}, fails, seconds)
+    path.write_text(json.dumps(small | {"failed": _level(stage)}))
     shutil.rmtree(folder / f"seed{seed}_model", ignore_errors=True)
-    found = proves(small, keep=folder / f"seed{seed}_model")
+    found = proves(small, until=_level(stage), keep=folder / f"seed{seed}_model")
     layers = sum(len(network["layers"]) for network in small["networks"])
     return (
         f"seed {seed} shrunk to {len(small['networks'])} networks with {layers} layers ({whole} is the whole recipe):\n"

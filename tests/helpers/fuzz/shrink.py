@@ -70,6 +70,8 @@ def _numbers(recipe: Recipe) -> Iterator[Recipe]:
 
 
 def _smaller(network: Network) -> Iterator[Network]:
+    if any(n > 1 for n in network["shape"]):
+        yield network | {"shape": [1] * len(network["shape"])}
     for key in ("shape", "type"):
         for value in _halved(network[key], 1 if key == "shape" else 0):
             yield network | {key: value}
@@ -84,7 +86,10 @@ def _simpler(layers: list[Layer]) -> Iterator[list[Layer]]:
 
 
 def _plainer(layer: Layer) -> Iterator[Layer]:
-    """Each number as in the plainest layer, else half of it; no strategy, no input of its own."""
+    """All numbers as in the plainest layer, else each, else half of it; no strategy, no input of its own."""
+    bare = layer | {key: value for key, value in PLAIN.items() if key in layer}
+    if bare != layer:
+        yield bare
     for key, plain in PLAIN.items():
         if key in layer and layer[key] != plain:
             yield layer | {key: plain}
@@ -110,8 +115,10 @@ def _halved(value: Any, least: int) -> Iterator[Any]:
 
 
 def _settings(recipe: Recipe) -> Iterator[Recipe]:
-    """Without one key of the configuration at a time."""
+    """Without all keys of the configuration, else without one at a time."""
     config = recipe["config"]
+    if len(config) > 1:
+        yield recipe | {"config": {}}
     for key in config:
         yield recipe | {"config": {k: v for k, v in config.items() if k != key}}
     for key in config.get("Bitsmith", {}):
