@@ -75,6 +75,18 @@ def test_every_operator_comes_in_every_run(networks: int) -> None:
         assert found == set(Operator.registry), (start, set(Operator.registry) - found)
 
 
+def test_every_class_comes_in_an_hour() -> None:
+    """That is 150 builds of six networks on two idle cores."""
+    found = set[str]()
+    for seed in range(150):
+        networks = draw(seed)["networks"]
+        for network, wanted in zip(networks, cards(seed, len(networks))):
+            kinds = {layer["kind"] for layer in network["layers"]}
+            dealt = [card for card in wanted if card.kind.name in kinds and card.fits(network["quantized"])]
+            found |= {card.class_name for card in dealt}
+    assert found == {name for kind in KINDS.values() for name in kind.makes}
+
+
 def test_shrinking_takes_what_still_fails_and_nothing_else() -> None:
     """A fault that needs two layers of one network, one inside of a branch, and a setting; without Keras."""
 

@@ -61,7 +61,7 @@ def flavour(seed: int) -> Flavour:
 
 
 def cards(seed: int, networks: int) -> Iterator[tuple[Card, ...]]:
-    """For each network of a build two cards that go together, of operators that follow each other.
+    """For each network of a build cards that go together: of two operators that follow each other, and of one class.
 
     What the most frequent sort of build cannot have comes first in the others: recurrent layers, say.
     """
@@ -74,7 +74,9 @@ def cards(seed: int, networks: int) -> Iterator[tuple[Card, ...]]:
         slot = before * networks + k
         leads = own.recurrent or k < len(leading)
         first = _card(leading, slot) if leads else _card(deck, 2 * slot)
-        yield first, _card(deck, 2 * slot + 1, first.form.quantized)
+        second = _card(deck, 2 * slot + 1, first.form.quantized)
+        quantized = second.form.quantized if first.form.quantized is None else first.form.quantized
+        yield first, second, _in_turn(deck, slot, quantized)
 
 
 def _card(deck: dict[str, list[Card]], slot: int, quantized: bool | None = None) -> Card:
@@ -83,6 +85,13 @@ def _card(deck: dict[str, list[Card]], slot: int, quantized: bool | None = None)
     of_stem = list(deck.values())[place]
     fitting = [card for card in of_stem if quantized is None or card.fits(quantized)] or of_stem
     return fitting[turn % len(fitting)]
+
+
+def _in_turn(deck: dict[str, list[Card]], slot: int, quantized: bool | None) -> Card:
+    """Every class as often as any other: an operator has one or thirty."""
+    every = [card for each in deck.values() for card in each if not card.kind.first]
+    place = slot % len(every)
+    return next(card for card in every[place:] + every if quantized is None or card.fits(quantized))
 
 
 @cache

@@ -67,7 +67,7 @@ class Draw:
         quantized = {"hgq": True, "onnx": True, "keras": False}.get(self.library, self.rng.random() < 0.8)
         for card in reversed(wanted):
             quantized = quantized if card.form.quantized is None else card.form.quantized
-        wanted = tuple(card for card in wanted if card.fits(quantized))
+        wanted = tuple(card for card in wanted[: 2 if self.small else 3] if card.fits(quantized))
         self.exact = self.rng.random() < 0.6 and all(card.kind.exact for card in wanted)
         wanted = tuple(sorted(wanted, key=lambda card: (not card.kind.first, -max(card.ranks))))
         rank = self.pick(*(r for r in wanted[0].ranks if r < 3 or not self.recurrent))
@@ -99,7 +99,7 @@ class Draw:
             bridge, rank = self.bridge(rank, card.ranks)
             found += [*bridge, self.made(card, rank)]
             rank = card.kind.to.get(rank, rank) if rank in card.ranks else rank
-            more, rank = self.layers(rank, self.whole(0, 1 if self.small else 2 - k))
+            more, rank = self.layers(rank, self.whole(0, 1 if self.small else 2 - k) if k < 2 else 0)
             found += more
         if self.decides and rank > 1:
             found.append(self.layer(KINDS["flatten"]))
