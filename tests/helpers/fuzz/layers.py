@@ -20,7 +20,7 @@ def dense(g: Grow, x: Tensor, p: Params) -> Tensor:
     layer, more = g.k.layers.Dense, {"units": units, "use_bias": p["alt"] != 2}
     if p["alt"] == 3 and len(x.shape) == 3:
         layer = g.k.layers.EinsumDense
-        more = {"equation": "abc,cd->abd", "output_shape": (None, units), "bias_axes": "d"}
+        more = {"equation": "abc,cd->abd", "output_shape": (int(x.shape[1]), units), "bias_axes": "d"}
     if p["alt"] == 5 and len(x.shape) == 3:
         name = g.name("each")
         g.section(name, p, weight=g.fixed(p), bias=g.fixed(p))

@@ -17,7 +17,7 @@ from bitsmith.gen.build import build_project, load
 from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.rtl.choices import plan_for
 from bitsmith.gen.verify import verify
-from bitsmith.gen.verify.keras_model import Origin, nothing
+from bitsmith.gen.verify.origin import Origin, nothing
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.graph import Graph
 
