@@ -14,9 +14,9 @@ from bitsmith.gen.ops import CONVERTERS
 from .kinds import KINDS, Form, Kind
 
 NOT_MADE = {
-    "FixedPointQuantizer": "a layer of HGQ 1's proxy models, whose package needs TensorFlow 2.13",
-    "HGQ>FixedPointQuantizer": "a layer of HGQ 1's proxy models, whose package needs TensorFlow 2.13",
-    "tensorflow_compression>GDN": "its package has no release for this TensorFlow; it is read as GDN is",
+    "FixedPointQuantizer": "a layer of HGQ 1's proxy models, whose package the tests do not have",
+    "HGQ>FixedPointQuantizer": "a layer of HGQ 1's proxy models, whose package the tests do not have",
+    "tensorflow_compression>GDN": "its package is not among the tests' requirements",
 }
 """Classes that no kind makes, and why."""
 DECISION = "argmax"
