@@ -23,7 +23,8 @@ from bitsmith.gen.read.network import Layer, Network
 from bitsmith.gen.verdict import equal, information, verdict
 from bitsmith.gen.verify import keras_level, keras_model, verify
 from bitsmith.gen.verify.job import Job
-from bitsmith.gen.verify.keras_model import KerasModel, Origin
+from bitsmith.gen.verify.keras_model import KerasModel
+from bitsmith.gen.verify.origin import Origin
 from bitsmith.sim.errors import BitsmithError
 from bitsmith.sim.fast.predict import Reference
 from bitsmith.sim.fixed import to_float
