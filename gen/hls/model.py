@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...sim.errors import BitsmithError
+from ...sim.fast.predict import processors
 from ...sim.fixed import Fixed, IntArray, Overflow, Rounding, quantize
 from ..files import cache
 from ..files.folder import writes_to, writing
 from ..files.json_file import read_json
-from ..tools import gxx, less_analysis, made_by
+from ..files.workplace import work_folder
+from ..tools import gxx, is_clang, less_analysis, made_by
 
 FLAGS = ["-std=c++11", "-fPIC", "-w", "-shared"]
 LIBRARY = "library.so"
+OWN = "-fno-gnu-unique"
+"""Each copy of a library has static variables of its own: GCC makes those of templates one for the whole process."""
+FRAMES_EACH = 64
+"""So many at least for a thread of their own."""
 STREAM = Path(__file__).resolve().parent / "csim" / "hls_stream.h"
 """Comes before the project's."""
 NAME = 200
@@ -45,14 +53,15 @@ class HlsModel:
             raise BitsmithError(f"'{folder}' holds no HLS project; make it with 'bitsmith build'") from error
         self.cache = self.project.parent / "sim"
         self.disorder = ""
-        """Of the latest run: which stream was read while empty, or not read to its end. Values may be right all the
-        same; hardware would wait for ever."""
+        """The first stream that was read while empty, or not to its end. Values may be right all the same; hardware
+        would wait for ever."""
 
     def compile(self) -> Path:
         """The shared library, compiled unless it is there for the same sources; BitsmithError without g++."""
         compiler = gxx()
         # As one unit: the headers and the templates of both are most of the work.
         flags = [*FLAGS, self.optimization, *([] if self.optimization == "-O2" else less_analysis(compiler))]
+        flags += [] if is_clang(compiler) else [OWN]
         digest = self._digest([*compiler.command, *flags])
         target = self.cache / f"hls-{digest[:16]}.so"
         if target.is_file():
@@ -73,7 +82,9 @@ class HlsModel:
 
     def predict_raw(self, *raw: ArrayLike, threshold: int | None = None) -> tuple[IntArray, ...]:
         """Raw outputs for raw inputs, batch first; ``threshold`` (raw) replaces argmax's own."""
-        return self._run(self._library, self._inputs(raw, threshold))
+        inputs = self._inputs(raw, threshold)
+        workers = min(processors(), len(inputs[0]) // FRAMES_EACH)
+        return self._run(self._library, inputs) if workers < 2 else self._run_side_by_side(workers, inputs)
 
     def predict(
         self, *x_float: ArrayLike, rounding: Rounding = Rounding.RND_CONV, overflow: Overflow = Overflow.SAT
@@ -142,8 +153,17 @@ class HlsModel:
         outputs = tuple(np.empty((count, *port["shape"]), np.int64) for port in self.ports["outputs"])
         if count:
             library.bitsmith_run(ctypes.c_size_t(count), _pointers(inputs), _pointers(outputs))
-        self.disorder = disorder(library)
+        self.disorder = self.disorder or disorder(library)
         return outputs
+
+    def _run_side_by_side(self, workers: int, inputs: list[IntArray]) -> tuple[IntArray, ...]:
+        """Consecutive frames on each processor, with a copy of the library: layers keep lines in static variables."""
+        library = self.compile().resolve()
+        with writes_to(library.parent), work_folder(library) as folder, ThreadPoolExecutor(workers) as threads:
+            copies = [ctypes.CDLL(str(shutil.copy(library, folder / f"{k}.so"))) for k in range(workers)]
+            parts = zip(*(np.array_split(x, workers) for x in inputs))
+            done = list(threads.map(self._run, copies, map(list, parts)))
+        return tuple(np.concatenate(output) for output in zip(*done))
 
     @cached_property
     def _library(self) -> Any:

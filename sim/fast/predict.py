@@ -46,7 +46,7 @@ class Reference:
         """``threads`` defaults to the processors this process may use, at most 16."""
         self.graph = graph
         self.specs: dict[str, Spec] = graph.specs()
-        self.threads = threads or min(_processors(), _MOST_THREADS)
+        self.threads = threads or min(processors(), _MOST_THREADS)
         self._steps = make_plan(graph)
         self._lock = threading.Lock()
         self._free: list[_Binding] = []
@@ -175,5 +175,6 @@ class Reference:
             del self._free[:-_MOST_BINDINGS]
 
 
-def _processors() -> int:
+def processors() -> int:
+    """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sim_graphs import random_graph, random_inputs
 
 from bitsmith.gen.config.schema import parse_config
 from bitsmith.gen.hls import HlsModel, emit
+from bitsmith.gen.hls import model as model_module
 from bitsmith.gen.hls.layers import layer_list
 from bitsmith.gen.verify import vectors
 from bitsmith.sim.errors import BitsmithError
@@ -115,6 +117,28 @@ def test_weights_too_wide_for_a_double_are_refused(tmp_path: Path) -> None:
     graph = chain("wide", (1,), U8, lambda x: Dense(x.type, np.full((1, 1), w.raw_max), w, np.zeros(1, np.int64), w))
     with pytest.raises(BitsmithError, match="more than 53 bits in HLS"):
         project(graph, tmp_path)
+
+
+def test_many_frames_run_side_by_side(
+    tmp_path: Path, need: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In their order, each thread with lines and windows of its own."""
+    need("g++")
+    monkeypatch.setattr(model_module, "processors", lambda: 3)
+    monkeypatch.setattr(model_module, "FRAMES_EACH", 7)
+    graph = chain("lines", (6, 6, 2), U8, conv((3, 3), 3))
+    project(graph, tmp_path)
+    (x,) = random_inputs(graph, 50, SEED)
+    copies, run = [], model_module.HlsModel._run
+
+    def watched(model: Any, library: Any, inputs: list[IntArray]) -> tuple[IntArray, ...]:
+        copies.append(library)
+        return run(model, library, inputs)
+
+    monkeypatch.setattr(model_module.HlsModel, "_run", watched)
+    assert_array_equal(HlsModel(tmp_path, "-O0").predict_raw(x)[0], Reference(graph).predict_raw(x)[0])
+    assert len({copy._handle for copy in copies}) == 3
+    assert [path.suffix for path in (tmp_path / "sim").iterdir()] == [".so"]
 
 
 def test_threshold_can_be_set_at_run_time(tmp_path: Path, need: Callable[..., None]) -> None:
