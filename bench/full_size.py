@@ -78,7 +78,7 @@ def prove(graph: Graph, last: str, folder: Path, interval: int = PATCH_INTERVAL)
     """The layers up to ``last``, simulated on random images, the extremes among them."""
     part = beginning(graph, last)
     schedule = emit_plan(plan_for(part, settings(interval)), folder / "rtl")
-    simulation = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim", "-O1")
+    simulation = verilator.build(Top.load(folder / "rtl").without_traces(), folder / "sim")
     batch = vectors.make(part.inputs, FRAMES, SEED)
     run = simulation.run(batch, Drive(seed=SEED))
     expected = Reference(part).predict_raw(*batch.values())[0]

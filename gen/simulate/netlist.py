@@ -97,7 +97,7 @@ def build(top: Top, folder: Path, cells: str = "luts", say: Say = silent) -> Sim
     home = cached(folder.resolve(), f"{top.name}-{cells}", texts, synthesize)
     say("compiling the netlist")
     netlist = replace(top.without_traces(), folder=home, files=("netlist.v", *models))
-    return verilator.build(netlist, folder, QUIET)
+    return verilator.build(netlist, folder, options=QUIET)
 
 
 def _route(work: Path, tool: Tool, top: str, clock_mhz: float, say: Say) -> None:

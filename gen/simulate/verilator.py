@@ -25,7 +25,7 @@ KEPT = "kept.vlt"
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
 
-def build(top: Top, folder: Path, options: Sequence[str] = ()) -> Simulation:
+def build(top: Top, folder: Path, *, options: Sequence[str] = ()) -> Simulation:
     """Compile ``top`` under ``folder``, once for the same sources; BitsmithError where a tool is missing or fails.
 
     ``options`` are more of Verilator's.
