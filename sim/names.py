@@ -63,3 +63,10 @@ def safe_name(label: str, taken: Container[str] = ()) -> str:
     while name in taken:
         name, number = f"{base}_{number}", number + 1
     return name
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """A safe ``name``, whole, with as many underscores behind it as it takes not to be in ``taken``."""
+    while name in taken:
+        name += "_"
+    return name

@@ -12,6 +12,7 @@ from ...hw.rtl.join import entrance
 from ...hw.rtl.layout import Layout
 from ...sim.errors import BitsmithError
 from ...sim.graph import Graph, Node
+from ...sim.names import unused
 from ..passes.interleave import interleave
 from .stages import Plan, PlannedStage
 
@@ -43,17 +44,11 @@ def alone(plan: Plan, node: Node) -> Alone:
         _core(plan, stage, found)
         return found
     module, (source,) = stage.pointwise[place], node.inputs
-    name = _free(f"{node.name}_{ENTRANCE}", {s.name for s in plan.stages} | {n.name for n in plan.graph.nodes})
+    name = unused(f"{node.name}_{ENTRANCE}", {s.name for s in plan.stages} | {n.name for n in plan.graph.nodes})
     first = entrance(name, module.layout)
     found.inputs[source] = module.layout
     found.stages.append(PlannedStage(name, first, (source,), pointwise=[module], nodes=[node.name], part=ENTRANCE))
     return found
-
-
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _core(plan: Plan, stage: PlannedStage, found: Alone) -> None:

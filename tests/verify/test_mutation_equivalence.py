@@ -13,8 +13,7 @@ from mutation.rest import around
 from mutation.verilog import of_text
 
 Need = Callable[..., None]
-SUM = """\
-module t_sum_x (
+PORTS = """(
   input  clk,
   input  rst,
   input  s_tvalid,
@@ -22,6 +21,9 @@ module t_sum_x (
   output wire m_tvalid,
   output wire [1:0] m_tdata
 );
+"""
+SUM = f"""\
+module t_sum_x {PORTS}\
   reg live_1 = 1'b0;
   reg valid_1 = 1'b0;
   reg valid_2 = 1'b0;
@@ -100,15 +102,8 @@ def test_a_register_that_is_reset_to_another_value(
     assert (found.result, found.scope) == (result, scope)
 
 
-CELL = """\
-module t_cell_x (
-  input  clk,
-  input  rst,
-  input  s_tvalid,
-  input  [1:0] s_tdata,
-  output wire m_tvalid,
-  output wire [1:0] m_tdata
-);
+CELL = f"""\
+module t_cell_x {PORTS}\
   wire unread;
   t_sum_x sum (
     .clk(clk),

@@ -9,6 +9,7 @@ import numpy as np
 
 from ....sim.fixed import Fixed, IntArray
 from ....sim.graph import Graph
+from ....sim.names import unused
 from ....sim.op import Spec
 from ....sim.reach.survey import Survey
 from ....sim.recurrent import Recurrent
@@ -27,16 +28,9 @@ def alone(graph: Graph, name: str) -> Graph:
     """A node with inputs of its own, ``<node>_x<k>``; a label stays with it."""
     specs, node = graph.specs(), graph.node(name)
     taken = {*specs, *dict(graph.inputs)}
-    inputs = tuple((_unused(f"{name}_x{k}", taken), specs[source]) for k, source in enumerate(node.inputs))
+    inputs = tuple((unused(f"{name}_x{k}", taken), specs[source]) for k, source in enumerate(node.inputs))
     labels = {key: graph.labels[key] for key in (node.name, node.layer) if key in graph.labels}
     return Graph(graph.name, inputs, (replace(node, inputs=tuple(n for n, _ in inputs)),), (name,), labels)
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
 
 
 def survey_of(graph: Graph, whole: Survey) -> Survey:
